@@ -1,0 +1,252 @@
+package batch
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// VarBytes returns the bytes that the chosen rows take in the variable-length columns of src, all columns together, and
+// stores each column's share in perCol (len(src.Cols) entries; 0 for fixed columns).
+func VarBytes(src *Batch, rows []int32, perCol []int) int {
+	total := 0
+	for i := range src.Cols {
+		c := &src.Cols[i]
+		perCol[i] = 0
+		if !c.kind.VarLen() {
+			continue
+		}
+		n := 0
+		offs := c.offs
+		for _, r := range rows {
+			n += int(offs[r+1] - offs[r])
+		}
+		perCol[i] = n
+		total += n
+	}
+	return total
+}
+
+// walk calls f for each buffer of a batch of schema s with n rows, in frame order.
+// col is -1 for Vs, -2 for Ve, -3 for Diff; part is one of the part constants.
+type part uint8
+
+const (
+	partValues part = iota
+	partValid
+	partOffsets
+)
+
+const (
+	colVs = -1 - iota
+	colVe
+	colDiff
+)
+
+func walk(s *Schema, n int, varBytes []int, f func(col int, p part, size int)) {
+	f(colVs, partValues, 8*n)
+	if s.HasVe {
+		f(colVe, partValues, 8*n)
+	}
+	if s.HasDiff {
+		f(colDiff, partValues, 8*n)
+	}
+	for i, fd := range s.Fields {
+		if fd.Nullable {
+			f(i, partValid, (n+7)/8)
+		}
+		switch {
+		case fd.Kind.VarLen():
+			f(i, partOffsets, 4*(n+1))
+			f(i, partValues, varBytes[i])
+		case fd.Kind == Bool:
+			f(i, partValues, (n+7)/8)
+		default:
+			f(i, partValues, 8*n)
+		}
+	}
+}
+
+// EncodedLen returns the length of a frame whose directory ends at byte dirEnd, with n rows of schema s and the given
+// variable bytes per column: tables and padding included, the frame's own final padding not.
+func EncodedLen(s *Schema, dirEnd, n int, varBytes []int) int {
+	at := dirEnd + s.Buffers()*frame.BufferLen
+	walk(s, n, varBytes, func(_ int, _ part, size int) {
+		at = frame.PadLen(at) + size
+	})
+	return at
+}
+
+// EncodeRows writes the buffer table at dirEnd and the buffers of the chosen rows of src, in the order of rows, into the frame b,
+// whose length must be EncodedLen of the same arguments. It gathers column by column, in one pass each. Padding is zeroed.
+func EncodeRows(b []byte, dirEnd int, src *Batch, rows []int32, varBytes []int) {
+	n := len(rows)
+	table := dirEnd
+	at := dirEnd + src.Schema.Buffers()*frame.BufferLen
+	walk(src.Schema, n, varBytes, func(col int, p part, size int) {
+		from := frame.PadLen(at)
+		clear(b[at:from])
+		at = from + size
+		frame.PutBuffer(b[table:], from, size)
+		table += frame.BufferLen
+		dst := b[from:at]
+		switch col {
+		case colVs:
+			gather(dst, src.Vs, rows)
+		case colVe:
+			gather(dst, src.Ve, rows)
+		case colDiff:
+			gather(dst, src.Diff, rows)
+		default:
+			encodePart(dst, p, &src.Cols[col], rows)
+		}
+	})
+}
+
+func encodePart(dst []byte, p part, c *Column, rows []int32) {
+	switch {
+	case p == partValid:
+		gatherBits(dst, c.valid, rows)
+	case p == partOffsets:
+		offs := view[int32](dst)
+		at := int32(0)
+		offs[0] = 0
+		for i, r := range rows {
+			at += c.offs[r+1] - c.offs[r]
+			offs[i+1] = at
+		}
+	case c.kind.VarLen():
+		at := 0
+		for _, r := range rows {
+			at += copy(dst[at:], c.data[c.offs[r]:c.offs[r+1]])
+		}
+	case c.kind == Bool:
+		gatherBits(dst, c.bits, rows)
+	case c.kind == Float64:
+		gather(dst, c.f64, rows)
+	default:
+		gather(dst, c.i64, rows)
+	}
+}
+
+func gather[T int64 | float64](dst []byte, src []T, rows []int32) {
+	out := view[T](dst)[:len(rows)]
+	for i, r := range rows {
+		out[i] = src[r]
+	}
+}
+
+func gatherBits(dst []byte, src Bitmap, rows []int32) {
+	clear(dst)
+	if src.buf == nil { // a column without nulls
+		for i := range rows {
+			dst[i>>3] |= 1 << (i & 7)
+		}
+		return
+	}
+	for i, r := range rows {
+		if src.Get(int(r)) {
+			dst[i>>3] |= 1 << (i & 7)
+		}
+	}
+}
+
+// view reinterprets little-endian bytes, aligned to T, as values. Both supported architectures are little endian.
+func view[T int64 | float64 | int32](b []byte) []T {
+	var t T
+	if len(b) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(t)))
+}
+
+// Decode makes dst a view of the rows of a DATA frame in place. It checks that the frame has the buffers of the schema, each
+// large enough for its rows; the variable offsets are checked only by CheckOffsets. The frame's first byte must be 8-byte aligned.
+func Decode(dst *Batch, s *Schema, f *frame.DataFrame) error {
+	if int(f.Buffers) != s.Buffers() {
+		return fmt.Errorf("%w: %d buffers, schema %v has %d", frame.ErrCorrupt, f.Buffers, s, s.Buffers())
+	}
+	n := f.Rows()
+	d := decoder{f: f, n: n}
+	*dst = Batch{Schema: s, N: n, Cols: dst.Cols[:0]}
+	dst.Vs = fixed[int64](&d)
+	if s.HasVe {
+		dst.Ve = fixed[int64](&d)
+	}
+	if s.HasDiff {
+		dst.Diff = fixed[int64](&d)
+	}
+	for _, fd := range s.Fields {
+		c := Column{kind: fd.Kind, n: n}
+		if fd.Nullable {
+			c.valid = d.bits()
+		}
+		switch {
+		case fd.Kind.VarLen():
+			c.offs = view[int32](d.next(4 * (n + 1)))
+			c.data = d.next(0)
+		case fd.Kind == Bool:
+			c.bits = d.bits()
+		case fd.Kind == Float64:
+			c.f64 = fixed[float64](&d)
+		default:
+			c.i64 = fixed[int64](&d)
+		}
+		dst.Cols = append(dst.Cols, c)
+	}
+	return d.err
+}
+
+type decoder struct {
+	f   *frame.DataFrame
+	n   int
+	i   int
+	err error
+}
+
+// next returns the next buffer, which must hold at least size bytes.
+func (d *decoder) next(size int) []byte {
+	b := d.f.Buffer(d.i)
+	if len(b) < size {
+		if d.err == nil {
+			d.err = fmt.Errorf("%w: buffer %d has %d bytes, want %d", frame.ErrCorrupt, d.i, len(b), size)
+		}
+		b = make([]byte, size)
+	}
+	d.i++
+	return b
+}
+
+func (d *decoder) bits() Bitmap {
+	b := d.next((d.n + 7) / 8)
+	if b == nil {
+		b = []byte{}
+	}
+	return Bitmap{b, 0}
+}
+
+func fixed[T int64 | float64](d *decoder) []T { return view[T](d.next(8 * d.n))[:d.n] }
+
+// CheckOffsets verifies the offsets of all variable-length columns: from 0, never falling, inside the data. Frames from a peer or
+// from disk pass it once, before anything reads them.
+func (b *Batch) CheckOffsets() error {
+	for i := range b.Cols {
+		c := &b.Cols[i]
+		if !c.kind.VarLen() {
+			continue
+		}
+		if c.offs[0] != 0 {
+			return fmt.Errorf("%w: column %q begins at offset %d", frame.ErrCorrupt, b.Schema.Fields[i].Name, c.offs[0])
+		}
+		prev, bad := int32(0), int32(0)
+		for _, o := range c.offs {
+			bad |= o | (o - prev) // negative as soon as an offset is negative or falls
+			prev = o
+		}
+		if bad < 0 || int(prev) > len(c.data) {
+			return fmt.Errorf("%w: column %q has offsets beyond order or its %d bytes", frame.ErrCorrupt, b.Schema.Fields[i].Name, len(c.data))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+package vertex
+
+import (
+	"github.com/streamscope/streamscope/shuffle/batch"
+)
+
+// Split is a part of a source with an order of its own: one file, one partition, standard input.
+type Split struct {
+	Name string // for messages: the path as the user gave it
+	ID   uint32 // 0, 1, … in the order of the names; part of every total order over rows
+}
+
+// Source describes where rows come from. It is part of the job's definition: every worker builds the same one.
+type Source interface {
+	// Schema is the schema of all splits.
+	Schema() *batch.Schema
+	// Splits lists the parts; the order is the same on every worker. Errors name the place (`flights.csv: no such file`).
+	Splits() ([]Split, error)
+	// Open starts reading a split at a row offset (0: its beginning). wake is called, from any goroutine, when a Read that
+	// returned nothing may succeed now.
+	Open(s Split, offset uint64, wake func()) (SplitReader, error)
+}
+
+// SplitReader reads one split in its row order. It may decode ahead in goroutines of its own; what it lends is bounded.
+type SplitReader interface {
+	// Read returns the next rows, at most maxRows, borrowed until the next Read or Close. It never blocks: a nil batch and nil error
+	// say that nothing is ready yet. io.EOF ends the split. Other errors name place, value and want, and are final.
+	Read(maxRows int) (*batch.Batch, error)
+	// Counters tells what was left out so far.
+	Counters() SourceCounters
+	// Close frees everything; goroutines have ended when it returns.
+	Close() error
+}
+
+// SourceCounters counts the rows that a source read but did not pass on.
+type SourceCounters struct {
+	Skipped  uint64 // bad rows skipped
+	Diverted uint64 // bad rows written to the divert file
+}
+
+// Sink takes the rows of a job out into the world, in order. One goroutine calls it; it writes in a goroutine of its own, and at most a
+// bounded amount is on its way.
+type Sink interface {
+	// Write takes all rows of b (copied or encoded before it returns), or none when it is busy: accepted is then false, and the
+	// wake function it was opened with is called when it may be tried again.
+	Write(b *batch.Batch) (accepted bool, err error)
+	// Finish ends the output: everything is written and durable under its temporary name when done. It may be called repeatedly
+	// until done; wake is called in between.
+	Finish() (done bool, err error)
+	// Abort drops the output and removes what was written. It may be called at any time, also after an error.
+	Abort()
+}
