@@ -1,0 +1,56 @@
+# StreamScope. Bare `make` prints the targets. Needs Go (the version in go.mod) and git.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: help build demo test test-shapes race check fmt vet lint bench fuzz-smoke sim clean
+
+GO        ?= go
+BIN       := bin/streamscope
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+FUZZTIME  ?= 3s
+SEEDS     ?= 10000
+CODE      := netio ringlog shuffle state vertex control cmd bench
+
+help: ## print the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build the one binary into bin/streamscope
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(BIN) ./cmd/streamscope
+
+demo: build ## run the job `flights`, show the worst hours and compare the whole result
+	$(GO) run ./cmd/demo --bin $(BIN)
+
+test: ## all tests, with a covering subset of the shapes
+	$(GO) test -timeout 15m ./...
+
+test-shapes: ## the full product of shapes (workers x tasks x ticks x limits x formats); takes long
+	STREAMSCOPE_SHAPES=all $(GO) test -timeout 12h -count 1 -v -run '^TestShapes' ./cmd/streamscope
+
+race: ## all tests under the race detector
+	$(GO) test -race -timeout 30m ./...
+
+check: fmt vet lint ## format, vet (also for arm64), static analysis, repository lint
+
+fmt:
+	@bad=$$(gofmt -l $$(ls -d $(CODE) 2>/dev/null)); if [ -n "$$bad" ]; then echo "not formatted (run gofmt -w):" $$bad; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+	GOARCH=arm64 $(GO) vet ./...
+
+lint:
+	$(GO) tool staticcheck ./...
+	$(GO) test -count 1 ./cmd/archtest
+
+bench: build ## the standard set of measurements, on an otherwise idle machine
+	@if ! $(BIN) bench list >/dev/null 2>&1; then echo "this build has no benchmark harness"; exit 1; fi
+	$(BIN) bench run standard
+
+fuzz-smoke: ## every Fuzz function for FUZZTIME (default 3s)
+	.ci/fuzz-smoke $(FUZZTIME)
+
+sim: ## the simulator over SEEDS schedules (default 10000)
+	STREAMSCOPE_SEEDS=$(SEEDS) $(GO) test -timeout 6h -count 1 -v -run Seeds ./control/simtest
+
+clean: ## remove what was built
+	rm -rf bin
