@@ -1,0 +1,191 @@
+package options
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// Run is what a user asks of one run of a job, checked.
+type Run struct {
+	Inputs   []string // files, globs or "-"; none: the embedded input
+	Airports string   // "": the embedded table
+	Out      string   // "": standard output
+
+	Workers int
+	Tasks   int
+	Tick    Tick
+
+	SegmentBytes Size
+	FrameBytes   Size
+	CreditBytes  Size
+	ArenaBytes   Size
+	// SpillDir is "" where nothing may be spilled.
+	SpillDir string
+
+	Lateness time.Duration
+	Rate     float64 // events/s of all sources together; 0: unpaced
+	BadRow   BadRow
+
+	Stats     string // "": none
+	LogFormat string // "text" or "json"
+	Pprof     string // "": off
+}
+
+// Machine is what defaults depend on.
+type Machine struct {
+	Cores   int
+	TempDir string
+}
+
+// Limits of the counts: what a plan can address, and what one machine can start.
+const (
+	tasksMax   = 65535
+	workersMax = 128
+)
+
+// Parse reads and checks all flags and returns every complaint it has, in the order of the flags.
+func Parse(raw Raw, m Machine) (Run, []error) {
+	p := parser{}
+	run := Run{
+		Inputs:    raw.Input,
+		Airports:  text(raw.Airports, ""),
+		Out:       text(raw.Out, ""),
+		Workers:   value(&p, "--workers", raw.Workers, 0, func(s string) (int, error) { return parseCount(s, 0, workersMax) }),
+		Tasks:     value(&p, "--tasks", raw.Tasks, max(1, 2*m.Cores), func(s string) (int, error) { return parseCount(s, 1, tasksMax) }),
+		SpillDir:  text(raw.Spill, m.TempDir),
+		Lateness:  value(&p, "--lateness", raw.Lateness, 0, parseLateness),
+		Rate:      value(&p, "--rate", raw.Rate, 0, ParseRate),
+		Stats:     text(raw.Stats, ""),
+		LogFormat: text(raw.LogFormat, "text"),
+		Pprof:     text(raw.Pprof, ""),
+		BadRow:    value(&p, "--on-bad-row", raw.OnBadRow, BadRow{}, ParseBadRow),
+	}
+	tick := Tick{Bytes: DefaultTick}
+	if raw.Rate != nil {
+		tick = Tick{Length: 5 * time.Millisecond}
+	}
+	run.Tick = value(&p, "--tick", raw.Tick, tick, ParseTick)
+	p.sizes(raw, &run)
+	p.texts(raw, &run)
+	p.files(&run)
+	return run, p.complaints
+}
+
+type parser struct{ complaints []error }
+
+func (p *parser) complain(format string, args ...any) {
+	p.complaints = append(p.complaints, fmt.Errorf(format, args...))
+}
+
+func text(given *string, otherwise string) string {
+	if given == nil {
+		return otherwise
+	}
+	return *given
+}
+
+func value[T any](p *parser, flag string, given *string, otherwise T, parse func(string) (T, error)) T {
+	if given == nil {
+		return otherwise
+	}
+	v, err := parse(*given)
+	if err != nil {
+		p.complain("%s: %w", flag, err)
+		return otherwise
+	}
+	return v
+}
+
+func (p *parser) sizes(raw Raw, run *Run) {
+	before := len(p.complaints)
+	var s sizes
+	s.segment = value(p, "--segment-bytes", raw.Segment, 0, ParseSize)
+	s.frame = value(p, "--frame-bytes", raw.Frame, 0, ParseSize)
+	s.credit = value(p, "--credit-bytes", raw.Credit, 0, ParseSize)
+	s.arena = value(p, "--arena", raw.Arena, 0, ParseSize)
+	if len(p.complaints) > before {
+		return // relations between sizes that could not be read say nothing
+	}
+	s.given.segment, s.given.frame = raw.Segment != nil, raw.Frame != nil
+	s.given.credit, s.given.arena = raw.Credit != nil, raw.Arena != nil
+	s.clamp()
+	p.complaints = append(p.complaints, s.conflicts()...)
+	run.SegmentBytes, run.FrameBytes, run.CreditBytes, run.ArenaBytes = s.segment, s.frame, s.credit, s.arena
+}
+
+func (p *parser) texts(raw Raw, run *Run) {
+	for _, in := range raw.Input {
+		if in == "" {
+			p.complain("--input: got \"\", want a file, a pattern, or - for standard input")
+		}
+	}
+	notEmpty := func(flag string, given *string) {
+		if given != nil && *given == "" {
+			p.complain("%s: got \"\", want a name", flag)
+		}
+	}
+	notEmpty("--airports", raw.Airports)
+	notEmpty("--stats", raw.Stats)
+	notEmpty("--spill-dir", raw.Spill)
+	if run.SpillDir == "none" {
+		run.SpillDir = ""
+	}
+	if raw.Out != nil {
+		if err := checkOut(*raw.Out); err != nil {
+			p.complain("--out: %w", err)
+		}
+		if run.Out == "-" {
+			run.Out = ""
+		}
+	}
+	if run.LogFormat != "text" && run.LogFormat != "json" {
+		p.complain("--log-format: got %q, want text or json", run.LogFormat)
+	}
+	if raw.Pprof != nil {
+		if err := checkAddr(*raw.Pprof); err != nil {
+			p.complain("--pprof: %w", err)
+		}
+	}
+}
+
+func checkAddr(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if n, e := strconv.Atoi(port); err != nil || e != nil || n < 0 || n > 65535 {
+		return fmt.Errorf("got %q, want an address such as localhost:6060", addr)
+	}
+	return nil
+}
+
+// files finds flags that name one file for two purposes, and standard input named twice.
+func (p *parser) files(run *Run) {
+	type named struct{ flag, path string }
+	written := []named{{"--out", run.Out}, {"--stats", run.Stats}, {"--on-bad-row divert", run.BadRow.File}}
+	for i, a := range written {
+		for _, b := range written[i+1:] {
+			if a.path != "" && b.path != "" && filepath.Clean(a.path) == filepath.Clean(b.path) {
+				p.complain("%s and %s name one file, %s: give each its own", a.flag, b.flag, a.path)
+			}
+		}
+	}
+	read := []named{{"--airports", run.Airports}}
+	stdin := 0
+	for _, in := range run.Inputs {
+		read = append(read, named{"--input", in})
+		if in == "-" {
+			stdin++
+		}
+	}
+	if stdin > 1 {
+		p.complain("--input: standard input (-) is named %d times, want once", stdin)
+	}
+	for _, w := range written {
+		for _, r := range read {
+			if w.path != "" && r.path != "" && filepath.Clean(w.path) == filepath.Clean(r.path) {
+				p.complain("%s would overwrite what %s reads, %s: give it another name", w.flag, r.flag, w.path)
+			}
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package options
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+var machine = Machine{Cores: 2, TempDir: "/tmp"}
+
+// rawOf sets flags by name, as `--name=value`.
+func rawOf(t testing.TB, flags ...string) Raw {
+	var r Raw
+	for _, f := range flags {
+		name, v, ok := strings.Cut(strings.TrimPrefix(f, "--"), "=")
+		if !ok {
+			t.Fatalf("flag %q has no value", f)
+		}
+		if name == "input" {
+			r.Input = append(r.Input, v)
+			continue
+		}
+		set := false
+		for _, flag := range Flags() {
+			if flag.Name == name {
+				*flag.Target(&r) = &v
+				set = true
+			}
+		}
+		if !set {
+			t.Fatalf("no flag --%s", name)
+		}
+	}
+	return r
+}
+
+func TestDefaults(t *testing.T) {
+	got, errs := Parse(Raw{}, machine)
+	want := Run{
+		Tasks: 4, Tick: Tick{Bytes: MiB}, SegmentBytes: 4 * MiB, FrameBytes: 256 * KiB, CreditBytes: 4 * MiB, ArenaBytes: GiB,
+		SpillDir: "/tmp", LogFormat: "text",
+	}
+	if len(errs) > 0 || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v\nwant %+v", got, errs, want)
+	}
+}
+
+func TestEveryFlagIsRead(t *testing.T) {
+	got, errs := Parse(rawOf(t, "--input=a.csv", "--input=b*.parquet", "--airports=x.csv", "--out=r.parquet", "--workers=3", "--tasks=16", "--tick=7ms",
+		"--segment-bytes=1MiB", "--frame-bytes=32KiB", "--credit-bytes=2MiB", "--arena=64MiB", "--spill-dir=/var/spill", "--lateness=90s", "--rate=200k",
+		"--stats=s.json", "--log-format=json", "--pprof=localhost:6060", "--on-bad-row=divert=bad.csv"), machine)
+	want := Run{
+		Inputs: []string{"a.csv", "b*.parquet"}, Airports: "x.csv", Out: "r.parquet", Workers: 3, Tasks: 16, Tick: Tick{Length: 7 * time.Millisecond},
+		SegmentBytes: MiB, FrameBytes: 32 * KiB, CreditBytes: 2 * MiB, ArenaBytes: 64 * MiB, SpillDir: "/var/spill", Lateness: 90 * time.Second, Rate: 2e5,
+		Stats: "s.json", LogFormat: "json", Pprof: "localhost:6060", BadRow: BadRow{DivertBadRow, "bad.csv"},
+	}
+	if len(errs) > 0 || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v\nwant %+v", got, errs, want)
+	}
+}
+
+func TestDefaultsGiveWay(t *testing.T) {
+	for _, c := range []struct {
+		flags                         string
+		segment, frame, credit, arena Size
+	}{
+		{"--segment-bytes=65536", 64 * KiB, 12 * KiB, 4 * MiB, GiB},
+		{"--segment-bytes=65536 --credit-bytes=65536 --arena=4MiB", 64 * KiB, 12 * KiB, 64 * KiB, 4 * MiB},
+		{"--arena=4MiB", 512 * KiB, 124 * KiB, 2 * MiB, 4 * MiB},
+		{"--arena=512KiB", 64 * KiB, 12 * KiB, 256 * KiB, 512 * KiB},
+		{"--frame-bytes=8MiB", 16 * MiB, 8 * MiB, 8 * MiB, GiB},
+		{"--frame-bytes=200MiB", 256 * MiB, 200 * MiB, 200 * MiB, 2 * GiB},
+		{"--segment-bytes=1GiB", GiB, 256 * KiB, 4 * MiB, 8 * GiB},
+		{"--credit-bytes=8KiB", 4 * MiB, 8 * KiB, 8 * KiB, GiB},
+	} {
+		got, errs := Parse(rawOf(t, strings.Fields(c.flags)...), machine)
+		if len(errs) > 0 {
+			t.Errorf("%s: %v", c.flags, errs)
+			continue
+		}
+		if got.SegmentBytes != c.segment || got.FrameBytes != c.frame || got.CreditBytes != c.credit || got.ArenaBytes != c.arena {
+			t.Errorf("%s: got segment %v frame %v credit %v arena %v, want %v %v %v %v", c.flags,
+				got.SegmentBytes, got.FrameBytes, got.CreditBytes, got.ArenaBytes, c.segment, c.frame, c.credit, c.arena)
+		}
+	}
+	if got, _ := Parse(rawOf(t, "--rate=10"), machine); got.Tick != (Tick{Length: 5 * time.Millisecond}) {
+		t.Errorf("a paced run has ticks of %v, want 5ms", got.Tick)
+	}
+	if got, _ := Parse(rawOf(t, "--spill-dir=none"), machine); got.SpillDir != "" {
+		t.Errorf("--spill-dir none: got %q, want nothing", got.SpillDir)
+	}
+}
+
+func TestComplaints(t *testing.T) {
+	for _, c := range []struct {
+		flags string
+		want  []string // words that one complaint each has, in order
+	}{
+		{"--frame-bytes=1MiB --segment-bytes=64KiB", []string{"--frame-bytes 1MiB does not fit --segment-bytes 64KiB"}},
+		{"--segment-bytes=1MiB --arena=4MiB", []string{"--arena 4MiB does not hold 8 segments of --segment-bytes 1MiB"}},
+		{"--frame-bytes=1MiB --arena=4MiB", []string{"--arena 4MiB is too small for --frame-bytes 1MiB"}},
+		{"--credit-bytes=8KiB --frame-bytes=64KiB", []string{"--credit-bytes 8KiB is less than one frame of --frame-bytes 64KiB"}},
+		{"--credit-bytes=8MiB --arena=4MiB", []string{"--credit-bytes 8MiB is more than --arena 4MiB"}},
+		{"--segment-bytes=100000", []string{"power of two"}},
+		{"--segment-bytes=4KiB", []string{"power of two from 64KiB"}},
+		{"--frame-bytes=1", []string{"--frame-bytes: got 1B, want at least 4KiB"}},
+		{"--frame-bytes=4GiB", []string{"--frame-bytes: got 4GiB, want at most"}},
+		{"--credit-bytes=1", []string{"--credit-bytes: got 1B"}},
+		{"--arena=1KiB", []string{"--arena: got 1KiB, want at least 512KiB"}},
+		{"--workers=-1 --tasks=0 --tick=fast --segment-bytes=big --rate=0 --log-format=xml --on-bad-row=ignore --out=r.xls --pprof=6060 --lateness=-1s",
+			[]string{"--workers", "--tasks", "--lateness", "--rate", "--on-bad-row", "--tick", "--segment-bytes", "--out", "--log-format", "--pprof"}},
+		{"--tasks=1000000", []string{"whole number from 1 to 65535"}},
+		{"--input=- --input=-", []string{"named 2 times"}},
+		{"--input=", []string{"--input"}},
+		{"--stats= --airports= --spill-dir=", []string{"--airports", "--stats", "--spill-dir"}},
+		{"--out=x.csv --stats=./x.csv", []string{"--out and --stats name one file"}},
+		{"--out=x.csv --input=x.csv", []string{"--out would overwrite what --input reads"}},
+		{"--on-bad-row=divert=y.csv --airports=y.csv", []string{"--on-bad-row divert would overwrite what --airports reads"}},
+	} {
+		_, errs := Parse(rawOf(t, strings.Fields(c.flags)...), machine)
+		if len(errs) != len(c.want) {
+			t.Errorf("%s: got complaints %q, want %d", c.flags, errs, len(c.want))
+			continue
+		}
+		for i, err := range errs {
+			if !strings.Contains(err.Error(), c.want[i]) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s: got %q, want one line with %q", c.flags, err, c.want[i])
+			}
+		}
+	}
+}
+
+// One size alone, within its bounds, never conflicts with a default; and what is accepted keeps the relations.
+func TestSizesProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var flags []string
+		draw := func(name string, low Size) {
+			if rapid.Bool().Draw(t, name+" given") {
+				flags = append(flags, fmt.Sprintf("--%s=%d", name, low<<rapid.IntRange(0, 14).Draw(t, name)))
+			}
+		}
+		draw("segment-bytes", SegmentMin)
+		draw("frame-bytes", FrameMin)
+		draw("credit-bytes", CreditMin)
+		draw("arena", ArenaSegments*SegmentMin)
+		raw := Raw{}
+		for _, f := range flags {
+			name, v, _ := strings.Cut(f[2:], "=")
+			for _, flag := range Flags() {
+				if flag.Name == name {
+					*flag.Target(&raw) = &v
+				}
+			}
+		}
+		run, errs := Parse(raw, machine)
+		if len(flags) <= 1 && len(errs) > 0 {
+			t.Fatalf("%v alone: %v", flags, errs)
+		}
+		for _, err := range errs {
+			if n := strings.Count(err.Error(), "--"); n != 2 {
+				t.Fatalf("%v: %v names %d flags, want 2", flags, err, n)
+			}
+		}
+		if len(errs) > 0 {
+			return
+		}
+		if run.FrameBytes < FrameMin || run.FrameBytes > run.SegmentBytes-SegmentOverhead || run.CreditBytes < run.FrameBytes ||
+			run.ArenaBytes < ArenaSegments*run.SegmentBytes || run.CreditBytes > run.ArenaBytes {
+			t.Fatalf("%v: accepted segment %v frame %v credit %v arena %v", flags, run.SegmentBytes, run.FrameBytes, run.CreditBytes, run.ArenaBytes)
+		}
+	})
+}

@@ -1,0 +1,53 @@
+package options
+
+// Raw is the text of each flag as given; nil means that the flag was not given. Of a repeated flag it holds the last one.
+type Raw struct {
+	Input     []string
+	Airports  *string
+	Out       *string
+	Workers   *string
+	Tasks     *string
+	Tick      *string
+	Segment   *string
+	Frame     *string
+	Credit    *string
+	Arena     *string
+	Spill     *string
+	Lateness  *string
+	Rate      *string
+	Stats     *string
+	LogFormat *string
+	Pprof     *string
+	OnBadRow  *string
+}
+
+// Flag describes one flag for the help text.
+type Flag struct {
+	Name    string
+	Meta    string // the word for its value
+	Help    string
+	Default string // as shown to the user
+	Target  func(*Raw) **string
+}
+
+// Flags are the flags of `run` that take one text each, in the order of the help; --input, which repeats, is apart.
+func Flags() []Flag {
+	return []Flag{
+		{"airports", "FILE", "table of airports (CSV) for the lookup of states", "the embedded table", func(r *Raw) **string { return &r.Airports }},
+		{"out", "FILE", "write the result to this file; the ending .csv, .jsonl or .parquet names the format", "standard output, as CSV", func(r *Raw) **string { return &r.Out }},
+		{"workers", "N", "worker processes to start; with 0 this process does the work", "0", func(r *Raw) **string { return &r.Workers }},
+		{"tasks", "N", "tasks of every keyed stage", "2 x cores", func(r *Raw) **string { return &r.Tasks }},
+		{"tick", "TICK", "how sources cut their input into ticks: a time (5ms) or bytes (bytes:1MiB)", "bytes:1MiB; 5ms with --rate", func(r *Raw) **string { return &r.Tick }},
+		{"segment-bytes", "SIZE", "size of the segments that ring logs are made of", DefaultSegment.String(), func(r *Raw) **string { return &r.Segment }},
+		{"frame-bytes", "SIZE", "greatest size of a frame; a row that is larger is an error", DefaultFrame.String(), func(r *Raw) **string { return &r.Frame }},
+		{"credit-bytes", "SIZE", "bytes that may be on the way ahead of the oldest open tick, per edge and pair of processes", DefaultCredit.String(), func(r *Raw) **string { return &r.Credit }},
+		{"arena", "SIZE", "greatest memory for ring logs, per process; it grows on demand", DefaultArena.String(), func(r *Raw) **string { return &r.Arena }},
+		{"spill-dir", "DIR", "where logs go that do not fit the arena, or none", "the system's folder for temporary files", func(r *Raw) **string { return &r.Spill }},
+		{"lateness", "TIME", "how far a row's time may lie behind the latest of the earlier rows of its file", "0s", func(r *Raw) **string { return &r.Lateness }},
+		{"rate", "EVENTS/S", "pace of all sources together", "as fast as possible", func(r *Raw) **string { return &r.Rate }},
+		{"stats", "FILE", "write counts and rates of the run to this file, as JSON", "none", func(r *Raw) **string { return &r.Stats }},
+		{"log-format", "FORMAT", "messages on standard error: text or json", "text", func(r *Raw) **string { return &r.LogFormat }},
+		{"pprof", "ADDR", "serve profiles of this process at this address, such as localhost:6060", "off", func(r *Raw) **string { return &r.Pprof }},
+		{"on-bad-row", "POLICY", "what to do with a row that can not be read: fail, skip, or divert=FILE", "fail", func(r *Raw) **string { return &r.OnBadRow }},
+	}
+}
