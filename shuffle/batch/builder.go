@@ -99,9 +99,8 @@ func (c *ColumnBuilder) AppendRange(src *Column, from, to int) {
 	case Float64:
 		c.F64 = append(c.F64, src.f64[from:to]...)
 	case Bool:
-		for i := from; i < to; i++ {
-			c.AppendBool(src.bits.Get(i))
-		}
+		c.bits = appendBits(c.bits, c.nbits, src.bits, from, to)
+		c.nbits += to - from
 	case String, Bytes:
 		base := int32(len(c.Data)) - src.offs[from]
 		c.Data = append(c.Data, src.data[src.offs[from]:src.offs[to]]...)
@@ -112,9 +111,8 @@ func (c *ColumnBuilder) AppendRange(src *Column, from, to int) {
 		c.I64 = append(c.I64, src.i64[from:to]...)
 	}
 	if c.Nullable {
-		for i := from; i < to; i++ {
-			c.SetValid(!src.Null(i))
-		}
+		c.valid = appendBits(c.valid, c.nvalid, src.valid, from, to)
+		c.nvalid += to - from
 	}
 }
 
@@ -122,9 +120,7 @@ func (c *ColumnBuilder) AppendRange(src *Column, from, to int) {
 func (c *ColumnBuilder) AppendSel(src *Column, sel []int32) {
 	switch c.Kind {
 	case Float64:
-		for _, i := range sel {
-			c.F64 = append(c.F64, src.f64[i])
-		}
+		c.F64 = appendSel(c.F64, src.f64, sel)
 	case Bool:
 		for _, i := range sel {
 			c.AppendBool(src.bits.Get(int(i)))
@@ -134,14 +130,22 @@ func (c *ColumnBuilder) AppendSel(src *Column, sel []int32) {
 			c.AppendBytes(src.Bytes(int(i)))
 		}
 	default:
-		for _, i := range sel {
-			c.I64 = append(c.I64, src.i64[i])
-		}
+		c.I64 = appendSel(c.I64, src.i64, sel)
 	}
-	if c.Nullable {
-		for _, i := range sel {
-			c.SetValid(!src.Null(int(i)))
-		}
+	c.setValidSel(src, sel)
+}
+
+func (c *ColumnBuilder) setValidSel(src *Column, sel []int32) {
+	if !c.Nullable {
+		return
+	}
+	if src.valid.buf == nil {
+		c.valid = appendBits(c.valid, c.nvalid, Bitmap{}, 0, len(sel))
+		c.nvalid += len(sel)
+		return
+	}
+	for _, i := range sel {
+		c.SetValid(src.valid.Get(int(i)))
 	}
 }
 
@@ -225,7 +229,8 @@ func (b *Builder) AppendTime(vs, ve, diff int64) {
 	}
 }
 
-func (b *Builder) appendTimes(src *Batch, from, to int) {
+// AppendTimes appends the lifetimes and diffs of rows [from, to) of src; the caller then appends as many values to each column.
+func (b *Builder) AppendTimes(src *Batch, from, to int) {
 	b.Vs = append(b.Vs, src.Vs[from:to]...)
 	if b.Schema.HasVe {
 		if src.Ve != nil {
@@ -247,9 +252,33 @@ func (b *Builder) appendTimes(src *Batch, from, to int) {
 	}
 }
 
+// AppendTimesSel appends the lifetimes and diffs of the rows of src that sel names; the caller then appends as many values to each
+// column.
+func (b *Builder) AppendTimesSel(src *Batch, sel []int32) {
+	b.Vs = appendSel(b.Vs, src.Vs, sel)
+	if b.Schema.HasVe {
+		if src.Ve != nil {
+			b.Ve = appendSel(b.Ve, src.Ve, sel)
+		} else {
+			for _, i := range sel {
+				b.Ve = append(b.Ve, src.Vs[i]+1)
+			}
+		}
+	}
+	if b.Schema.HasDiff {
+		if src.Diff != nil {
+			b.Diff = appendSel(b.Diff, src.Diff, sel)
+		} else {
+			for range sel {
+				b.Diff = append(b.Diff, 1)
+			}
+		}
+	}
+}
+
 // AppendBatch appends rows [from, to) of src, whose columns have the kinds of the builder's.
 func (b *Builder) AppendBatch(src *Batch, from, to int) {
-	b.appendTimes(src, from, to)
+	b.AppendTimes(src, from, to)
 	for i := range b.Cols {
 		b.Cols[i].AppendRange(&src.Cols[i], from, to)
 	}
@@ -257,9 +286,7 @@ func (b *Builder) AppendBatch(src *Batch, from, to int) {
 
 // AppendSel appends the rows of src that sel names.
 func (b *Builder) AppendSel(src *Batch, sel []int32) {
-	for _, i := range sel {
-		b.appendTimes(src, int(i), int(i)+1)
-	}
+	b.AppendTimesSel(src, sel)
 	for i := range b.Cols {
 		b.Cols[i].AppendSel(&src.Cols[i], sel)
 	}

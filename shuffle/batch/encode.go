@@ -170,12 +170,12 @@ func Decode(dst *Batch, s *Schema, f *frame.DataFrame) error {
 	n := f.Rows()
 	d := decoder{f: f, n: n}
 	*dst = Batch{Schema: s, N: n, Cols: dst.Cols[:0]}
-	dst.Vs = fixed[int64](&d)
+	dst.Vs = head[int64](&d, n)
 	if s.HasVe {
-		dst.Ve = fixed[int64](&d)
+		dst.Ve = head[int64](&d, n)
 	}
 	if s.HasDiff {
-		dst.Diff = fixed[int64](&d)
+		dst.Diff = head[int64](&d, n)
 	}
 	for _, fd := range s.Fields {
 		c := Column{kind: fd.Kind, n: n}
@@ -184,16 +184,19 @@ func Decode(dst *Batch, s *Schema, f *frame.DataFrame) error {
 		}
 		switch {
 		case fd.Kind.VarLen():
-			c.offs = view[int32](d.next(4 * (n + 1)))
+			c.offs = head[int32](&d, n+1)
 			c.data = d.next(0)
 		case fd.Kind == Bool:
 			c.bits = d.bits()
 		case fd.Kind == Float64:
-			c.f64 = fixed[float64](&d)
+			c.f64 = head[float64](&d, n)
 		default:
-			c.i64 = fixed[int64](&d)
+			c.i64 = head[int64](&d, n)
 		}
 		dst.Cols = append(dst.Cols, c)
+	}
+	if d.err != nil {
+		*dst = Batch{Schema: s, Cols: dst.Cols[:0]} // nothing in it may be read
 	}
 	return d.err
 }
@@ -212,7 +215,7 @@ func (d *decoder) next(size int) []byte {
 		if d.err == nil {
 			d.err = fmt.Errorf("%w: buffer %d has %d bytes, want %d", frame.ErrCorrupt, d.i, len(b), size)
 		}
-		b = make([]byte, size)
+		b = nil // the length is a claim of the sender's: nothing is allocated for it
 	}
 	d.i++
 	return b
@@ -226,7 +229,15 @@ func (d *decoder) bits() Bitmap {
 	return Bitmap{b, 0}
 }
 
-func fixed[T int64 | float64](d *decoder) []T { return view[T](d.next(8 * d.n))[:d.n] }
+// head returns the first n values of the next buffer; none after a fault.
+func head[T int64 | float64 | int32](d *decoder, n int) []T {
+	var t T
+	b := d.next(n * int(unsafe.Sizeof(t)))
+	if d.err != nil {
+		return nil
+	}
+	return view[T](b)[:n]
+}
 
 // CheckOffsets verifies the offsets of all variable-length columns: from 0, never falling, inside the data. Frames from a peer or
 // from disk pass it once, before anything reads them.

@@ -65,10 +65,13 @@ type Schema struct {
 // MaxFields bounds a schema that came from outside.
 const MaxFields = 4096
 
+// maxNameLen is what the encoding's length of a name holds, in bytes.
+const maxNameLen = 1<<16 - 1
+
 // ErrSchema wraps every complaint about a schema.
 var ErrSchema = errors.New("schema")
 
-// Valid reports the first fault: no name, a name twice, an unknown kind, too many fields.
+// Valid reports the first fault: no name, one too long, a name twice, an unknown kind, too many fields.
 func (s *Schema) Valid() error {
 	if len(s.Fields) > MaxFields {
 		return fmt.Errorf("%w: %d fields, at most %d", ErrSchema, len(s.Fields), MaxFields)
@@ -78,6 +81,8 @@ func (s *Schema) Valid() error {
 		switch {
 		case f.Name == "":
 			return fmt.Errorf("%w: field %d has no name", ErrSchema, i)
+		case len(f.Name) > maxNameLen:
+			return fmt.Errorf("%w: field %d has a name of %d bytes, at most %d", ErrSchema, i, len(f.Name), maxNameLen)
 		case f.Kind == 0 || f.Kind >= kindEnd:
 			return fmt.Errorf("%w: field %q: %v", ErrSchema, f.Name, f.Kind)
 		case seen[f.Name]:
@@ -225,7 +230,10 @@ func DecodeSchema(b []byte) (*Schema, error) {
 	if len(b) != 0 {
 		return nil, fmt.Errorf("%w: %d bytes after the last field", ErrSchema, len(b))
 	}
-	return s, s.Valid()
+	if err := s.Valid(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // Fingerprint is a hash of the encoding: equal for equal schemas on every machine and release.
