@@ -1,0 +1,90 @@
+package control
+
+import "github.com/streamscope/streamscope/ringlog/frame"
+
+// Epoch numbers the managers of a job: it grows with every take-over. Every command carries it, and every worker's event returns it.
+type Epoch uint64
+
+// TimeNs is a moment in nanoseconds since 1970 UTC.
+type TimeNs int64
+
+// From says who sent an event, in answer to which manager.
+type From struct {
+	Node  frame.NodeID
+	Epoch Epoch
+}
+
+// Event is something that happened. Events of workers embed From; the others come from the driver itself.
+type Event interface{ isEvent() }
+
+// The events of workers, in the order of a good run.
+type (
+	// Hello: the worker's agent is connected and has shown the token.
+	Hello struct {
+		From
+		PID int
+	}
+	// Ready: the plan is built and the worker listens at Addr.
+	Ready struct {
+		From
+		Addr        string
+		Fingerprint uint64
+	}
+	// Linked: the links to all peers are there.
+	Linked struct{ From }
+	// Progress: figures so far; they never decrease.
+	Progress struct {
+		From
+		Stats WorkerStats
+	}
+	// Finished: all tasks have ended well, their output is complete.
+	Finished struct {
+		From
+		Stats WorkerStats
+	}
+	// Failed: the worker cannot go on. It still answers Stop.
+	Failed struct {
+		From
+		Reason string
+		// AboutPeer: the worker itself is well, but its link to another broke.
+		AboutPeer bool
+		Stats     WorkerStats
+	}
+	// Stopped: the worker has ended, as it was told to; its process may take a moment longer.
+	Stopped struct{ From }
+)
+
+// The events of the driver.
+type (
+	// Lost: the worker's process or connection is gone, and nothing more will come from it.
+	Lost struct {
+		Node   frame.NodeID
+		Reason string // "worker 1 (pid 4711): signal: killed"
+	}
+	// Cancel: the user wants no result.
+	Cancel struct{ Reason string }
+	// Clock: time passes. Deadlines are looked at here alone.
+	Clock struct{ Now TimeNs }
+	// Committed answers Commit; Reason is empty if it worked.
+	Committed struct{ Reason string }
+	// Aborted answers Abort; Reason tells what could not be removed.
+	Aborted struct{ Reason string }
+)
+
+func (Hello) isEvent()     {}
+func (Ready) isEvent()     {}
+func (Linked) isEvent()    {}
+func (Progress) isEvent()  {}
+func (Finished) isEvent()  {}
+func (Failed) isEvent()    {}
+func (Stopped) isEvent()   {}
+func (Lost) isEvent()      {}
+func (Cancel) isEvent()    {}
+func (Clock) isEvent()     {}
+func (Committed) isEvent() {}
+func (Aborted) isEvent()   {}
+
+// sender is implemented by the events of workers.
+type sender interface{ from() From }
+
+func (f From) from() From { return f }

@@ -1,0 +1,115 @@
+package control
+
+import (
+	"fmt"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// fail notes the cause and stops the workers. Once the output is being committed it is too late; while the workers are being stopped,
+// only a better cause counts.
+func (m *Machine) fail(c cause) {
+	switch {
+	case m.phase == Stopping && m.cause.aboutPeer && !c.aboutPeer:
+		m.cause = c
+		return
+	case m.phase >= Committing:
+		return
+	}
+	m.cause = c
+	m.phase = Stopping
+	m.deadline = m.now + TimeNs(m.cfg.StopNs)
+	for i := range m.workers {
+		m.stopWorker(frame.NodeID(i))
+	}
+	m.abortWhenAlone()
+}
+
+// stopWorker tells a worker to stop. One that was never heard of cannot be told.
+func (m *Machine) stopWorker(node frame.NodeID) {
+	w := &m.workers[node]
+	switch {
+	case w.state == Gone:
+	case w.state == Absent:
+		m.kill(node)
+	case !w.told:
+		w.told = true
+		m.emit(Stop{node, m.cfg.Epoch})
+	}
+}
+
+func (m *Machine) kill(node frame.NodeID) {
+	w := &m.workers[node]
+	if !w.killed {
+		w.killed = true
+		m.emit(Kill{node})
+	}
+}
+
+// patienceEnds kills who has not stopped and, when that did not help either, goes on without them.
+func (m *Machine) patienceEnds() {
+	killing := false
+	for i := range m.workers {
+		if w := &m.workers[i]; w.state != Gone && !w.killed {
+			m.kill(frame.NodeID(i))
+			killing = true
+		}
+	}
+	if killing {
+		m.deadline = m.now + TimeNs(m.cfg.StopNs)
+		return
+	}
+	m.abort()
+}
+
+func (m *Machine) lost(ev Lost) {
+	if int(ev.Node) >= len(m.workers) {
+		return
+	}
+	w := &m.workers[ev.Node]
+	if w.state == Gone {
+		return
+	}
+	w.state = Gone
+	if !w.killed {
+		m.fail(cause{reason: ev.Reason})
+	}
+	m.abortWhenAlone()
+}
+
+// abortWhenAlone removes the output once no worker is left that could still write to it.
+func (m *Machine) abortWhenAlone() {
+	if m.phase == Stopping && m.all(Gone) {
+		m.abort()
+	}
+}
+
+func (m *Machine) abort() {
+	m.phase = Aborting
+	m.emit(Abort{})
+}
+
+func (m *Machine) committed(ev Committed) {
+	if m.phase == Committing {
+		m.end(ev.Reason, false)
+	}
+}
+
+func (m *Machine) aborted(ev Aborted) {
+	if m.phase != Aborting {
+		return
+	}
+	reason := m.cause.reason
+	if reason == "" {
+		reason = "the run was stopped"
+	}
+	if ev.Reason != "" {
+		reason = fmt.Sprintf("%s (and then: %s)", reason, ev.Reason)
+	}
+	m.end(reason, m.cause.cancelled)
+}
+
+func (m *Machine) end(reason string, cancelled bool) {
+	m.phase = Ended
+	m.emit(End{Outcome{Reason: reason, Cancelled: cancelled, Stats: m.stats()}})
+}

@@ -1,0 +1,74 @@
+package control
+
+import "time"
+
+// WorkerStats are a worker's figures so far.
+type WorkerStats struct {
+	PID        int `json:"pid"`
+	Stages     []StageCount
+	EventsIn   uint64 // rows that its sources read
+	EventsOut  uint64 // rows that its sinks took
+	Late       uint64
+	Skipped    uint64
+	RowsIn     uint64 // rows that came over links
+	BytesIn    uint64 // everything that came over links
+	BytesOut   uint64
+	PeakBytes  uint64
+	Ticks      uint64 // the last tick that its sources closed, or executed
+	ShareBytes uint64 // of PeakBytes, memory that other workers count, too
+}
+
+// StageCount are the figures of one logical stage on one worker.
+type StageCount struct {
+	Name    string
+	RowsIn  uint64
+	RowsOut uint64
+	BusyNs  int64
+}
+
+// RunStats are the figures of a run over all workers.
+type RunStats struct {
+	EventsIn  uint64
+	EventsOut uint64
+	Late      uint64
+	Skipped   uint64
+	PeakBytes uint64
+	Ticks     uint64
+	Stages    []StageStats
+	Workers   []WorkerStats // by node
+}
+
+// StageStats are the figures of one logical stage.
+type StageStats struct {
+	Name    string
+	Tasks   int
+	RowsIn  uint64
+	RowsOut uint64
+	Busy    time.Duration
+}
+
+// mergeStats sums the workers' figures, stages in the order of the plan.
+func mergeStats(stages []StageInfo, workers []WorkerStats) RunStats {
+	r := RunStats{Workers: workers, Stages: make([]StageStats, len(stages))}
+	index := make(map[string]*StageStats, len(stages))
+	for i, s := range stages {
+		r.Stages[i] = StageStats{Name: s.Name, Tasks: s.Tasks}
+		index[s.Name] = &r.Stages[i]
+	}
+	for _, w := range workers {
+		r.EventsIn += w.EventsIn
+		r.EventsOut += w.EventsOut
+		r.Late += w.Late
+		r.Skipped += w.Skipped
+		r.PeakBytes += w.PeakBytes - min(w.PeakBytes, w.ShareBytes)
+		r.Ticks = max(r.Ticks, w.Ticks)
+		for _, c := range w.Stages {
+			if s := index[c.Name]; s != nil {
+				s.RowsIn += c.RowsIn
+				s.RowsOut += c.RowsOut
+				s.Busy += time.Duration(c.BusyNs)
+			}
+		}
+	}
+	return r
+}
