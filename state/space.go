@@ -1,0 +1,202 @@
+package state
+
+import (
+	"math/bits"
+	"unsafe"
+)
+
+// ref names a block: page number << refBits | offset / refUnit. 0 is none.
+type ref uint32
+
+const (
+	refUnit  = 16
+	refBits  = 10 // PageLarge / refUnit offsets
+	maxPages = 1 << (32 - refBits)
+
+	minBlockLog = 5 // 32 bytes
+	maxBlockLog = 14
+	classes     = maxBlockLog - minBlockLog + 1
+	classLarge  = classes // a page of its own, larger than PageLarge
+)
+
+const _ = uint(1<<refBits - PageLarge/refUnit)
+
+// pageMeta describes one page of the table. Free blocks of a page are linked through their first two bytes.
+type pageMeta struct {
+	size       uint32 // bytes; 0: page number unused
+	class      uint8
+	linked     bool   // in the list of pages of its class that have room
+	live       uint16 // blocks handed out
+	carved     uint16 // blocks ever handed out; the rest of the page is untouched
+	free       uint16 // first free block below carved, as index + 1
+	prev, next uint32 // pages with room
+}
+
+// space is a page table and a block allocator over Pages. All references into it are refs, so that pages can be copied away.
+type space struct {
+	pages   Pages
+	base    []unsafe.Pointer // by page number; page 0 is none
+	meta    []pageMeta
+	unused  []uint32        // page numbers to use again
+	partial [classes]uint32 // first page with room, by class
+	bytes   int             // handed out by Pages
+}
+
+func newSpace(pages Pages) space {
+	return space{pages: pages, base: make([]unsafe.Pointer, 1), meta: make([]pageMeta, 1)}
+}
+
+// classOf is the class of the smallest block that holds size bytes.
+func classOf(size int) uint8 {
+	if size > 1<<maxBlockLog {
+		return classLarge
+	}
+	return uint8(max(bits.Len(uint(size-1)), minBlockLog) - minBlockLog)
+}
+
+// classBytes is the size of the blocks of a class below classLarge.
+func classBytes(class uint8) int { return 1 << (class + minBlockLog) }
+
+// at is the memory of a block.
+func (s *space) at(r ref) unsafe.Pointer {
+	return unsafe.Add(s.base[r>>refBits], uintptr(r&(1<<refBits-1))*refUnit)
+}
+
+// alloc returns a block of at least size bytes, with any content, or 0 when Pages has no more.
+func (s *space) alloc(size int) ref {
+	class := classOf(size)
+	if class == classLarge {
+		no := s.newPage(PageSize(size), class)
+		if no != 0 {
+			s.meta[no].live = 1
+		}
+		return ref(no << refBits)
+	}
+	no := s.partial[class]
+	if no == 0 {
+		if no = s.newPage(s.pageSizeFor(class), class); no == 0 {
+			return 0
+		}
+		s.link(no)
+	}
+	m := &s.meta[no]
+	var i uint16
+	if m.free != 0 {
+		i = m.free - 1
+		m.free = *(*uint16)(s.block(no, i))
+	} else {
+		i = m.carved
+		m.carved++
+	}
+	m.live++
+	if int(m.live)<<(class+minBlockLog) == int(m.size) {
+		s.unlink(no)
+	}
+	return ref(no<<refBits) | ref(int(i)<<(class+minBlockLog)/refUnit)
+}
+
+// free returns a block; its page goes back to Pages with its last block.
+func (s *space) free(r ref) {
+	no := uint32(r >> refBits)
+	m := &s.meta[no]
+	m.live--
+	if m.live == 0 {
+		if m.linked {
+			s.unlink(no)
+		}
+		s.dropPage(no)
+		return
+	}
+	i := uint16(int(r&(1<<refBits-1)) * refUnit >> (m.class + minBlockLog))
+	*(*uint16)(s.block(no, i)) = m.free
+	m.free = i + 1
+	if !m.linked {
+		s.link(no)
+	}
+}
+
+// size is the usable size of a block in bytes.
+func (s *space) size(r ref) int {
+	m := &s.meta[r>>refBits]
+	if m.class == classLarge {
+		return int(m.size)
+	}
+	return classBytes(m.class)
+}
+
+func (s *space) block(no uint32, i uint16) unsafe.Pointer {
+	return unsafe.Add(s.base[no], uintptr(i)<<(s.meta[no].class+minBlockLog))
+}
+
+// pageSizeFor grows pages with the space, so that small tables stay small.
+func (s *space) pageSizeFor(class uint8) int {
+	size := PageLarge
+	switch {
+	case s.bytes < 8*PageSmall:
+		size = PageSmall
+	case s.bytes < 16*PageMedium:
+		size = PageMedium
+	}
+	return max(size, PageSize(classBytes(class)))
+}
+
+func (s *space) newPage(size int, class uint8) uint32 {
+	if len(s.unused) == 0 && len(s.base) == maxPages {
+		return 0
+	}
+	mem := s.pages.Alloc(size)
+	if mem == nil {
+		return 0
+	}
+	s.bytes += size
+	var no uint32
+	if n := len(s.unused); n > 0 {
+		no, s.unused = s.unused[n-1], s.unused[:n-1]
+	} else {
+		no = uint32(len(s.base))
+		s.base, s.meta = append(s.base, nil), append(s.meta, pageMeta{})
+	}
+	s.base[no] = unsafe.Pointer(unsafe.SliceData(mem))
+	s.meta[no] = pageMeta{size: uint32(size), class: class}
+	return no
+}
+
+func (s *space) dropPage(no uint32) {
+	m := &s.meta[no]
+	s.bytes -= int(m.size)
+	s.pages.Free(unsafe.Slice((*byte)(s.base[no]), m.size))
+	s.base[no], *m = nil, pageMeta{}
+	s.unused = append(s.unused, no)
+}
+
+// reset returns all pages.
+func (s *space) reset() {
+	for no := 1; no < len(s.base); no++ {
+		if s.base[no] != nil {
+			s.pages.Free(unsafe.Slice((*byte)(s.base[no]), s.meta[no].size))
+		}
+	}
+	*s = space{pages: s.pages, base: s.base[:1], meta: s.meta[:1], unused: s.unused[:0]}
+}
+
+func (s *space) link(no uint32) {
+	m := &s.meta[no]
+	m.linked, m.prev, m.next = true, 0, s.partial[m.class]
+	if m.next != 0 {
+		s.meta[m.next].prev = no
+	}
+	s.partial[m.class] = no
+}
+
+func (s *space) unlink(no uint32) {
+	m := &s.meta[no]
+	if m.prev != 0 {
+		s.meta[m.prev].next = m.next
+	} else {
+		s.partial[m.class] = m.next
+	}
+	if m.next != 0 {
+		s.meta[m.next].prev = m.prev
+	}
+	m.linked = false
+}
