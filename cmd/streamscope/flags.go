@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/pflag"
+
+	"github.com/streamscope/streamscope/cmd/streamscope/options"
+)
+
+// textFlag keeps the last text that was given; package options reads it when all flags are known.
+type textFlag struct {
+	target **string
+	meta   string
+}
+
+func (f textFlag) String() string { return "" }
+func (f textFlag) Type() string   { return f.meta }
+func (f textFlag) Set(s string) error {
+	*f.target = &s
+	return nil
+}
+
+// listFlag collects the texts of a flag that repeats.
+type listFlag struct {
+	target *[]string
+	meta   string
+}
+
+func (f listFlag) String() string { return "" }
+func (f listFlag) Type() string   { return f.meta }
+func (f listFlag) Set(s string) error {
+	*f.target = append(*f.target, s)
+	return nil
+}
+
+// runFlags adds the flags of `run` to set; they fill raw.
+func runFlags(set *pflag.FlagSet, raw *options.Raw) {
+	set.SortFlags = false
+	set.Var(listFlag{&raw.Input, "FILE"}, "input", "read events from this file (.parquet, .csv, .jsonl), from all files of a pattern, or from standard input as CSV (-); may be repeated (default: the embedded week)")
+	for _, f := range options.Flags() {
+		set.Var(textFlag{f.Target(raw), f.Meta}, f.Name, fmt.Sprintf("%s (default: %s)", f.Help, f.Default))
+	}
+}
