@@ -1,0 +1,38 @@
+// Package connect joins files and streams to jobs: what sources and sinks of all file formats share.
+//
+// Files describes a source and FileSink a sink; both are plain data, so that every process of a job builds the same one. The
+// format follows from the ending of a path. Formats live in packages of their own, which register themselves when imported:
+//
+//	import _ "github.com/streamscope/streamscope/vertex/connect/csv" // parquet, jsonl
+//
+// One file is one split. A file is decoded ahead in goroutines into a bounded number of reused batches; Read never blocks. A
+// sink copies or encodes rows in Write and writes them in a goroutine with a bounded queue.
+//
+// # Format
+//
+// Times are read as YYYY-MM-DD, then T or a space, HH:MM[:SS[.fraction]], then an optional Z or offset, else UTC; a date alone is
+// its midnight. They are written as 2006-01-02T15:04:05Z, with a fraction only if it is not 0. Columns of files are found by name, in any
+// order; others are ignored and, where the format allows, not decoded. Empty cells and null are nulls; the text "NA" is text.
+//
+// # Invariants
+//
+// An output exists under its final name only after Commit. A split yields the same rows in the same order every time it is read.
+//
+// # Concurrency
+//
+// A SplitReader and a Sink belong to one goroutine each; wake functions are called from any.
+//
+// # Ownership
+//
+// A batch that Read returned is borrowed until the next Read or Close. Sinks keep nothing of the batches they are given.
+//
+// # Failure
+//
+// A bad row is a RowError with its place (`bad.csv:3: delay: got "x", want integer`); by the policy of the source it ends the split, is
+// skipped, or is diverted to a file. What is wrong with a file as a whole is an error that begins with its name.
+// Sinks remove their temporary file in Abort; after a kill it is left behind under a name that TempPath tells.
+//
+// # Not here
+//
+// Formats (packages csv, jsonl, parquet), generated rows (generate), the sink that counts only (discard), lateness and CTI (vertex/runtime).
+package connect

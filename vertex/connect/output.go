@@ -1,0 +1,144 @@
+package connect
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Output is a file being written under a temporary name beside its final one, or standard output.
+type Output struct {
+	Final string // as the user named it
+	Temp  string // "" for standard output
+	f     *os.File
+}
+
+// NewToken returns a fresh token for the temporary names of a run.
+func NewToken() string {
+	var b [8]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		panic(err) // crypto/rand never fails on Linux
+	}
+	return hex.EncodeToString(b[:])
+}
+
+// TempPath is the name under which a run with the given token writes the file final until it is committed.
+func TempPath(final, token string) string {
+	dir, name := filepath.Split(final)
+	return dir + "." + name + ".streamscope-" + token + ".tmp"
+}
+
+// creatable complains in words about a final name that cannot be written.
+func creatable(final string) error {
+	dir := filepath.Dir(final)
+	if st, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: directory %s does not exist", final, dir)
+	} else if err != nil {
+		return pathError(final, err)
+	} else if !st.IsDir() {
+		return fmt.Errorf("%s: %s is not a directory", final, dir)
+	}
+	st, err := os.Stat(final)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return pathError(final, err)
+	case st.IsDir():
+		return fmt.Errorf("%s: is a directory, want the name of a file", final)
+	case !st.Mode().IsRegular():
+		return fmt.Errorf("%s: is not a regular file and cannot be replaced; %q writes to standard output", final, Stdout)
+	}
+	return nil
+}
+
+// CreateOutput creates the temporary file for final. An empty token makes a fresh one.
+func CreateOutput(final, token string) (*Output, error) {
+	if err := creatable(final); err != nil {
+		return nil, err
+	}
+	if token == "" {
+		token = NewToken()
+	}
+	temp := TempPath(final, token)
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return nil, writeError(final, err)
+	}
+	return &Output{Final: final, Temp: temp, f: f}, nil
+}
+
+// WriteError says that a file cannot be written, by its final name.
+type WriteError struct {
+	Final string
+	Err   error
+}
+
+func (e *WriteError) Error() string { return fmt.Sprintf("%s: cannot write: %v", e.Final, e.Err) }
+
+// Unwrap returns the cause.
+func (e *WriteError) Unwrap() error { return e.Err }
+
+func writeError(final string, err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return &WriteError{final, err}
+}
+
+// Write writes all of p.
+func (o *Output) Write(p []byte) (int, error) {
+	n, err := o.f.Write(p)
+	if err != nil {
+		return n, writeError(o.Final, err)
+	}
+	return n, nil
+}
+
+// Close makes the file durable under its temporary name and closes it. Standard output stays open for others.
+func (o *Output) Close() error {
+	var err error
+	if o.Temp != "" {
+		err = o.f.Sync()
+	}
+	if e := o.f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return writeError(o.Final, err)
+	}
+	return nil
+}
+
+// Remove closes and removes the temporary file, if it is still there.
+func (o *Output) Remove() {
+	o.f.Close()
+	if o.Temp != "" {
+		os.Remove(o.Temp)
+	}
+}
+
+// Commit gives a finished file its final name and makes that durable. An existing file is replaced, at once.
+func Commit(temp, final string) error {
+	if err := os.Rename(temp, final); err != nil {
+		var le *os.LinkError
+		if errors.As(err, &le) {
+			err = le.Err
+		}
+		return fmt.Errorf("%s: cannot be given its name: %w", final, err)
+	}
+	dir, err := os.Open(filepath.Dir(final))
+	if err != nil {
+		return pathError(final, err)
+	}
+	defer dir.Close()
+	if err := dir.Sync(); err != nil {
+		return writeError(final, err)
+	}
+	return nil
+}
