@@ -19,7 +19,7 @@ const (
 	CreditMin  = 4 * KiB
 
 	// SegmentOverhead is what the header and the footer of a segment may take; a frame must fit the rest.
-	SegmentOverhead = 16 * KiB
+	SegmentOverhead = 8 * KiB
 	// ArenaSegments is how many segments an arena must hold: each log has one that it writes, and two are populated ahead.
 	ArenaSegments = 8
 )

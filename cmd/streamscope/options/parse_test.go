@@ -68,10 +68,10 @@ func TestDefaultsGiveWay(t *testing.T) {
 		flags                         string
 		segment, frame, credit, arena Size
 	}{
-		{"--segment-bytes=65536", 64 * KiB, 12 * KiB, 4 * MiB, GiB},
-		{"--segment-bytes=65536 --credit-bytes=65536 --arena=4MiB", 64 * KiB, 12 * KiB, 64 * KiB, 4 * MiB},
-		{"--arena=4MiB", 512 * KiB, 124 * KiB, 2 * MiB, 4 * MiB},
-		{"--arena=512KiB", 64 * KiB, 12 * KiB, 256 * KiB, 512 * KiB},
+		{"--segment-bytes=65536", 64 * KiB, 14 * KiB, 4 * MiB, GiB},
+		{"--segment-bytes=65536 --credit-bytes=65536 --arena=4MiB", 64 * KiB, 14 * KiB, 64 * KiB, 4 * MiB},
+		{"--arena=4MiB", 512 * KiB, 126 * KiB, 2 * MiB, 4 * MiB},
+		{"--arena=512KiB", 64 * KiB, 14 * KiB, 256 * KiB, 512 * KiB},
 		{"--frame-bytes=8MiB", 16 * MiB, 8 * MiB, 8 * MiB, GiB},
 		{"--frame-bytes=200MiB", 256 * MiB, 200 * MiB, 200 * MiB, 2 * GiB},
 		{"--segment-bytes=1GiB", GiB, 256 * KiB, 4 * MiB, 8 * GiB},
