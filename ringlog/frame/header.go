@@ -181,8 +181,12 @@ func (h *Header) Valid(maxLen int) error {
 // Checksum computes the sum of the frame in b, whose length field must hold its positive final length.
 func Checksum(b []byte) uint64 {
 	n := binary.LittleEndian.Uint32(b[offLen:])
-	return xxhashSeeded(binary.LittleEndian.Uint64(b[:8]), b[offPos:n])
+	return ChecksumAs(binary.LittleEndian.Uint64(b[:8]), b[:n])
 }
+
+// ChecksumAs computes the sum of the frame in b as if its first 8 bytes held first: a writer of a shared log stores them last,
+// after the sum. b must be exactly the frame.
+func ChecksumAs(first uint64, b []byte) uint64 { return xxhashSeeded(first, b[offPos:]) }
 
 // PutSum sets the Summed flag and the sum of the otherwise finished frame in b.
 func PutSum(b []byte) {
@@ -190,8 +194,11 @@ func PutSum(b []byte) {
 	binary.LittleEndian.PutUint64(b[offSum:], Checksum(b))
 }
 
-// VerifySum checks the sum of the frame in b, if it carries one. b must be exactly the frame.
+// VerifySum checks the sum of the frame in b, if it carries one. b must be exactly the frame: another length is ErrCorrupt.
 func VerifySum(b []byte) error {
+	if len(b) < HeaderLen || int64(binary.LittleEndian.Uint32(b[offLen:])) != int64(len(b)) {
+		return fmt.Errorf("%w: %d bytes are not one frame", ErrCorrupt, len(b))
+	}
 	if Flags(b[offFlags])&Summed == 0 {
 		return nil
 	}

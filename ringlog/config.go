@@ -1,0 +1,116 @@
+package ringlog
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// Backing says what memory segments are made of.
+type Backing uint8
+
+// The backings.
+const (
+	Memfd Backing = iota // anonymous sealed files: the default
+	Tmpfs                // files in ArenaConfig.Dir, which survive the death of the process
+	Heap                 // ordinary memory, for tests; forced in race builds, since the race detector does not see mappings
+)
+
+var backingNames = [...]string{"memfd", "tmpfs", "heap"}
+
+func (b Backing) String() string {
+	if int(b) < len(backingNames) {
+		return backingNames[b]
+	}
+	return fmt.Sprintf("backing %d", uint8(b))
+}
+
+// ArenaConfig configures an arena. The zero value is usable.
+type ArenaConfig struct {
+	SegmentBytes int     // power of two, 64 KiB or more; default 4 MiB
+	LimitBytes   int64   // of all segments together; default: the lesser of 1 GiB and half of the available memory
+	Backing      Backing // default Memfd
+	Dir          string  // of segment files; for Tmpfs only
+	SpillDir     string  // for the unlinked spill file; "": no spilling
+	CacheBytes   int64   // of spilled blocks read back; default 16 segments' worth, at most 64 MiB
+	// OnError is told of failures that no caller sees: growth refused by the system, errors of the spill file. It may be
+	// called from the goroutine of Step only. Optional.
+	OnError func(error)
+
+	available func() (Memory, error)       // of the machine; tests replace it
+	openSpill func() (spillBackend, error) // tests replace it
+}
+
+// aheadSegments is how many populated free segments Step keeps ready.
+const aheadSegments = 2
+
+// minReserve is the least number of segments that every log can always have: one open, one being waited for.
+const minReserve = 2
+
+func (c *ArenaConfig) setDefaults() error {
+	if c.SegmentBytes == 0 {
+		c.SegmentBytes = DefaultSegmentBytes
+	}
+	if raceBuild {
+		c.Backing = Heap
+	}
+	if c.available == nil {
+		c.available = AvailableMemory
+	}
+	if c.openSpill == nil && c.SpillDir != "" {
+		dir := c.SpillDir
+		c.openSpill = func() (spillBackend, error) { return createUnlinked(dir) }
+	}
+	if c.OnError == nil {
+		c.OnError = func(error) {}
+	}
+	if c.CacheBytes == 0 {
+		c.CacheBytes = min(16*int64(c.SegmentBytes), 64<<20)
+	}
+	m, err := c.available()
+	if err != nil {
+		return err
+	}
+	if c.LimitBytes == 0 {
+		c.LimitBytes = max(min(1<<30, m.Bytes/2), minReserve*int64(c.SegmentBytes))
+	}
+	if c.LimitBytes > m.Bytes {
+		return fmt.Errorf("arena limit: got %d bytes, want at most the %d bytes available (%s)", c.LimitBytes, m.Bytes, m.Source)
+	}
+	return nil
+}
+
+func (c *ArenaConfig) validate() error {
+	_, err := NewLayout(c.SegmentBytes)
+	errs := []error{err}
+	if c.LimitBytes < minReserve*int64(c.SegmentBytes) {
+		errs = append(errs, fmt.Errorf("arena limit: got %d bytes, want at least %d segments of %d bytes", c.LimitBytes, minReserve, c.SegmentBytes))
+	}
+	if c.Backing > Heap {
+		errs = append(errs, fmt.Errorf("arena: unknown %v", c.Backing))
+	}
+	if c.Backing == Tmpfs && c.Dir == "" {
+		errs = append(errs, errors.New("arena: the tmpfs backing needs a directory"))
+	}
+	if c.CacheBytes < 0 {
+		errs = append(errs, fmt.Errorf("arena: cache of %d bytes", c.CacheBytes))
+	}
+	return errors.Join(errs...)
+}
+
+// LogConfig configures a log.
+type LogConfig struct {
+	Job         uint64
+	Node        frame.NodeID
+	Core        frame.CoreID
+	Incarnation frame.Incarnation // greater than that of any earlier log of this identity
+	Relay       bool              // a receive log: frames are appended verbatim; never recovered
+	Sums        bool              // Commit sets the frames' sums
+	Reserve     int               // segments that the log can always have; default and least 2
+	// Wake is called when a writer that got ErrNoSegment may try again: from any goroutine, holding no lock. It must not
+	// block. Optional.
+	Wake func()
+}
+
+func (c *LogConfig) identity() Identity { return Identity{c.Job, c.Node, c.Core} }

@@ -1,0 +1,67 @@
+package ringlog
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// Lease keeps one frame readable until Release. It is a value: copy it as you like, release it once.
+type Lease struct {
+	b     []byte
+	seg   *segment
+	block *block
+}
+
+// Bytes is exactly the frame, unpadded, borrowed until Release. Nobody may write to it.
+func (e Lease) Bytes() []byte { return e.b }
+
+// Release gives the frame back. Safe from any goroutine; it may call Wake of waiting logs of the arena.
+// The zero Lease may be released.
+func (e Lease) Release() {
+	if e.seg != nil {
+		e.seg.unpin()
+	} else if e.block != nil {
+		e.block.unref()
+	}
+}
+
+// Acquire leases the committed frame at pos. A frame in memory costs no lock, no copy and no allocation; a spilled one is read from disk,
+// through a cache of blocks (InMemory tells). Safe from any goroutine. ErrNotCommitted: too early. ErrTrimmed: too late.
+// ErrCorrupt: no frame begins there, or the disk gave back other bytes than it got. ErrPoisoned, ErrClosed: the log has ended.
+func (l *Log) Acquire(pos frame.Pos) (lease Lease, err error) {
+	defer l.arena.caught(debug.SetPanicOnFault(true), &err)
+	if p := l.failed.Load(); p != nil {
+		return Lease{}, *p
+	}
+	if committed := l.Committed(); pos >= committed {
+		return Lease{}, fmt.Errorf("acquire %d: %w: want less than %d", pos, ErrNotCommitted, committed)
+	}
+	n, offset := l.arena.layout.Split(pos)
+	if s := l.pin(n); s != nil {
+		b, err := l.frameAt(s, pos, offset)
+		if err != nil {
+			s.unpin()
+			return Lease{}, err
+		}
+		return Lease{b: b, seg: s}, nil
+	}
+	return l.acquireSpilled(n, offset)
+}
+
+// frameAt returns the frame's bytes in a pinned segment; pos is committed.
+func (l *Log) frameAt(s *segment, pos frame.Pos, offset int) ([]byte, error) {
+	if offset < SegmentHeaderLen || offset%frame.Align != 0 || offset+frame.HeaderLen > len(s.mem) {
+		return nil, fmt.Errorf("%w: no frame can begin at %d", ErrCorrupt, pos)
+	}
+	n := int(lenOf(word(s.mem, offset).Load()))
+	if n < frame.HeaderLen || n > len(s.mem)-offset {
+		return nil, fmt.Errorf("%w: frame at %d has length %d", ErrCorrupt, pos, n)
+	}
+	b := s.mem[offset : offset+n : offset+n]
+	if got := le64(b[16:]); got != uint64(pos) && !l.cfg.Relay {
+		return nil, fmt.Errorf("%w: frame at %d says it is at %d", ErrCorrupt, pos, got)
+	}
+	return b, nil
+}

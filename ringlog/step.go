@@ -1,0 +1,163 @@
+package ringlog
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// driver is the goroutine that calls Step for an arena.
+type driver struct {
+	mu   sync.Mutex
+	quit chan struct{}
+	done chan struct{}
+}
+
+// Start runs Step on a goroutine of its own, whenever there is something to do, until Close. A simulator calls Step itself instead.
+func (a *Arena) Start() {
+	d := &a.driver
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.quit != nil {
+		return
+	}
+	d.quit, d.done = make(chan struct{}), make(chan struct{})
+	go a.run(d.quit, d.done)
+}
+
+func (a *Arena) run(quit, done chan struct{}) {
+	defer close(done)
+	for {
+		select {
+		case <-quit:
+			return
+		default:
+		}
+		if a.Step() {
+			continue
+		}
+		select {
+		case <-quit:
+			return
+		case <-a.kick:
+		}
+	}
+}
+
+func (d *driver) stop() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.quit == nil {
+		return
+	}
+	close(d.quit)
+	<-d.done
+	d.quit = nil
+}
+
+// Step does one piece of work, if there is any: populates a segment while fewer than two are free, spills a segment when the
+// arena is full, gives room of the spill file back. It may block on memory and disk. One goroutine at a time.
+func (a *Arena) Step() (worked bool) {
+	a.mu.Lock()
+	closed, grow := a.mu.closed, len(a.mu.free) < aheadSegments && len(a.mu.all) < a.mu.max
+	a.mu.Unlock()
+	if closed {
+		return false
+	}
+	if grow {
+		err := a.grow()
+		a.reportGrowth(err)
+		if err == nil {
+			return true
+		}
+	}
+	return a.spillStep()
+}
+
+// grow adds one populated segment to the free list. The room for it is checked first, since a memory control group answers
+// overuse with SIGKILL.
+func (a *Arena) grow() error {
+	m, err := a.cfg.available()
+	if err != nil {
+		return err
+	}
+	if m.Bytes < int64(a.layout.Bytes) {
+		return fmt.Errorf("arena: one more segment of %d bytes: %d bytes are available (%s)", a.layout.Bytes, m.Bytes, m.Source)
+	}
+	a.mu.Lock()
+	serial := a.mu.serial
+	a.mu.serial++
+	a.mu.Unlock()
+	mem, err := newMapping(a.cfg.Backing, a.cfg.Dir, serial, a.layout.Bytes)
+	if err != nil {
+		return fmt.Errorf("arena: one more segment: %w", err)
+	}
+	s := &segment{mapping: mem, arena: a}
+	s.refs.Store(freeFlag)
+	a.mu.Lock()
+	if a.mu.closed {
+		a.mu.Unlock()
+		return errors.Join(ErrClosed, mem.destroy())
+	}
+	a.mu.all = append(a.mu.all, s)
+	a.mu.free = append(a.mu.free, nil)
+	copy(a.mu.free[1:], a.mu.free) // below the hot ones
+	a.mu.free[0] = s
+	a.mu.peak = max(a.mu.peak, len(a.mu.all))
+	a.mu.Unlock()
+	a.wakeWaiting()
+	return nil
+}
+
+// reportGrowth tells of the first of a row of failures.
+func (a *Arena) reportGrowth(err error) {
+	a.mu.Lock()
+	first := err != nil && !a.mu.failing
+	a.mu.failing = err != nil
+	a.mu.Unlock()
+	if first {
+		a.cfg.OnError(err)
+	}
+}
+
+// Stats is a snapshot of an arena.
+type Stats struct {
+	SegmentBytes    int
+	LimitSegments   int // what the configured limit allows
+	Segments        int // allocated and populated
+	PeakSegments    int
+	FreeSegments    int
+	Logs            int
+	WaitingLogs     int   // got ErrNoSegment and were not woken since
+	Leases          int   // held on segments in memory
+	CanSpill        bool  // a spill directory is configured
+	SpilledSegments int   // whose live frames are on disk
+	SpilledBytes    int64 // of live frames on disk, as they were written
+	SpillFileBytes  int64
+	BlockReads      int64 // of spilled blocks from disk
+	BlockHits       int64 // served by the cache
+	CachedBytes     int64 // blocks in memory, cached or leased
+}
+
+// Stats may be called from any goroutine.
+func (a *Arena) Stats() Stats {
+	a.mu.Lock()
+	st := Stats{
+		SegmentBytes:  a.layout.Bytes,
+		LimitSegments: a.mu.max,
+		Segments:      len(a.mu.all),
+		PeakSegments:  a.mu.peak,
+		FreeSegments:  len(a.mu.free),
+		Logs:          len(a.mu.logs),
+		WaitingLogs:   len(a.mu.waiting),
+		CanSpill:      a.spill != nil,
+	}
+	for _, s := range a.mu.all {
+		st.Leases += int(s.refs.Load() & (1<<32 - 1))
+	}
+	a.mu.Unlock()
+	if a.spill != nil {
+		a.spill.stats(&st)
+	}
+	return st
+}
