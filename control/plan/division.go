@@ -1,0 +1,188 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/streamscope/streamscope/control/job"
+	"github.com/streamscope/streamscope/shuffle/batch"
+)
+
+// division is the assignment of nodes to stages while it is made, node by node in topological order.
+//
+// Invariant: the links between stages have no cycle.
+type division struct {
+	nodes  []*job.Node
+	parent []int    // union-find over stages; a root is a stage
+	shapes []shape  // by stage
+	stage  []int    // by node: any member of its stage's set
+	spread []spread // by node: of its output
+	links  []link   // the edges, each once
+	ports  [][]int  // by node and port: index into links, or direct
+}
+
+// shape tells how many tasks a stage has.
+type shape uint8
+
+const (
+	bySplits shape = iota
+	byTasks
+	single
+)
+
+// direct in division.ports says that the port reads its producer in the same task.
+const direct = -1
+
+// link is an edge: the output of a node, hashed by columns, to a stage. No columns: to its first task.
+type link struct {
+	from int // node
+	to   int // stage; follow with find
+	keys []string
+}
+
+func newDivision(nodes []*job.Node) *division {
+	return &division{nodes: nodes, stage: make([]int, len(nodes)), spread: make([]spread, len(nodes)), ports: make([][]int, len(nodes))}
+}
+
+// clone returns a copy to try something on.
+func (d *division) clone() *division {
+	c := *d
+	c.parent, c.shapes, c.stage = slices.Clone(d.parent), slices.Clone(d.shapes), slices.Clone(d.stage)
+	c.spread, c.links, c.ports = slices.Clone(d.spread), slices.Clone(d.links), slices.Clone(d.ports)
+	for i := range c.ports {
+		c.ports[i] = slices.Clone(c.ports[i])
+	}
+	return &c
+}
+
+func (d *division) newStage(s shape) int {
+	d.parent = append(d.parent, len(d.parent))
+	d.shapes = append(d.shapes, s)
+	return len(d.parent) - 1
+}
+
+func (d *division) find(stage int) int {
+	for d.parent[stage] != stage {
+		stage = d.parent[stage]
+	}
+	return stage
+}
+
+func (d *division) stageOf(node int) int { return d.find(d.stage[node]) }
+
+// reaches reports whether rows of stage a come to stage b over one link or more.
+func (d *division) reaches(a, b int) bool {
+	seen := make([]bool, len(d.parent))
+	todo := []int{a}
+	for len(todo) > 0 {
+		at := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, l := range d.links {
+			to := d.find(l.to)
+			if d.stageOf(l.from) != at || seen[to] {
+				continue
+			}
+			if to == b {
+				return true
+			}
+			seen[to] = true
+			todo = append(todo, to)
+		}
+	}
+	return false
+}
+
+// mayLink reports whether a link from the node to the stage closes no cycle.
+func (d *division) mayLink(from, to int) bool {
+	at := d.stageOf(from)
+	return at != to && !d.reaches(to, at)
+}
+
+// link returns the link with this producer, stage and keys, adding it if it is new.
+func (d *division) link(from, to int, keys []string) int {
+	if i := d.findLink(from, to, keys); i >= 0 {
+		return i
+	}
+	d.links = append(d.links, link{from, to, keys})
+	return len(d.links) - 1
+}
+
+func (d *division) findLink(from, to int, keys []string) int {
+	return slices.IndexFunc(d.links, func(l link) bool {
+		return l.from == from && d.find(l.to) == to && slices.Equal(l.keys, keys)
+	})
+}
+
+// merge makes one stage of two and drops links that became equal. The caller knows that neither reaches the other.
+func (d *division) merge(a, b int) {
+	d.parent[b] = a
+	var kept []link
+	renumber := make([]int, len(d.links))
+	for i, l := range d.links {
+		same := slices.IndexFunc(kept, func(k link) bool {
+			return k.from == l.from && d.find(k.to) == d.find(l.to) && slices.Equal(k.keys, l.keys)
+		})
+		if same < 0 {
+			same = len(kept)
+			kept = append(kept, l)
+		}
+		renumber[i] = same
+	}
+	d.links = kept
+	for _, ports := range d.ports {
+		for p, l := range ports {
+			if l != direct {
+				ports[p] = renumber[l]
+			}
+		}
+	}
+}
+
+func (d *division) copies(n *job.Node) []job.Copy {
+	return n.Spec.Copies(d.inputSchemas(n))
+}
+
+func (d *division) inputSchemas(n *job.Node) []*batch.Schema {
+	in := make([]*batch.Schema, len(n.Inputs))
+	for port, id := range n.Inputs {
+		in[port] = d.nodes[id].Schema
+	}
+	return in
+}
+
+// tangled reports whether two ports of the node hang on one input of its stage, and the node minds: how their rows interleave then depends
+// on how the input is cut into batches, so the node's result must not depend on order.
+func (d *division) tangled(n *job.Node, ports []int) bool {
+	seen := map[origin]bool{}
+	for port := range ports {
+		if n.Spec.Unordered(port) {
+			continue
+		}
+		mine := map[origin]bool{}
+		d.origins(n, port, ports[port], mine)
+		for o := range mine {
+			if seen[o] {
+				return true
+			}
+			seen[o] = true
+		}
+	}
+	return false
+}
+
+// origin is an input of a stage: a link, or the source, which is link direct.
+type origin struct{ link int }
+
+// origins collects the inputs of the stage that the rows of a port come from.
+func (d *division) origins(n *job.Node, port, at int, into map[origin]bool) {
+	if at != direct {
+		into[origin{at}] = true
+		return
+	}
+	in := d.nodes[n.Inputs[port]]
+	if in.Source != nil {
+		into[origin{direct}] = true
+	}
+	for p, l := range d.ports[in.ID] {
+		d.origins(in, p, l, into)
+	}
+}
