@@ -115,15 +115,6 @@ func (s *space) free(r ref) {
 	}
 }
 
-// size is the usable size of a block in bytes.
-func (s *space) size(r ref) int {
-	m := &s.meta[r>>refBits]
-	if m.class == classLarge {
-		return int(m.size)
-	}
-	return classBytes(m.class)
-}
-
 func (s *space) block(no uint32, i uint16) unsafe.Pointer {
 	return unsafe.Add(s.base[no], uintptr(i)<<(s.meta[no].class+minBlockLog))
 }

@@ -1,0 +1,127 @@
+package state
+
+import "math"
+
+// Expire forgets the rows of a side that end at or before cti. Blocks go when all their rows have ended; the cost is that of the blocks that
+// are due, not of those that stay.
+func (m *Multimap) Expire(sideNo int, cti int64) {
+	s, sp := &m.sides[sideNo], &m.keys.space
+	if cti > s.expired {
+		s.expired = cti
+	}
+	for {
+		top, ok := s.due.min()
+		if !ok || top.time > cti {
+			return
+		}
+		if h := headerOf(sp, top.block); h.maxVe > cti {
+			s.due.set(sp, top.block, h.maxVe)
+			continue
+		}
+		m.drop(sideNo, top.block)
+	}
+}
+
+// Expired is the greatest time given to Expire for the side.
+func (m *Multimap) Expired(side int) int64 { return m.sides[side].expired }
+
+// Due returns a block of the side whose time in the index is at or before t, if there is one: the caller deals with its rows and gives it another
+// time by SetDue, or drops it.
+func (m *Multimap) Due(side int, t int64) (Block, bool) {
+	s := &m.sides[side]
+	top, ok := s.due.min()
+	if !ok || top.time > t {
+		return Block{}, false
+	}
+	return m.view(side, top.block), true
+}
+
+func (m *Multimap) view(side int, b ref) Block {
+	return Block{&m.sides[side].RowShape, m.keys.at(b), b}
+}
+
+// DueAt is the time of a block in the index.
+func (m *Multimap) DueAt(side int, b Block) int64 {
+	return m.sides[side].due.timeOf(&m.keys.space, b.ref)
+}
+
+// SetDue moves a block in the time index. A side whose blocks are moved is not for Expire but for Due and Drop.
+func (m *Multimap) SetDue(side int, b Block, t int64) { m.sides[side].due.set(&m.keys.space, b.ref, t) }
+
+// Lowest returns the block with the least time in the second index of a side that has one (RowShape.Low), and that time.
+// A new block has the least time there is.
+func (m *Multimap) Lowest(side int) (Block, int64, bool) {
+	top, ok := m.sides[side].low.min()
+	if !ok {
+		return Block{}, math.MaxInt64, false
+	}
+	return m.view(side, top.block), top.time, true
+}
+
+// SetLow moves a block in the second index.
+func (m *Multimap) SetLow(side int, b Block, t int64) { m.sides[side].low.set(&m.keys.space, b.ref, t) }
+
+// Drop forgets a block and its rows; t is the time up to which all of them have ended.
+func (m *Multimap) Drop(side int, b Block, t int64) {
+	if s := &m.sides[side]; t > s.expired {
+		s.expired = t
+	}
+	m.drop(side, b.ref)
+}
+
+// drop takes a block out of its chain and indexes, and the key with its last block.
+func (m *Multimap) drop(sideNo int, b ref) {
+	s, sp := &m.sides[sideNo], &m.keys.space
+	h := headerOf(sp, b)
+	s.rows -= int(h.n)
+	s.due.remove(sp, b)
+	if s.Low {
+		s.low.remove(sp, b)
+	}
+	if h.older != 0 {
+		headerOf(sp, h.older).newer = h.newer
+	}
+	if h.newer != 0 {
+		headerOf(sp, h.newer).older = h.older
+		sp.free(b)
+		return
+	}
+	hash, older := h.hash, h.older
+	at := m.keys.findCell(hash, sideNo, uint64(b))
+	sp.free(b)
+	cells := m.keys.cellsOf(m.keys.entryAt(at.b, at.l.class(), at.index))
+	cells[sideNo] = uint64(older)
+	for _, c := range cells {
+		if c != 0 {
+			return
+		}
+	}
+	m.keys.deleteSlot(hash, at)
+}
+
+// EachBlock calls f for every block of a side, in no particular order. f may call SetDue and SetLow: a copy of the index is walked.
+func (m *Multimap) EachBlock(side int, f func(b Block)) {
+	for _, it := range append([]timeItem(nil), m.sides[side].due.items...) {
+		f(m.view(side, it.block))
+	}
+}
+
+// findCell finds the entry of a hash that has a given value in a cell.
+func (t *Table) findCell(hash uint64, cell int, value uint64) slot {
+	for l := t.bucketOf(hash); l != 0; {
+		b, class := t.at(l.ref()), l.class()
+		for i := home(hash, t.capacity[class]); *hashAt(b, i) != 0; {
+			if *hashAt(b, i) == hash && t.cellsOf(t.entryAt(b, class, i))[cell] == value {
+				return slot{b, l, i}
+			}
+			if i++; i == t.capacity[class] {
+				i = 0
+			}
+		}
+		if l&linkChained == 0 {
+			break
+		}
+		l = (*bucketHeader)(b).next
+	}
+	panic("state: block of a key that is not there")
+}
