@@ -3,6 +3,7 @@ package connect
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/streamscope/streamscope/shuffle/batch"
@@ -54,4 +55,20 @@ func KindName(k batch.Kind) string {
 		return "bytes"
 	}
 	return k.String()
+}
+
+// namesMax bounds the names listed in a message.
+const namesMax = 12
+
+// QuoteNames lists the names of columns for a message.
+func QuoteNames(names []string) string {
+	var quoted []string
+	for i, n := range names {
+		if i == namesMax {
+			quoted = append(quoted, "…")
+			break
+		}
+		quoted = append(quoted, Quote([]byte(n)))
+	}
+	return strings.Join(quoted, ", ")
 }

@@ -5,10 +5,9 @@
 // The first line names the columns. Cells may be quoted; a quote inside is doubled; lines end with LF or CRLF, and quoted cells may span lines.
 // A byte order mark is skipped, as are empty lines, except in files of one column, where they are an empty cell.
 //
-// An empty cell is null in a nullable column; in a nullable column of text or bytes a quoted empty cell is empty and not null.
+// An empty cell is null, which only nullable columns take; a quoted empty cell is empty text (or bytes), as PostgreSQL has it.
 // Text must be UTF-8. Bytes are base64. Booleans are true and false, in any case.
-// Written files end lines with LF and quote only what needs it: commas, quotes, line ends, and empty text where a bare
-// empty cell would be null. Floats are the shortest text that reads back as the same number.
+// Written files end lines with LF and quote only what needs it: commas, quotes, line ends, and empty text. Floats are the shortest text that reads back as the same number.
 //
 // # Failure
 //

@@ -8,6 +8,7 @@ import (
 
 	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/vertex/connect"
+	"github.com/streamscope/streamscope/vertex/connect/internal/cell"
 )
 
 // encoder writes rows as CSV.
@@ -31,15 +32,15 @@ func (e *encoder) AppendRows(dst []byte, n int, cols []batch.Column) []byte {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = appendCell(dst, &cols[i], row, e.fields[i].Nullable || len(cols) == 1)
+			dst = appendCell(dst, &cols[i], row)
 		}
 		dst = append(dst, '\n')
 	}
 	return dst
 }
 
-// appendCell writes empty text as "" where a bare empty cell would be read as null or, in a file of one column, as an empty line.
-func appendCell(dst []byte, c *batch.Column, row int, quoteEmpty bool) []byte {
+// appendCell writes empty text as "", since a bare empty cell is null.
+func appendCell(dst []byte, c *batch.Column, row int) []byte {
 	if c.Null(row) {
 		return dst
 	}
@@ -49,13 +50,13 @@ func appendCell(dst []byte, c *batch.Column, row int, quoteEmpty bool) []byte {
 	case batch.Timestamp:
 		return connect.AppendTime(dst, c.Int64s()[row])
 	case batch.Float64:
-		return AppendFloat(dst, c.Float64s()[row])
+		return appendFloat(dst, c.Float64s()[row])
 	case batch.Bool:
 		return strconv.AppendBool(dst, c.Bools().Get(row))
 	}
 	text := c.Bytes(row)
 	switch {
-	case len(text) == 0 && quoteEmpty:
+	case len(text) == 0:
 		return append(dst, `""`...)
 	case c.Kind() == batch.Bytes:
 		return base64.StdEncoding.AppendEncode(dst, text)
@@ -63,8 +64,8 @@ func appendCell(dst []byte, c *batch.Column, row int, quoteEmpty bool) []byte {
 	return appendText(dst, text)
 }
 
-// AppendFloat appends the shortest text that reads back as v; infinities and NaN are inf, -inf and nan.
-func AppendFloat(dst []byte, v float64) []byte {
+// appendFloat writes infinities and NaN as inf, -inf and nan.
+func appendFloat(dst []byte, v float64) []byte {
 	switch {
 	case math.IsInf(v, 1):
 		return append(dst, "inf"...)
@@ -73,10 +74,7 @@ func AppendFloat(dst []byte, v float64) []byte {
 	case v != v:
 		return append(dst, "nan"...)
 	}
-	if a := math.Abs(v); a != 0 && (a < 1e-6 || a >= 1e21) {
-		return strconv.AppendFloat(dst, v, 'e', -1, 64)
-	}
-	return strconv.AppendFloat(dst, v, 'f', -1, 64)
+	return cell.AppendFloat(dst, v)
 }
 
 func appendText(dst, text []byte) []byte {
@@ -101,10 +99,7 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // needsQuotes reports whether a reader could take the bare text for something else: a byte order mark at the beginning would be skipped.
 func needsQuotes(text []byte) bool {
-	if len(text) == 0 {
-		return false
-	}
-	if text[0] == byteOrderMark[0] && bytes.HasPrefix(text, byteOrderMark) {
+	if bytes.HasPrefix(text, byteOrderMark) {
 		return true
 	}
 	for _, b := range text {

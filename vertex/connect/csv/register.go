@@ -6,7 +6,7 @@ import (
 )
 
 func init() {
-	connect.Register(&connect.Format{Name: "csv", Endings: []string{".csv"}, NewSink: newSink})
+	connect.Register(&connect.Format{Name: "csv", Endings: []string{".csv"}, Open: open, NewSink: newSink})
 }
 
 func newSink(out *connect.Output, cols *connect.Columns, wake func()) (vertex.Sink, error) {

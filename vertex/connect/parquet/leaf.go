@@ -2,7 +2,6 @@ package parquet
 
 import (
 	"fmt"
-	"strings"
 
 	pq "github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/schema"
@@ -123,17 +122,10 @@ func typeName(p *schema.PrimitiveNode) string {
 	return name
 }
 
-// namesMax bounds the names listed in a message.
-const namesMax = 12
-
 func columnNames(s *schema.Schema) string {
 	var names []string
 	for i := range s.Root().NumFields() {
-		if i == namesMax {
-			names = append(names, "…")
-			break
-		}
-		names = append(names, connect.Quote([]byte(s.Root().Field(i).Name())))
+		names = append(names, s.Root().Field(i).Name())
 	}
-	return strings.Join(names, ", ")
+	return connect.QuoteNames(names)
 }

@@ -1,0 +1,153 @@
+package csv
+
+import (
+	"encoding/base64"
+	"errors"
+	"io"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/streamscope/streamscope/shuffle/batch"
+	"github.com/streamscope/streamscope/vertex/connect"
+	"github.com/streamscope/streamscope/vertex/connect/internal/cell"
+)
+
+func (d *decoder) Lanes() int { return 1 }
+
+func (d *decoder) Close() error { return nil }
+
+// Decode decodes all rows, see connect.Decoder.
+func (d *decoder) Decode(_ int, out *connect.Lane) error {
+	d.take(out)
+	d.scan.beforeRead = func() bool {
+		if d.in.Size < 0 && d.rows.Len() > 0 { // who writes into a pipe may pause: pass on what has come in
+			out.Put(d.rows)
+			d.take(out)
+		}
+		return d.rows != nil
+	}
+	for d.rows != nil {
+		if err := d.row(out); err != nil {
+			if d.rows != nil {
+				out.Put(d.rows)
+			}
+			return d.final(err)
+		}
+		if d.rows.Len() >= connect.ChunkRows || d.bytes >= connect.ChunkBytes {
+			out.Put(d.rows)
+			d.take(out)
+		}
+	}
+	return nil
+}
+
+func (d *decoder) take(out *connect.Lane) { d.rows, d.bytes = out.Take(), 0 }
+
+// final turns what ended the rows into the lane's error.
+func (d *decoder) final(err error) error {
+	switch {
+	case err == io.EOF || err == errStopped:
+		return nil
+	case d.scan.err != nil && errors.Is(err, d.scan.err):
+		return d.in.IOError(err)
+	}
+	return err
+}
+
+// row decodes the next row.
+func (d *decoder) row(out *connect.Lane) error {
+	raw, bad, err := d.scan.row()
+	if err != nil {
+		return err
+	}
+	d.bytes += len(raw)
+	switch {
+	case bad != "":
+		return out.Reject(&connect.RowError{Place: d.place(), Got: bad, Want: wants[bad]}, raw)
+	case d.scan.n != d.columns && len(raw) == 0:
+		return nil // an empty line
+	case d.scan.n != d.columns:
+		return out.Reject(&connect.RowError{
+			Place: d.place(), Got: strconv.Itoa(d.scan.n) + " cells", Want: strconv.Itoa(d.columns),
+		}, raw)
+	}
+	n := d.rows.Len()
+	for i := range d.targets {
+		t := &d.targets[i]
+		c := d.scan.cells[t.cell]
+		if want := d.store(t, c); want != "" {
+			d.rows.Truncate(n)
+			return out.Reject(&connect.RowError{
+				Place: d.place(), Column: t.name, Got: connect.Quote(d.scan.text(c, &d.scratch)), Want: want,
+			}, raw)
+		}
+	}
+	if !d.timed {
+		d.rows.Vs = append(d.rows.Vs, 0)
+	}
+	return nil
+}
+
+func (d *decoder) place() string { return d.in.Name + ":" + strconv.Itoa(d.scan.line) }
+
+// store appends a cell to its column, or returns what was wanted in its place.
+func (d *decoder) store(t *target, c span) (want string) {
+	text := d.scan.text(c, &d.scratch)
+	if len(text) == 0 && !c.quoted {
+		if !t.nullable {
+			return connect.KindName(t.kind)
+		}
+		d.rows.Cols[t.field].AppendNull()
+		return ""
+	}
+	ok := true
+	switch t.kind {
+	case batch.Timestamp:
+		ok = d.storeTime(t, text)
+	case batch.Int64:
+		var v int64
+		v, ok = cell.Int(text)
+		d.rows.Cols[t.field].AppendInt64(v)
+	case batch.Float64:
+		var v float64
+		v, ok = cell.Float(text)
+		d.rows.Cols[t.field].AppendFloat64(v)
+	case batch.Bool:
+		var v bool
+		v, ok = cell.Bool(text)
+		d.rows.Cols[t.field].AppendBool(v)
+	case batch.String:
+		if !utf8.Valid(text) {
+			return "text in UTF-8"
+		}
+		d.rows.Cols[t.field].AppendBytes(text)
+	case batch.Bytes:
+		ok = appendBase64(&d.rows.Cols[t.field], text)
+	}
+	if !ok {
+		return connect.KindName(t.kind)
+	}
+	if t.nullable {
+		d.rows.Cols[t.field].SetValid(true)
+	}
+	return ""
+}
+
+func (d *decoder) storeTime(t *target, text []byte) bool {
+	v, ok := connect.ParseTimeBytes(text)
+	if t.isTime {
+		d.rows.Vs = append(d.rows.Vs, v)
+	}
+	if t.field >= 0 {
+		c := &d.rows.Cols[t.field]
+		c.AppendInt64(v)
+	}
+	return ok
+}
+
+func appendBase64(c *batch.ColumnBuilder, text []byte) bool {
+	data, err := base64.StdEncoding.AppendDecode(c.Data, text)
+	c.Data = data
+	c.Offs = append(c.Offs, int32(len(data)))
+	return err == nil
+}
