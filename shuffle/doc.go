@@ -1,0 +1,40 @@
+// Package shuffle is the partitioned exchange: what the tasks of one stage emit reaches the tasks of the next by the hash of a key, tick by
+// tick, through ring logs, within a node and between nodes.
+//
+// An Exchange is a node's part of all edges of a job. It has a Port per worker core and, per other node, an outgoing and an incoming side
+// that the links of package netio drive. Inside a port, an outEdge collects rows, sorts them by destination in one pass and writes
+// frames into the core's outlog; an inEdge keeps references to the frames that arrived, by tick, and lends their rows in canonical order.
+// Nothing is copied between tasks of a node: a reader reads the slice of each column in place, in the writer's ring. Between nodes a frame
+// goes from ring to socket as it lies, and from the socket, with one copy, into a receive log, where it is read in place.
+//
+// # Format
+//
+// DATA and CLOSE frames as package ringlog/frame and shuffle/batch have them. A DATA frame holds rows of one (edge, node, tick), sorted by
+// (source task, destination task); those of an unordered edge by destination only, often with a dense directory. A CLOSE frame holds what
+// the source tasks of a core closed on an edge, neighbours merged into ranges, with the rows they sent to that node.
+//
+// # Invariants
+//
+//   - CloseLast (I5): a CLOSE follows all rows of its ticks, in the log and on the link.
+//   - WholeTick (I6): when a session ends, what it left of open ticks is dropped by every core and sent again.
+//   - CloseCountIsSet (I15): what is closed is a vector by source task (progress); closing twice changes nothing.
+//   - Canonical order: rows of a task in a tick come by (edge, source task, index), whatever the frames. A gap in a channel's indexes, or
+//     closes that count other rows than arrived, end the job.
+//   - Nothing blocks: a full log is the return value false, and a wake when there is room.
+//   - Frames are trimmed when their tick is executed here, or closed there; credit returns when it is executed.
+//
+// # Concurrency
+//
+// A Port belongs to whoever steps its core. Inboxes, and the two sides of a link, take calls from any core and link under their own
+// mutex, once per frame. The package starts no goroutine and reads no clock.
+//
+// # Ownership
+//
+// Append copies rows. Peek lends rows until Consume; frames stay leased while their tick is executed, within Config.LeaseBytes.
+//
+// # Failure
+//
+// A peer that sends what no correct one does (bad sums, tables, tasks, offsets, ticks, overrun credit) loses its link, with ErrProtocol,
+// frame.ErrCorrupt or netio's errors. A cut link between living nodes resumes at the last closed tick. Logs that fail are reported by
+// Config.Fail. Recovery of dead nodes is not here.
+package shuffle

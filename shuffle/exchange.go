@@ -1,0 +1,254 @@
+package shuffle
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/streamscope/streamscope/netio"
+	"github.com/streamscope/streamscope/ringlog"
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// Config describes a node's part of an exchange.
+type Config struct {
+	Cluster     Cluster
+	Self        frame.NodeID
+	Job         uint64
+	Incarnation frame.Incarnation
+	Edges       []Edge // by id, the same on all nodes
+	Arena       *ringlog.Arena
+	FrameBytes  int  // largest frame
+	CreditBytes int  // window per (edge, ordered node pair)
+	LeaseBytes  int  // frames a core keeps leased while it executes a tick
+	Sums        bool // checksum every frame
+	// Wake is called, from any goroutine, when a core may have something to do.
+	Wake func(core int)
+	// WakePeer is called when there is something new to send to a node: frames, or credits.
+	WakePeer func(n frame.NodeID)
+	// DrainedChanged is called when a peer reported progress of what it drained.
+	DrainedChanged func()
+	// Fail is called with an error of this node's own that a link met: a log that cannot be read or written.
+	Fail func(error)
+	// Room is called by a link's goroutine when the arena has no free segment for what arrived. It waits until ready says that it may be
+	// tried again, or returns an error to give up.
+	Room func(ready <-chan struct{}) error
+}
+
+// Exchange is a node's part of all the edges of a job: a port per core, and for every other node what is sent to it and received from it.
+type Exchange struct {
+	cfg     Config
+	cluster Cluster
+	self    frame.NodeID
+	edges   []Edge
+	ports   []*Port
+	peers   []*outgoing // by node; nil for self
+	from    []*incoming // by node; nil for self
+	done    []edgeDone
+}
+
+// edgeDone is how far the tasks of this node are with an edge.
+type edgeDone struct {
+	byCore []atomic.Uint64 // ticks executed; MaxTick for cores without destination tasks
+	node   atomic.Uint64   // minimum, as far as logs were trimmed
+	drain  atomic.Uint64   // drained downstream of this node's destination tasks
+}
+
+// New returns the exchange. Its logs take segments from the arena as they are needed.
+func New(cfg Config) (*Exchange, error) {
+	if least := frame.HeaderLen + frame.CloseEntryLen; cfg.FrameBytes < least {
+		return nil, fmt.Errorf("frames of %d bytes: want at least %d", cfg.FrameBytes, least)
+	}
+	x := &Exchange{cfg: cfg, cluster: cfg.Cluster, self: cfg.Self, edges: cfg.Edges, done: make([]edgeDone, len(cfg.Edges))}
+	for c := range cfg.Cluster.Cores {
+		p, err := x.newPort(frame.CoreID(c))
+		if err != nil {
+			return nil, err
+		}
+		x.ports = append(x.ports, p)
+	}
+	for i := range x.done {
+		x.done[i].byCore = make([]atomic.Uint64, cfg.Cluster.Cores)
+		for c, p := range x.ports {
+			if p.ins[i] == nil {
+				x.done[i].byCore[c].Store(uint64(frame.MaxTick))
+			}
+		}
+	}
+	x.peers, x.from = make([]*outgoing, cfg.Cluster.Nodes), make([]*incoming, cfg.Cluster.Nodes)
+	for n := range cfg.Cluster.Nodes {
+		if frame.NodeID(n) == x.self {
+			continue
+		}
+		x.peers[n] = newOutgoing(x, frame.NodeID(n))
+		in, err := newIncoming(x, frame.NodeID(n))
+		if err != nil {
+			return nil, err
+		}
+		x.from[n] = in
+	}
+	return x, nil
+}
+
+func (x *Exchange) newPort(c frame.CoreID) (*Port, error) {
+	core := int(c)
+	wake := func() { x.cfg.Wake(core) }
+	log, err := x.cfg.Arena.NewLog(ringlog.LogConfig{Job: x.cfg.Job, Node: x.self, Core: c, Incarnation: x.cfg.Incarnation, Sums: x.cfg.Sums, Wake: wake})
+	if err != nil {
+		return nil, err
+	}
+	p := &Port{x: x, core: c, log: log, box: inbox{wake: wake}, outs: make([]*outEdge, len(x.edges)), ins: make([]*inEdge, len(x.edges))}
+	for i := range x.edges {
+		e := &x.edges[i]
+		if x.cluster.On(e.Source, x.self, c).Count > 0 {
+			if p.outs[i], err = newOutEdge(p, e); err != nil {
+				return nil, err
+			}
+		}
+		if local := x.cluster.On(e.Destination, x.self, c); local.Count > 0 {
+			p.ins[i] = newInEdge(x, e, local)
+		}
+	}
+	return p, nil
+}
+
+// Port returns the port of a core.
+func (x *Exchange) Port(core int) *Port { return x.ports[core] }
+
+// putClose hands close entries to every core that has destination tasks of the edge. The entries are shared.
+func (x *Exchange) putClose(e frame.EdgeID, from frame.NodeID, entries []frame.CloseEntry) {
+	for _, p := range x.ports {
+		if p.ins[e] != nil {
+			p.box.put(arrival{kind: arriveClose, edge: e, from: from, ents: entries})
+		}
+	}
+}
+
+// executed notes a core's progress; when the node's minimum moves, its frames are trimmed and their credit is returned.
+func (x *Exchange) executed(e frame.EdgeID, core frame.CoreID, t frame.Tick) {
+	d := &x.done[e]
+	d.byCore[core].Store(uint64(t))
+	least := uint64(t)
+	for c := range d.byCore {
+		least = min(least, d.byCore[c].Load())
+	}
+	for {
+		was := d.node.Load()
+		if least <= was {
+			return
+		}
+		if d.node.CompareAndSwap(was, least) {
+			break
+		}
+	}
+	chain := frame.Chain{Edge: e, Node: x.self}
+	for _, p := range x.ports {
+		p.log.Trim(chain, frame.Tick(least))
+	}
+	for _, in := range x.from {
+		if in != nil {
+			in.executed(e, frame.Tick(least))
+		}
+	}
+}
+
+// SetDrained tells that everything up to tick t is drained downstream of this node's destination tasks of an edge; it travels to the
+// sources on the reverse path.
+func (x *Exchange) SetDrained(e frame.EdgeID, t frame.Tick) {
+	d := &x.done[e].drain
+	for {
+		was := d.Load()
+		if uint64(t) <= was {
+			return
+		}
+		if d.CompareAndSwap(was, uint64(t)) {
+			break
+		}
+	}
+	for _, in := range x.from {
+		if in != nil {
+			in.drained(e, t)
+		}
+	}
+}
+
+// Drained is the tick up to which an edge is drained on all nodes, as far as this node knows.
+func (x *Exchange) Drained(e frame.EdgeID) frame.Tick {
+	least := frame.MaxTick
+	for n := range x.cluster.Nodes {
+		if x.cluster.OnNode(x.edges[e].Destination, frame.NodeID(n)).Count == 0 {
+			continue
+		}
+		if frame.NodeID(n) == x.self {
+			least = min(least, frame.Tick(x.done[e].drain.Load()))
+		} else {
+			least = min(least, x.peers[n].drained(e))
+		}
+	}
+	return least
+}
+
+// Outgoing is what this node sends to another; nil for itself.
+func (x *Exchange) Outgoing(n frame.NodeID) netio.Outgoing {
+	if x.peers[n] == nil {
+		return nil
+	}
+	return x.peers[n]
+}
+
+// Incoming is what this node receives from another; nil for itself.
+func (x *Exchange) Incoming(n frame.NodeID) netio.Incoming {
+	if x.from[n] == nil {
+		return nil
+	}
+	return x.from[n]
+}
+
+// Idle reports whether every peer has acknowledged all that this node sent: nothing waits in a log for a link.
+func (x *Exchange) Idle() bool {
+	for _, p := range x.peers {
+		if p != nil && !p.idle() {
+			return false
+		}
+	}
+	return true
+}
+
+// Blocked reports whether a core or a link waits for a segment.
+func (x *Exchange) Blocked() bool {
+	for _, p := range x.ports {
+		if p.blocked.Load() {
+			return true
+		}
+	}
+	for _, in := range x.from {
+		if in != nil && in.blocked.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// Close gives up the logs. The cores and links must have stopped.
+func (x *Exchange) Close() error {
+	var first error
+	for _, p := range x.ports {
+		for _, in := range p.ins {
+			if in != nil {
+				for _, bk := range in.buckets {
+					bk.releaseAll()
+				}
+			}
+		}
+		if err := p.log.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	for _, in := range x.from {
+		if in != nil {
+			if err := in.log.Close(); err != nil && first == nil {
+				first = err
+			}
+		}
+	}
+	return first
+}

@@ -1,0 +1,278 @@
+package shuffle
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/streamscope/streamscope/ringlog"
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle/batch"
+)
+
+// inEdge holds what has arrived at one core on one edge and was not executed yet: references into logs, not rows.
+//
+// Invariants:
+//   - buckets are sorted by tick, all above executed; a bucket holds at least one row for a task of this core
+//   - a sub-batch whose source task had closed the tick before it came is not in a bucket (a resend)
+type inEdge struct {
+	x        *Exchange
+	e        *Edge
+	local    TaskRange // destination tasks on this core
+	prog     *progress
+	buckets  []*bucket
+	executed frame.Tick
+	spare    []*bucket
+}
+
+// bucket is what one tick brought.
+type bucket struct {
+	tick   frame.Tick
+	refs   []dataRef
+	subs   []subRef
+	opened bool
+	cur    int // sub-batch being read
+	off    int // rows of it consumed
+	leased int // bytes of the leased frames
+	last   subRef
+}
+
+// dataRef names a DATA frame and, while it is leased, lends its rows.
+type dataRef struct {
+	log   *ringlog.Log
+	pos   frame.Pos
+	from  frame.NodeID
+	lease ringlog.Lease
+	held  bool
+	rows  batch.Batch
+}
+
+// subRef is a run of rows for one task: rows [first, first+rows) of frame refs[ref].
+type subRef struct {
+	dst, src    frame.TaskID
+	index       frame.Index
+	first, rows uint32
+	ref         int32
+}
+
+func newInEdge(x *Exchange, e *Edge, local TaskRange) *inEdge {
+	return &inEdge{x: x, e: e, local: local, prog: newProgress(e.Source)}
+}
+
+// data takes in a frame: it notes the sub-batches for tasks of this core.
+func (in *inEdge) data(a arrival) error {
+	lease, err := a.log.Acquire(a.pos)
+	if err != nil {
+		return err
+	}
+	defer lease.Release()
+	b := lease.Bytes()
+	f, err := frame.ParseData(frame.DecodeHeader(b), b)
+	if err != nil {
+		return err
+	}
+	bk := in.bucket(a.tick)
+	before, ref := len(bk.subs), int32(len(bk.refs))
+	if f.Flags&frame.Dense != 0 {
+		in.denseSubs(bk, &f, ref, a.from)
+	} else {
+		for i := range int(f.SubBatches) {
+			s := f.SubBatch(i)
+			if !in.local.Contains(s.Destination) || in.resent(s.Source, a.tick, a.from) {
+				continue
+			}
+			bk.subs = append(bk.subs, subRef{s.Destination, s.Source, s.FirstIndex, s.FirstRow, s.Rows, ref})
+		}
+	}
+	if len(bk.subs) > before {
+		bk.refs = append(bk.refs, dataRef{log: a.log, pos: a.pos, from: a.from})
+	}
+	in.dropEmpty(bk)
+	return nil
+}
+
+func (in *inEdge) denseSubs(bk *bucket, f *frame.DataFrame, ref int32, from frame.NodeID) {
+	if in.resent(0, f.Tick, from) {
+		return
+	}
+	first, count := f.DenseRange()
+	for i := range count {
+		dst := first + frame.TaskID(i)
+		if row, n := f.DenseRows(i); n > 0 && in.local.Contains(dst) {
+			bk.subs = append(bk.subs, subRef{dst: dst, first: uint32(row), rows: uint32(n), ref: ref})
+		}
+	}
+}
+
+// resent reports rows of a tick that is closed already. Unordered rows name no source task: there the whole node must have closed it.
+func (in *inEdge) resent(src frame.TaskID, t frame.Tick, from frame.NodeID) bool {
+	if !in.e.Unordered {
+		return t <= in.prog.closedBy[src-in.e.Source.First]
+	}
+	return t <= in.closedByNode(from)
+}
+
+func (in *inEdge) closedByNode(n frame.NodeID) frame.Tick {
+	tasks := in.x.cluster.OnNode(in.e.Source, n)
+	least := frame.MaxTick
+	for t := range tasks.Count {
+		least = min(least, in.prog.closedBy[int(tasks.First-in.e.Source.First)+t])
+	}
+	return least
+}
+
+// reset drops what the ended session with a node left in open ticks (I6); the node sends those ticks again.
+func (in *inEdge) reset(from frame.NodeID) {
+	tasks := in.x.cluster.OnNode(in.e.Source, from)
+	for _, bk := range slices.Clone(in.buckets) {
+		bk.subs = slices.DeleteFunc(bk.subs, func(s subRef) bool {
+			if in.e.Unordered {
+				return bk.refs[s.ref].from == from && bk.tick > in.closedByNode(from)
+			}
+			return tasks.Contains(s.src) && bk.tick > in.prog.closedBy[s.src-in.e.Source.First]
+		})
+		in.dropEmpty(bk)
+	}
+}
+
+// bucket finds or makes the bucket of a tick; most arrivals are for the last one.
+func (in *inEdge) bucket(t frame.Tick) *bucket {
+	i := len(in.buckets)
+	for i > 0 && in.buckets[i-1].tick > t {
+		i--
+	}
+	if i > 0 && in.buckets[i-1].tick == t {
+		return in.buckets[i-1]
+	}
+	bk := &bucket{}
+	if n := len(in.spare); n > 0 {
+		bk, in.spare = in.spare[n-1], in.spare[:n-1]
+	}
+	bk.tick = t
+	in.buckets = slices.Insert(in.buckets, i, bk)
+	return bk
+}
+
+func (in *inEdge) dropEmpty(bk *bucket) {
+	if len(bk.subs) > 0 {
+		return
+	}
+	i := slices.Index(in.buckets, bk)
+	in.buckets = slices.Delete(in.buckets, i, i+1)
+	in.recycle(bk)
+}
+
+func (in *inEdge) recycle(bk *bucket) {
+	bk.releaseAll()
+	clear(bk.refs)
+	*bk = bucket{refs: bk.refs[:0], subs: bk.subs[:0]}
+	if len(in.spare) < 8 {
+		in.spare = append(in.spare, bk)
+	}
+}
+
+// open sorts the bucket canonically: by destination, then (source task, index).
+func (bk *bucket) open() {
+	if bk.opened {
+		return
+	}
+	bk.opened = true
+	slices.SortFunc(bk.subs, func(a, b subRef) int {
+		return cmp.Or(cmp.Compare(a.dst, b.dst), cmp.Compare(a.src, b.src), cmp.Compare(a.index, b.index), cmp.Compare(a.ref, b.ref))
+	})
+}
+
+// peek lends the next rows of a task in tick t, in canonical order, or nil when it has none left. Tasks must be asked in ascending order.
+func (in *inEdge) peek(t frame.Tick, task frame.TaskID, dst *batch.Batch) (bool, error) {
+	if len(in.buckets) == 0 || in.buckets[0].tick != t {
+		return false, nil
+	}
+	bk := in.buckets[0]
+	bk.open()
+	if bk.cur == len(bk.subs) || bk.subs[bk.cur].dst != task {
+		return false, nil
+	}
+	s := &bk.subs[bk.cur]
+	if bk.off == 0 && !in.e.Unordered {
+		if err := in.continuous(bk, s); err != nil {
+			return false, err
+		}
+	}
+	rows, err := in.lend(bk, int(s.ref))
+	if err != nil {
+		return false, err
+	}
+	rows.SliceInto(dst, int(s.first)+bk.off, int(s.first+s.rows))
+	return true, nil
+}
+
+// continuous checks that a channel's indexes have no gap: what a link lost would show here.
+func (in *inEdge) continuous(bk *bucket, s *subRef) error {
+	want := frame.Index(0)
+	if bk.cur > 0 && bk.last.dst == s.dst && bk.last.src == s.src {
+		want = bk.last.index + frame.Index(bk.last.rows)
+	}
+	if s.index != want {
+		return fmt.Errorf("%w: edge %d, tick %d, task %d to %d: index %d, want %d", ErrProtocol, in.e.ID, bk.tick, s.src, s.dst, s.index, want)
+	}
+	return nil
+}
+
+// consume tells that n of the rows that peek lent were used.
+func (in *inEdge) consume(n int) {
+	bk := in.buckets[0]
+	bk.off += n
+	if s := bk.subs[bk.cur]; bk.off == int(s.rows) {
+		bk.last = s
+		bk.cur++
+		bk.off = 0
+	}
+}
+
+// lend leases frame i of the bucket and decodes it in place; frames stay leased until the tick is done, within the budget.
+func (in *inEdge) lend(bk *bucket, i int) (*batch.Batch, error) {
+	r := &bk.refs[i]
+	if r.held {
+		return &r.rows, nil
+	}
+	if bk.leased >= in.x.cfg.LeaseBytes {
+		bk.releaseAll()
+	}
+	lease, err := r.log.Acquire(r.pos)
+	if err != nil {
+		return nil, err
+	}
+	b := lease.Bytes()
+	f, err := frame.ParseData(frame.DecodeHeader(b), b)
+	if err == nil {
+		err = batch.Decode(&r.rows, in.e.Schema, &f)
+	}
+	if err != nil {
+		lease.Release()
+		return nil, err
+	}
+	r.lease, r.held = lease, true
+	bk.leased += len(b)
+	return &r.rows, nil
+}
+
+func (bk *bucket) releaseAll() {
+	for i := range bk.refs {
+		if r := &bk.refs[i]; r.held {
+			r.lease.Release()
+			r.lease, r.held = ringlog.Lease{}, false
+		}
+	}
+	bk.leased = 0
+}
+
+// pass forgets ticks up to t, which all tasks of the core have executed.
+func (in *inEdge) pass(t frame.Tick) {
+	for len(in.buckets) > 0 && in.buckets[0].tick <= t {
+		bk := in.buckets[0]
+		in.buckets = slices.Delete(in.buckets, 0, 1)
+		in.recycle(bk)
+	}
+	in.prog.pass(t)
+	in.executed = t
+}

@@ -1,0 +1,393 @@
+package shuffle
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/streamscope/streamscope/ringlog"
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle/batch"
+)
+
+// outEdge collects what the tasks of one core emit on an edge and writes it into the core's outlog, partition-sorted.
+//
+// Invariants:
+//   - staged rows are all of one tick
+//   - planned frames are written before anything else is staged or closed
+//   - sent[i] counts the rows of the i-th local task that were planned and not yet reported by a close; the tasks of an unordered edge
+//     share sent[0]
+type outEdge struct {
+	port    *Port
+	e       *Edge
+	local   TaskRange // source tasks on this core
+	sc      *scatter
+	tick    frame.Tick
+	rows    *batch.Builder
+	runs    []run
+	limit   int // bytes to stage before a flush
+	planned []plannedFrame
+	subs    []frame.SubBatch // of the planned frames
+	staged  *batch.Batch     // view that the planned frames gather from
+	varLen  []int
+	fixed   bool // no variable-length column
+
+	index     []frame.Index // ordered edges: next index by (local task, destination)
+	indexTick []frame.Tick  // tick that a task's indexes belong to
+	sent      []sentRows    // by local task
+	emitted   []frame.Tick  // last tick that a task staged a row in
+	closes    []closeRec
+	entries   []frame.CloseEntry
+	closing   int // of the pending closes, those being written; 0: none
+	closeNode int // next node to write them for
+	closeAt   int // next entry to write for that node
+}
+
+// plannedFrame is a frame that is sorted but not written: rows perm[from:to] to a node, with sub-batches subs[firstSub:lastSub].
+type plannedFrame struct {
+	node              frame.NodeID
+	from, to          int32
+	firstSub, lastSub int
+}
+
+// closeRec is a close that has not been written.
+type closeRec struct {
+	task        frame.TaskID
+	first, last frame.Tick
+	cti         frame.CTI
+}
+
+func newOutEdge(p *Port, e *Edge) (*outEdge, error) {
+	x := p.x
+	o := &outEdge{
+		port: p, e: e, local: x.cluster.On(e.Source, x.self, p.core),
+		rows:  batch.NewBuilder(e.Schema),
+		limit: x.cfg.FrameBytes * x.cluster.Nodes, varLen: make([]int, len(e.Schema.Fields)),
+	}
+	var err error
+	if o.sc, err = newScatter(e, x.cluster); err != nil {
+		return nil, err
+	}
+	o.fixed = true
+	for _, f := range e.Schema.Fields {
+		o.fixed = o.fixed && !f.Kind.VarLen()
+	}
+	n := o.local.Count
+	o.indexTick, o.emitted, o.sent = make([]frame.Tick, n), make([]frame.Tick, n), make([]sentRows, n)
+	if !e.Unordered {
+		o.index = make([]frame.Index, n*e.Destination.Count)
+	}
+	return o, nil
+}
+
+// append stages rows of one task and tick. false means that the log has no room: nothing was taken.
+func (o *outEdge) append(task frame.TaskID, t frame.Tick, b *batch.Batch) (bool, error) {
+	if o.busy() || (o.tick != t && (o.rows.Len() > 0 || len(o.closes) > 0)) {
+		if done, err := o.flush(); !done {
+			return false, err
+		}
+	}
+	o.tick = t
+	o.emitted[task-o.local.First] = t
+	if n := len(o.runs); n == 0 || o.runs[n-1].task != task {
+		o.runs = append(o.runs, run{task, int32(o.rows.Len())})
+	}
+	o.rows.AppendBatch(b, 0, b.N)
+	if o.rows.Bytes() >= o.limit {
+		if err := o.plan(); err != nil {
+			return false, err
+		}
+		if _, err := o.write(); err != nil {
+			return false, err // a full log is met again by the next call
+		}
+	}
+	return true, nil
+}
+
+// close notes that a task has closed ticks first to last. The entry is written by the next flush, after the rows.
+func (o *outEdge) close(task frame.TaskID, first, last frame.Tick, cti frame.CTI, before frame.CTI) {
+	if first < last && o.emitted[task-o.local.First] == last {
+		o.closes = append(o.closes, closeRec{task, first, last - 1, before})
+		first = last
+	}
+	o.closes = append(o.closes, closeRec{task, first, last, cti})
+}
+
+func (o *outEdge) busy() bool { return len(o.planned) > 0 }
+
+// flush writes all that is staged, then the closes. done is false when the log has no room; call again.
+func (o *outEdge) flush() (done bool, err error) {
+	if !o.busy() && o.rows.Len() > 0 {
+		if err := o.plan(); err != nil {
+			return false, err
+		}
+	}
+	if done, err := o.write(); !done {
+		return false, err
+	}
+	return o.writeCloses()
+}
+
+// plan sorts the staged rows and cuts them into frames.
+func (o *outEdge) plan() error {
+	o.staged = o.rows.View()
+	o.subs, o.planned = o.subs[:0], o.planned[:0]
+	room := o.port.x.cfg.FrameBytes - frameOverhead(o.e.Schema)
+	var cur *plannedFrame
+	used := 0
+	for _, c := range o.sc.sort(o.staged, o.runs) {
+		for at := c.from; at < c.to; {
+			if cur == nil || cur.node != c.node || cur.lastSub-cur.firstSub == frame.MaxSubBatches || used+frame.SubBatchLen >= room {
+				o.planned = append(o.planned, plannedFrame{node: c.node, from: at, to: at, firstSub: len(o.subs), lastSub: len(o.subs)})
+				cur, used = &o.planned[len(o.planned)-1], 0
+			}
+			n, bytes := o.fit(at, c.to, room-used-frame.SubBatchLen)
+			if n == 0 {
+				if cur.from == cur.to {
+					row := int(o.sc.perm[at])
+					return fmt.Errorf("a row of %d bytes (vs %d) does not fit a frame of %d: raise --frame-bytes", o.rowBytes(row), o.staged.Vs[row], o.port.x.cfg.FrameBytes)
+				}
+				cur = nil
+				continue
+			}
+			o.subs = append(o.subs, frame.SubBatch{Source: c.src, Destination: c.dst, FirstIndex: o.take(c.src, c.dst, n),
+				FirstRow: uint32(at - cur.from), Rows: uint32(n)})
+			at += n
+			used += bytes + frame.SubBatchLen
+			cur.to, cur.lastSub = at, len(o.subs)
+		}
+		o.count(c)
+	}
+	return nil
+}
+
+// frameOverhead is what a frame takes besides rows and sub-batches: header, buffer table, alignment, one more offset per column.
+func frameOverhead(s *batch.Schema) int {
+	return frame.HeaderLen + s.Buffers()*(frame.BufferLen+frame.Align+4)
+}
+
+// fit returns how many of the rows perm[from:to] fit into room bytes, and their bytes.
+func (o *outEdge) fit(from, to int32, room int) (n int32, bytes int) {
+	fixed := o.e.Schema.FixedRowBytes()
+	if o.fixed {
+		n = min(to-from, int32(max(room, 0)/fixed))
+		return n, int(n) * fixed
+	}
+	for i := from; i < to; i++ {
+		b := o.rowBytes(int(o.sc.perm[i]))
+		if bytes+b > room {
+			break
+		}
+		bytes += b
+		n++
+	}
+	return n, bytes
+}
+
+func (o *outEdge) rowBytes(row int) int {
+	n := o.e.Schema.FixedRowBytes()
+	for i := range o.staged.Cols {
+		if c := &o.staged.Cols[i]; c.Kind().VarLen() {
+			n += len(c.Bytes(row))
+		}
+	}
+	return n
+}
+
+// take hands out n indexes of a channel in the staged tick.
+func (o *outEdge) take(src, dst frame.TaskID, n int32) frame.Index {
+	if o.index == nil {
+		return 0
+	}
+	i := int(src - o.local.First)
+	row := o.index[i*o.e.Destination.Count:][:o.e.Destination.Count]
+	if o.indexTick[i] != o.tick {
+		o.indexTick[i] = o.tick
+		clear(row)
+	}
+	d := dst - o.e.Destination.First
+	first := row[d]
+	row[d] += frame.Index(n)
+	return first
+}
+
+// counter is the index of a task in sent.
+func (o *outEdge) counter(task frame.TaskID) int {
+	if o.e.Unordered {
+		return 0
+	}
+	return int(task - o.local.First)
+}
+
+// count adds a cell to what its source task sent to the node in this tick.
+func (o *outEdge) count(c cell) {
+	rows := o.sent[o.counter(c.src)].of(o.tick, o.port.x.cluster.Nodes)
+	rows[c.node] += uint64(c.to - c.from)
+}
+
+// write puts the planned frames into the log, and hands each on at once.
+func (o *outEdge) write() (done bool, err error) {
+	for i := range o.planned {
+		if err := o.writeFrame(&o.planned[i]); err != nil {
+			o.planned = append(o.planned[:0], o.planned[i:]...)
+			if errors.Is(err, ringlog.ErrNoSegment) {
+				return false, nil
+			}
+			return false, err
+		}
+	}
+	if len(o.planned) > 0 {
+		o.planned = o.planned[:0]
+		o.rows.Reset()
+		o.runs = o.runs[:0]
+	}
+	return true, nil
+}
+
+func (o *outEdge) writeFrame(f *plannedFrame) error {
+	rows := o.sc.perm[f.from:f.to]
+	subs := o.subs[f.firstSub:f.lastSub]
+	batch.VarBytes(o.staged, rows, o.varLen)
+	h := frame.Header{Type: frame.Data, Tick: o.tick, Edge: o.e.ID, Node: f.node, OldestNs: o.port.now,
+		SubBatches: uint16(len(subs)), Buffers: uint16(o.e.Schema.Buffers())}
+	dirEnd := frame.HeaderLen + len(subs)*frame.SubBatchLen
+	starts := o.denseStarts(subs, len(rows))
+	if starts != nil {
+		h.Flags, h.SubBatches = frame.Unordered|frame.Dense, 0
+		dirEnd = frame.HeaderLen + frame.DenseDirLen(len(starts)-1)
+	} else if o.e.Unordered {
+		h.Flags = frame.Unordered
+	}
+	n := batch.EncodedLen(o.e.Schema, dirEnd, len(rows), o.varLen)
+	b, err := o.port.claim(n)
+	if err != nil {
+		return err
+	}
+	if starts != nil {
+		frame.PutDenseDir(b[frame.HeaderLen:], subs[0].Destination, starts)
+	} else {
+		for i, s := range subs {
+			frame.PutSubBatch(b[frame.HeaderLen+i*frame.SubBatchLen:], s)
+		}
+	}
+	batch.EncodeRows(b, dirEnd, o.staged, rows, o.varLen)
+	h.Len = int32(n)
+	pos := o.port.log.Commit(h)
+	o.port.handOn(o.e, &h, pos, subs)
+	return nil
+}
+
+// denseStarts returns the row starts of a dense directory, or nil where sub-batches are smaller or the edge is ordered.
+func (o *outEdge) denseStarts(subs []frame.SubBatch, rows int) []uint32 {
+	if !o.e.Unordered {
+		return nil
+	}
+	count := int(subs[len(subs)-1].Destination-subs[0].Destination) + 1
+	if frame.DenseDirLen(count) > len(subs)*frame.SubBatchLen {
+		return nil
+	}
+	starts := grow(o.port.starts, count+1)
+	o.port.starts = starts
+	s := 0
+	for i := range count {
+		d := subs[0].Destination + frame.TaskID(i)
+		starts[i] = subs[min(s, len(subs)-1)].FirstRow
+		if s == len(subs) {
+			starts[i] = uint32(rows)
+		}
+		if s < len(subs) && subs[s].Destination == d {
+			s++
+		}
+	}
+	starts[count] = uint32(rows)
+	return starts
+}
+
+// writeCloses writes the pending closes, a CLOSE frame per node (more where they do not fit). What was written stays written when the log
+// fills up in between: an entry goes to a node exactly once.
+func (o *outEdge) writeCloses() (done bool, err error) {
+	if len(o.closes) == 0 {
+		return true, nil
+	}
+	if o.closing == 0 {
+		o.closing = len(o.closes)
+	}
+	for ; o.closeNode < o.port.x.cluster.Nodes; o.closeNode++ {
+		if o.sc.nodes[o.closeNode].Count == 0 {
+			continue
+		}
+		if err := o.writeClose(frame.NodeID(o.closeNode)); err != nil {
+			if errors.Is(err, ringlog.ErrNoSegment) {
+				return false, nil
+			}
+			return false, err
+		}
+	}
+	for _, c := range o.closes[:o.closing] {
+		if c.first == c.last {
+			o.sent[o.counter(c.task)].forget(c.first)
+		}
+	}
+	o.closes = append(o.closes[:0], o.closes[o.closing:]...)
+	o.closing, o.closeNode = 0, 0
+	return len(o.closes) == 0, nil
+}
+
+func (o *outEdge) writeClose(node frame.NodeID) error {
+	most := (o.port.x.cfg.FrameBytes - frame.HeaderLen) / frame.CloseEntryLen
+	all := o.closeEntries(node)
+	for o.closeAt < len(all) {
+		entries := sameTick(all[o.closeAt:min(o.closeAt+most, len(all))])
+		n := frame.HeaderLen + len(entries)*frame.CloseEntryLen
+		b, err := o.port.claim(n)
+		if err != nil {
+			return err
+		}
+		h := frame.Header{Type: frame.Close, Edge: o.e.ID, Node: node, OldestNs: o.port.now, Len: int32(n)}
+		for i, e := range entries {
+			frame.PutCloseEntry(b[frame.HeaderLen+i*frame.CloseEntryLen:], e)
+			h.Tick = max(h.Tick, e.LastTick)
+		}
+		pos := o.port.log.Commit(h)
+		o.port.handOnClose(o.e, &h, pos, entries)
+		o.closeAt += len(entries)
+	}
+	o.closeAt = 0
+	return nil
+}
+
+// sameTick returns the entries that begin with the same tick as the first. A frame holds no others: on a link it follows the rows of
+// that tick, and must not make the close of one task wait for rows of another that lack credit.
+func sameTick(entries []frame.CloseEntry) []frame.CloseEntry {
+	n := 1
+	for n < len(entries) && entries[n].FirstTick == entries[0].FirstTick {
+		n++
+	}
+	return entries[:n]
+}
+
+// closeEntries merges the pending closes of neighbouring tasks into ranges, with the rows sent to the node, sorted by tick.
+func (o *outEdge) closeEntries(node frame.NodeID) []frame.CloseEntry {
+	o.entries = o.entries[:0]
+	reported := frame.Tick(0) // unordered: the tick whose shared count an entry has
+	slices.SortStableFunc(o.closes[:o.closing], func(a, b closeRec) int { return cmp.Compare(a.first, b.first) })
+	for _, c := range o.closes[:o.closing] {
+		e := frame.CloseEntry{First: c.task, Last: c.task, FirstTick: c.first, LastTick: c.last, CTI: c.cti}
+		if c.first == c.last && !(o.e.Unordered && reported == c.first) {
+			if rows := o.sent[o.counter(c.task)].find(c.first); rows != nil {
+				e.Rows = rows[node]
+				reported = c.first
+			}
+		}
+		if n := len(o.entries); n > 0 {
+			if l := &o.entries[n-1]; l.Last+1 == e.First && l.FirstTick == e.FirstTick && l.LastTick == e.LastTick && l.CTI == e.CTI {
+				l.Last = e.Last
+				l.Rows += e.Rows
+				continue
+			}
+		}
+		o.entries = append(o.entries, e)
+	}
+	return o.entries
+}

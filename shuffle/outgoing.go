@@ -1,0 +1,171 @@
+package shuffle
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/streamscope/streamscope/netio"
+	"github.com/streamscope/streamscope/netio/wire"
+	"github.com/streamscope/streamscope/ringlog"
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// outgoing is what a node sends to one other: per edge a queue of references into the cores' outlogs. It implements netio.Outgoing.
+//
+// Frames stay in their log until the peer has closed their tick: a cut link resumes from there.
+type outgoing struct {
+	x     *Exchange
+	to    frame.NodeID
+	drain []atomic.Uint64 // by edge
+	mu    struct {
+		sync.Mutex
+		queues []*netio.Queue // by edge; nil where nothing goes to this node
+		ids    []frame.EdgeID // of the queues that are not nil
+	}
+	lent   []ringlog.Lease
+	begins []byte
+}
+
+var _ netio.Outgoing = (*outgoing)(nil)
+
+func newOutgoing(x *Exchange, to frame.NodeID) *outgoing {
+	o := &outgoing{x: x, to: to, drain: make([]atomic.Uint64, len(x.edges))}
+	o.mu.queues = make([]*netio.Queue, len(x.edges))
+	for i := range x.edges {
+		e := &x.edges[i]
+		if x.cluster.OnNode(e.Source, x.self).Count > 0 && x.cluster.OnNode(e.Destination, to).Count > 0 {
+			o.mu.queues[i] = &netio.Queue{}
+			o.mu.ids = append(o.mu.ids, e.ID)
+		}
+	}
+	return o
+}
+
+// push queues a committed frame. first is, for a CLOSE, the tick whose rows it follows.
+func (o *outgoing) push(c frame.CoreID, h *frame.Header, pos frame.Pos, after frame.Tick) {
+	r := netio.Ref{Pos: pos, Tick: after, Last: h.Tick, Log: netio.LogID(c), Len: h.Len, Type: h.Type}
+	o.mu.Lock()
+	o.mu.queues[h.Edge].Push(r)
+	o.mu.Unlock()
+	o.x.cfg.WakePeer(o.to)
+}
+
+func (o *outgoing) drained(e frame.EdgeID) frame.Tick { return frame.Tick(o.drain[e].Load()) }
+
+// idle reports that the peer has closed all that was pushed.
+func (o *outgoing) idle() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, id := range o.mu.ids {
+		if o.mu.queues[id].Len() > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Attach begins a connection; sessions begin with the peer's ATTACH.
+func (o *outgoing) Attach(peer wire.Hello) error {
+	if peer.Node != o.to {
+		return fmt.Errorf("%w: node %d answers for node %d", ErrProtocol, peer.Node, o.to)
+	}
+	return nil
+}
+
+// Receive takes grants: the frames of closed ticks are trimmed, what is drained downstream is noted.
+func (o *outgoing) Receive(m wire.Message) error {
+	moved := false
+	for i := range m.Len() {
+		g := m.Grant(i)
+		if err := o.grant(m.Type, g); err != nil {
+			return err
+		}
+		chain := frame.Chain{Edge: g.Edge, Node: o.to}
+		for _, p := range o.x.ports {
+			p.log.Trim(chain, g.Closed)
+		}
+		moved = o.drain[g.Edge].Swap(uint64(g.Drained)) != uint64(g.Drained) || moved
+	}
+	if moved {
+		o.x.cfg.DrainedChanged()
+	} else if o.idle() {
+		o.x.cfg.Wake(0) // perhaps the last thing the job waited for
+	}
+	o.x.cfg.WakePeer(o.to)
+	return nil
+}
+
+func (o *outgoing) grant(t wire.Type, g wire.Grant) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if int(g.Edge) >= len(o.mu.queues) || o.mu.queues[g.Edge] == nil {
+		return fmt.Errorf("%w: %v for edge %d, which does not lead there", netio.ErrUnknownEdge, t, g.Edge)
+	}
+	if t == wire.TypeAttach {
+		return o.mu.queues[g.Edge].Attach(g)
+	}
+	return o.mu.queues[g.Edge].Credit(g)
+}
+
+// Gather leases the frames to send next: oldest tick first, over all edges.
+func (o *outgoing) Gather(pieces [][]byte, maxBytes int) [][]byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.begins = o.begins[:0]
+	for _, id := range o.mu.ids {
+		if b, ok := o.mu.queues[id].Begin(); ok {
+			o.begins = wire.AppendBegin(o.begins, []wire.Begin{b})
+		}
+	}
+	bytes := len(o.begins)
+	if bytes > 0 {
+		pieces = append(pieces, o.begins)
+	}
+	for len(pieces) < netio.MaxPieces && bytes < maxBytes {
+		q := o.next()
+		if q == nil {
+			break
+		}
+		r, _ := q.Next()
+		lease, err := o.x.ports[r.Log].log.Acquire(r.Pos)
+		if err != nil {
+			o.x.cfg.Fail(fmt.Errorf("sending to node %d: %w", o.to, err))
+			break
+		}
+		o.lent = append(o.lent, lease)
+		pieces = append(pieces, lease.Bytes())
+		bytes += int(r.Len)
+	}
+	return pieces
+}
+
+func (o *outgoing) next() *netio.Queue {
+	var best *netio.Queue
+	var tick frame.Tick
+	for _, id := range o.mu.ids {
+		q := o.mu.queues[id]
+		if r, ok := q.Peek(); ok && (best == nil || r.Tick < tick) {
+			best, tick = q, r.Tick
+		}
+	}
+	return best
+}
+
+// Sent returns the leases of the last Gather.
+func (o *outgoing) Sent(error) {
+	for _, l := range o.lent {
+		l.Release()
+	}
+	clear(o.lent)
+	o.lent = o.lent[:0]
+}
+
+// Detach ends the sessions; what was not closed by the peer is sent again in the next ones.
+func (o *outgoing) Detach(error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, id := range o.mu.ids {
+		o.mu.queues[id].Detach()
+	}
+}

@@ -1,0 +1,173 @@
+package shuffle
+
+import (
+	"sync/atomic"
+
+	"github.com/streamscope/streamscope/ringlog"
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle/batch"
+)
+
+// Port is a worker core's side of an exchange: it writes the core's outlog and reads what arrives for the core's tasks.
+// It belongs to the goroutine that steps the core.
+type Port struct {
+	x      *Exchange
+	core   frame.CoreID
+	log    *ringlog.Log
+	box    inbox
+	outs   []*outEdge // by edge; nil where the core has no source task
+	ins    []*inEdge  // by edge; nil where the core has no destination task
+	starts []uint32
+	spare  []arrival
+	now    int64
+
+	blocked atomic.Bool // the last claim found no segment
+}
+
+// SetNow tells the port the time in unix nanoseconds; frames carry it.
+func (p *Port) SetNow(ns int64) { p.now = ns }
+
+// Append takes rows that a task emitted on an edge in tick t. The rows are copied. It returns false, having taken nothing, when the
+// log has no room; the exchange wakes the core when it may be tried again. Rows of a task come tick by tick.
+func (p *Port) Append(e frame.EdgeID, task frame.TaskID, t frame.Tick, rows *batch.Batch) (bool, error) {
+	return p.outs[e].append(task, t, rows)
+}
+
+// Close says that a task will send nothing more on an edge for ticks first to last; cti holds at last, before until then.
+func (p *Port) Close(e frame.EdgeID, task frame.TaskID, first, last frame.Tick, before, cti frame.CTI) {
+	p.outs[e].close(task, first, last, cti, before)
+}
+
+// Flush writes what is staged on an edge, rows first, then closes. done is false when the log has no room.
+func (p *Port) Flush(e frame.EdgeID) (done bool, err error) { return p.outs[e].flush() }
+
+// FlushAll flushes every edge; a core does it when it has nothing else to do.
+func (p *Port) FlushAll() (done bool, err error) {
+	done = true
+	for _, o := range p.outs {
+		if o == nil {
+			continue
+		}
+		d, err := o.flush()
+		if err != nil {
+			return false, err
+		}
+		done = done && d
+	}
+	return done, nil
+}
+
+// Poll takes in what has arrived and reports whether there was anything.
+func (p *Port) Poll() (worked bool, err error) {
+	items := p.box.take(p.spare)
+	for i := range items {
+		if err := p.arrive(&items[i]); err != nil {
+			return true, err
+		}
+	}
+	worked = len(items) > 0
+	clear(items)
+	p.spare = items
+	return worked, nil
+}
+
+func (p *Port) arrive(a *arrival) error {
+	if a.kind == arriveReset {
+		for _, in := range p.ins {
+			if in != nil {
+				in.reset(a.from)
+			}
+		}
+		return nil
+	}
+	in := p.ins[a.edge]
+	if a.kind == arriveData {
+		return in.data(*a)
+	}
+	for _, e := range a.ents {
+		if err := in.prog.close(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Closed is the last tick that all source tasks of an edge have closed.
+func (p *Port) Closed(e frame.EdgeID) frame.Tick { return p.ins[e].prog.closed }
+
+// CTI is the edge's CTI at tick t, executed < t <= Closed.
+func (p *Port) CTI(e frame.EdgeID, t frame.Tick) frame.CTI { return p.ins[e].prog.ctiAt(t) }
+
+// NextEvent returns the first tick after t, at most Closed, that has rows for this core or changes the CTI; ticks between are an empty
+// range, which may be executed as one.
+func (p *Port) NextEvent(e frame.EdgeID, t frame.Tick) (frame.Tick, bool) {
+	in := p.ins[e]
+	next, found := in.prog.nextChange(t)
+	for _, bk := range in.buckets {
+		if bk.tick > t {
+			if bk.tick <= in.prog.closed && (!found || bk.tick < next) {
+				next, found = bk.tick, true
+			}
+			break
+		}
+	}
+	return next, found
+}
+
+// Peek makes dst the next rows of a task in tick t, in canonical order, borrowed until Consume, and reports whether there were any.
+// The tasks of a core are asked in ascending order, ticks too.
+func (p *Port) Peek(e frame.EdgeID, t frame.Tick, task frame.TaskID, dst *batch.Batch) (bool, error) {
+	return p.ins[e].peek(t, task, dst)
+}
+
+// Consume tells that n of the rows that Peek lent were used.
+func (p *Port) Consume(e frame.EdgeID, n int) { p.ins[e].consume(n) }
+
+// Executed says that all tasks of this core have executed the edge's ticks up to t: frames may be trimmed, credit returns.
+func (p *Port) Executed(e frame.EdgeID, t frame.Tick) {
+	p.ins[e].pass(t)
+	p.x.executed(e, p.core, t)
+}
+
+// claim is Log.Claim that remembers whether it was refused.
+func (p *Port) claim(n int) ([]byte, error) {
+	b, _, err := p.log.Claim(n)
+	if refused := err != nil; refused != p.blocked.Load() {
+		p.blocked.Store(refused)
+	}
+	return b, err
+}
+
+// handOn gives a committed DATA frame to those it is for: the cores of this node, or a link.
+func (p *Port) handOn(e *Edge, h *frame.Header, pos frame.Pos, subs []frame.SubBatch) {
+	if h.Node != p.x.self {
+		p.x.peers[h.Node].push(p.core, h, pos, h.Tick)
+		return
+	}
+	a := arrival{kind: arriveData, edge: e.ID, tick: h.Tick, from: p.x.self, log: p.log, pos: pos}
+	for c, q := range p.x.ports {
+		local := q.ins[e.ID].tasks()
+		for i := range subs {
+			if local.Contains(subs[i].Destination) {
+				p.x.ports[c].box.put(a)
+				break
+			}
+		}
+	}
+}
+
+func (p *Port) handOnClose(e *Edge, h *frame.Header, pos frame.Pos, entries []frame.CloseEntry) {
+	if h.Node != p.x.self {
+		p.x.peers[h.Node].push(p.core, h, pos, entries[0].FirstTick)
+		return
+	}
+	p.x.putClose(e.ID, p.x.self, append([]frame.CloseEntry(nil), entries...))
+}
+
+// tasks is the core's range, empty for the nil edge of a core without destination tasks.
+func (in *inEdge) tasks() TaskRange {
+	if in == nil {
+		return TaskRange{}
+	}
+	return in.local
+}

@@ -1,0 +1,165 @@
+package shuffle
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// ErrProtocol wraps what a correct peer would never send: a gap in ticks, a CTI that falls, tasks of another edge.
+var ErrProtocol = errors.New("protocol violation")
+
+// step says that from a tick on a CTI holds.
+type step struct {
+	tick frame.Tick
+	cti  frame.CTI
+}
+
+// progress knows what the source tasks of one edge have closed, as a vector (I15): counters are only its cache.
+//
+// Invariants:
+//   - closed == min over tasks of closedBy
+//   - atMin == number of tasks with closedBy == closed
+//   - ahead[i] holds the CTI changes of task i in ticks above closed, oldest first
+//   - steps holds the changes of the edge's CTI in ticks the reader has not passed yet, oldest first, ticks and CTIs rising
+type progress struct {
+	tasks    TaskRange
+	closedBy []frame.Tick
+	lastCTI  []frame.CTI // of each task at closedBy
+	ctiBy    []frame.CTI // of each task at closed
+	ahead    [][]step
+	closed   frame.Tick
+	atMin    int
+	cti      frame.CTI // at closed
+	steps    []step
+	passed   frame.CTI // CTI at the tick the reader has passed
+}
+
+func newProgress(tasks TaskRange) *progress {
+	p := &progress{
+		tasks:    tasks,
+		closedBy: make([]frame.Tick, tasks.Count),
+		lastCTI:  make([]frame.CTI, tasks.Count),
+		ctiBy:    make([]frame.CTI, tasks.Count),
+		ahead:    make([][]step, tasks.Count),
+		atMin:    tasks.Count,
+		cti:      frame.MinCTI,
+		passed:   frame.MinCTI,
+	}
+	for i := range p.ctiBy {
+		p.ctiBy[i], p.lastCTI[i] = frame.MinCTI, frame.MinCTI
+	}
+	return p
+}
+
+// close takes one close entry. What was closed before is ignored (a resent close); a gap is an error.
+func (p *progress) close(e frame.CloseEntry) error {
+	if !p.tasks.Contains(e.First) || !p.tasks.Contains(e.Last) {
+		return fmt.Errorf("%w: close of tasks %d to %d, want %d to %d", ErrProtocol, e.First, e.Last, p.tasks.First, int(p.tasks.First)+p.tasks.Count-1)
+	}
+	advanced := false
+	for t := e.First; t <= e.Last; t++ {
+		i := int(t - p.tasks.First)
+		was := p.closedBy[i]
+		switch {
+		case e.LastTick <= was:
+			continue
+		case e.FirstTick > was+1:
+			return fmt.Errorf("%w: task %d closes tick %d after %d", ErrProtocol, t, e.FirstTick, was)
+		case e.CTI < p.lastCTI[i]:
+			return fmt.Errorf("%w: task %d: CTI %d in tick %d after %d", ErrProtocol, t, e.CTI, e.LastTick, p.lastCTI[i])
+		}
+		p.closedBy[i] = e.LastTick
+		if e.CTI > p.lastCTI[i] {
+			p.lastCTI[i] = e.CTI
+			p.ahead[i] = append(p.ahead[i], step{e.LastTick, e.CTI})
+		}
+		if was == p.closed {
+			p.atMin--
+			advanced = true
+		}
+	}
+	if advanced && p.atMin == 0 {
+		p.advance()
+	}
+	return nil
+}
+
+// rewind forgets what tasks closed above the least tick that all have: those closes will come again.
+func (p *progress) rewind() {
+	p.atMin = len(p.closedBy)
+	for i := range p.closedBy {
+		p.closedBy[i], p.lastCTI[i] = p.closed, p.ctiBy[i]
+		p.ahead[i] = p.ahead[i][:0]
+	}
+}
+
+// advance moves closed to the new minimum and turns the tasks' CTI changes up to it into changes of the edge's CTI.
+func (p *progress) advance() {
+	p.closed, p.atMin = p.closedBy[0], 0
+	for _, c := range p.closedBy {
+		if c < p.closed {
+			p.closed, p.atMin = c, 0
+		}
+		if c == p.closed {
+			p.atMin++
+		}
+	}
+	for {
+		next := frame.MaxTick
+		found := false
+		for _, a := range p.ahead {
+			if len(a) > 0 && a[0].tick <= p.closed {
+				next, found = min(next, a[0].tick), true
+			}
+		}
+		if !found {
+			return
+		}
+		cti := frame.MaxCTI
+		for i, a := range p.ahead {
+			if len(a) > 0 && a[0].tick == next {
+				p.ctiBy[i] = a[0].cti
+				p.ahead[i] = append(a[:0], a[1:]...)
+			}
+			cti = min(cti, p.ctiBy[i])
+		}
+		if cti > p.cti {
+			p.cti = cti
+			p.steps = append(p.steps, step{next, cti})
+		}
+	}
+}
+
+// nextChange returns the first tick after t, at most closed, at which the CTI changes.
+func (p *progress) nextChange(t frame.Tick) (frame.Tick, bool) {
+	i := sort.Search(len(p.steps), func(i int) bool { return p.steps[i].tick > t })
+	if i == len(p.steps) {
+		return 0, false
+	}
+	return p.steps[i].tick, true
+}
+
+// ctiAt returns the edge's CTI at tick t, which the reader has not passed and closed has reached.
+func (p *progress) ctiAt(t frame.Tick) frame.CTI {
+	cti := p.passed
+	for _, s := range p.steps {
+		if s.tick > t {
+			break
+		}
+		cti = s.cti
+	}
+	return cti
+}
+
+// pass forgets the changes up to tick t: the reader has executed it.
+func (p *progress) pass(t frame.Tick) {
+	n := 0
+	for n < len(p.steps) && p.steps[n].tick <= t {
+		p.passed = p.steps[n].cti
+		n++
+	}
+	p.steps = append(p.steps[:0], p.steps[n:]...)
+}

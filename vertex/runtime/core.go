@@ -1,0 +1,206 @@
+package runtime
+
+import (
+	"fmt"
+	"math"
+	"sync/atomic"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle"
+)
+
+// Core is one run queue: the tasks placed on it, executed by whoever calls Step, one caller at a time. It never blocks.
+type Core struct {
+	worker *Worker
+	id     int
+	port   *shuffle.Port
+	stages []*stageRun // upstream first
+	now    int64
+	ended  atomic.Bool // done, as Step left it
+}
+
+func newCore(w *Worker, id int) (*Core, error) {
+	c := &Core{worker: w, id: id, port: w.exchange.Port(id)}
+	for i := range w.cfg.Plan.Stages {
+		s, err := c.newStage(i)
+		if err != nil {
+			return nil, err
+		}
+		if s != nil {
+			c.stages = append(c.stages, s)
+		}
+	}
+	return c, nil
+}
+
+// newStage returns the stage's part on this core, nil if it has no task here.
+func (c *Core) newStage(i int) (*stageRun, error) {
+	w := c.worker
+	st := &w.cfg.Plan.Stages[i]
+	all := shuffle.TaskRange{First: st.FirstTask, Count: st.Tasks}
+	local := w.cluster.On(all, w.cfg.Node, frame.CoreID(c.id))
+	if local.Count == 0 {
+		return nil, nil
+	}
+	s := &stageRun{core: c, index: i, st: st, stats: newStageStats(len(st.Ops), w.cfg.Nanotime)}
+	for j := range w.cfg.Plan.Edges {
+		e := &w.cfg.Plan.Edges[j]
+		if e.From == i {
+			s.out = append(s.out, e)
+		}
+		if e.To == i {
+			s.in = append(s.in, e.ID)
+		}
+	}
+	s.before = make([]frame.CTI, len(s.out))
+	if st.Sink != nil {
+		var err error
+		if s.sink, err = st.Sink(func() { w.wake(c.id) }); err != nil {
+			return nil, err
+		}
+		w.addSink(s.sink)
+	}
+	for t := range local.Count {
+		task := local.First + frame.TaskID(t)
+		f, err := newFused(st, i, w.cfg.Plan.Edges, task, Env{Pages: w.cfg.Pages(c.id), Task: task}, c.port, s.sink, s.stats)
+		if err != nil {
+			return nil, err
+		}
+		s.tasks = append(s.tasks, f)
+		if st.Source != nil {
+			src, err := w.newSource(st, f, int(task-st.FirstTask))
+			if err != nil {
+				return nil, err
+			}
+			s.sources = append(s.sources, src)
+		}
+	}
+	return s, nil
+}
+
+// newSource deals the splits of a source to its tasks round robin and opens those of task i.
+func (w *Worker) newSource(st *Stage, f *fused, i int) (*sourceTask, error) {
+	splits, err := st.Source.Splits()
+	if err != nil {
+		return nil, err
+	}
+	s := &sourceTask{f: f, schedule: w.cfg.Schedule, late: w.cfg.Lateness.Microseconds(), cti: frame.MinCTI,
+		admit: Admission{Ticks: w.cfg.Admission.Ticks, Bytes: max(1, w.cfg.Admission.Bytes/st.Tasks)},
+		rate:  pace{perSecond: w.cfg.Rate / float64(w.sourceTasks)}}
+	for k := i; k < len(splits); k += st.Tasks {
+		s.splits = append(s.splits, &splitState{Split: splits[k], maxVs: math.MinInt64, cti: frame.MinCTI})
+	}
+	core := w.coreOf(f.task, st)
+	if err := s.open(st.Source, func() { w.wake(core) }); err != nil {
+		return nil, err
+	}
+	w.addSource(s)
+	return s, nil
+}
+
+// Step does a bounded piece of the core's work at time now (unix nanoseconds) and reports whether there was any: first what arrived is
+// taken in, then the oldest tick is executed, downstream first, then sources read. An error is final for the worker.
+func (c *Core) Step(now int64) (worked bool, err error) {
+	c.now = now
+	c.port.SetNow(now)
+	if worked, err = c.port.Poll(); err != nil {
+		return worked, err
+	}
+	ran, err := c.execute()
+	if err != nil {
+		return worked, err
+	}
+	if !ran {
+		if ran, err = c.readSources(); err != nil {
+			return worked, err
+		}
+	}
+	if !ran {
+		if _, err := c.port.FlushAll(); err != nil {
+			return worked, err
+		}
+		if ran, err = c.finish(); err != nil {
+			return worked, err
+		}
+	}
+	c.worker.settle()
+	c.ended.Store(c.done())
+	return worked || ran, nil
+}
+
+// execute steps the runnable stage with the oldest tick, downstream first; one that is blocked lets the next have its turn.
+func (c *Core) execute() (worked bool, err error) {
+	var tried uint64
+	for range c.stages {
+		best, at := -1, frame.Tick(0)
+		for i, s := range c.stages {
+			t := s.next()
+			if t != 0 && tried>>(i&63)&1 == 0 && (best < 0 || t <= at) {
+				best, at = i, t
+			}
+		}
+		if best < 0 {
+			return false, nil
+		}
+		s := c.stages[best]
+		if worked, err = s.step(); err != nil {
+			return worked, fmt.Errorf("stage %s: %w", s.st.Name, err)
+		}
+		if worked {
+			return true, nil
+		}
+		tried |= 1 << (best & 63)
+	}
+	return false, nil
+}
+
+func (c *Core) readSources() (worked bool, err error) {
+	for _, s := range c.stages {
+		if len(s.sources) == 0 || s.flushing {
+			continue
+		}
+		w, err := s.stepSources(c.now)
+		if err != nil {
+			return worked, err
+		}
+		worked = worked || w
+	}
+	return worked, nil
+}
+
+func (c *Core) finish() (worked bool, err error) {
+	for _, s := range c.stages {
+		w, err := s.finishSink()
+		if err != nil {
+			return worked, err
+		}
+		worked = worked || w
+	}
+	return worked, nil
+}
+
+// done reports that nothing is left to do for this core's tasks.
+func (c *Core) done() bool {
+	for _, s := range c.stages {
+		if !s.done() {
+			return false
+		}
+	}
+	return true
+}
+
+// Deadline is when Step must be called again even if nobody wakes the core (unix nanoseconds), or 0: a tick ends, or a paced source
+// may read on.
+func (c *Core) Deadline() int64 {
+	least := int64(0)
+	for _, s := range c.stages {
+		for _, src := range s.sources {
+			if d := src.deadline(c.now); d != 0 && (least == 0 || d < least) {
+				least = d
+			}
+		}
+	}
+	return least
+}
+
+var _ edgeWriter = (*shuffle.Port)(nil)

@@ -1,0 +1,301 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/streamscope/streamscope/netio"
+	"github.com/streamscope/streamscope/netio/wire"
+	"github.com/streamscope/streamscope/ringlog"
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/state"
+)
+
+// NodeConfig is a worker process: what it runs and what it may use.
+type NodeConfig struct {
+	Plan         *Plan
+	JobID        uint64
+	Node         frame.NodeID
+	Nodes        int
+	Cores        int
+	Incarnation  frame.Incarnation
+	Schedule     Schedule
+	Admission    Admission
+	Lateness     time.Duration
+	Rate         float64 // rows per second over all source tasks of the job; 0: as fast as can be
+	FrameBytes   int
+	SegmentBytes int
+	CreditBytes  int
+	ArenaBytes   int64
+	SpillDir     string // "": nothing is spilled, and a tick must fit the arena
+	Token        string // of the cluster; links that do not show it are refused
+	Listen       string // address for links; "" for a node that is alone
+	Sums         bool
+	Pages        func(core int) state.Pages
+	LinkEvents   netio.Events
+}
+
+// Node drives a Worker with goroutines: one per core, those of its links, one for the arena and one that watches for a standstill.
+type Node struct {
+	cfg      NodeConfig
+	worker   *Worker
+	arena    *ringlog.Arena
+	endpoint *netio.Endpoint
+	links    []linkPair // by node; empty for itself
+	wakes    []chan struct{}
+	stop     chan struct{}
+	stopOnce sync.Once
+	done     chan struct{}
+	doneOnce sync.Once
+	running  sync.WaitGroup
+	steps    atomic.Uint64 // steps that did something
+	mu       struct {
+		sync.Mutex
+		err error
+	}
+}
+
+// linkPair is the links from and to a node; what wants to wake them may come before they are made.
+type linkPair struct{ in, out atomic.Pointer[netio.Link] }
+
+// NewNode builds the worker's tasks, its arena and its endpoint. On an error nothing is left open.
+func NewNode(cfg NodeConfig) (*Node, error) {
+	n := &Node{cfg: cfg, stop: make(chan struct{}), done: make(chan struct{}), links: make([]linkPair, cfg.Nodes)}
+	for range cfg.Cores {
+		n.wakes = append(n.wakes, make(chan struct{}, 1))
+	}
+	var err error
+	n.arena, err = ringlog.NewArena(ringlog.ArenaConfig{SegmentBytes: cfg.SegmentBytes, LimitBytes: cfg.ArenaBytes, SpillDir: cfg.SpillDir, OnError: n.arenaError})
+	if err != nil {
+		return nil, err
+	}
+	n.arena.Start()
+	n.worker, err = NewWorker(Config{
+		Plan: cfg.Plan, JobID: cfg.JobID, Node: cfg.Node, Nodes: cfg.Nodes, Cores: cfg.Cores, Incarnation: cfg.Incarnation,
+		Schedule: cfg.Schedule, Admission: cfg.Admission, Lateness: cfg.Lateness, Rate: cfg.Rate,
+		FrameBytes: cfg.FrameBytes, CreditBytes: cfg.CreditBytes, Sums: cfg.Sums, Arena: n.arena, Pages: cfg.Pages,
+		Nanotime: nanotime, Wake: n.wake, WakePeer: n.wakePeer, Room: n.room, Fail: n.fail,
+	})
+	if err == nil && cfg.Nodes > 1 {
+		err = n.listen()
+	}
+	if err != nil {
+		return nil, errors.Join(err, n.close())
+	}
+	return n, nil
+}
+
+var processStart = time.Now()
+
+func nanotime() int64 { return int64(time.Since(processStart)) }
+
+func (n *Node) listen() (err error) {
+	n.endpoint, err = netio.Listen(netio.Config{
+		Identity: wire.Identity{Job: n.cfg.Plan.Job, Node: n.cfg.Node, Incarnation: n.cfg.Incarnation, Token: []byte(n.cfg.Token)},
+		Listen:   n.cfg.Listen, MaxFrameBytes: n.cfg.FrameBytes, Events: n.cfg.LinkEvents,
+	})
+	return err
+}
+
+// Addr is where other nodes reach this one; empty for a node that is alone.
+func (n *Node) Addr() string {
+	if n.endpoint == nil {
+		return ""
+	}
+	return n.endpoint.Addr()
+}
+
+// Connect makes the links to and from all other nodes, whose incarnation is this node's. Call it once, before Start.
+func (n *Node) Connect(addrs map[frame.NodeID]string) error {
+	for i := range n.cfg.Nodes {
+		id := frame.NodeID(i)
+		if id == n.cfg.Node {
+			continue
+		}
+		addr, ok := addrs[id]
+		if !ok {
+			return fmt.Errorf("no address for node %d", id)
+		}
+		peer := netio.Peer{Node: id, Incarnation: n.cfg.Incarnation, Addr: addr}
+		in, err := n.endpoint.Expect(peer, n.worker.Exchange().Incoming(id))
+		if err != nil {
+			return err
+		}
+		out, err := n.endpoint.Dial(peer, n.worker.Exchange().Outgoing(id))
+		if err != nil {
+			return err
+		}
+		n.links[i].in.Store(in)
+		n.links[i].out.Store(out)
+		in.Wake()
+		out.Wake()
+	}
+	return nil
+}
+
+func (n *Node) wake(core int) {
+	select {
+	case n.wakes[core] <- struct{}{}:
+	default:
+	}
+}
+
+func (n *Node) wakePeer(id frame.NodeID) {
+	for _, l := range []*netio.Link{n.links[id].in.Load(), n.links[id].out.Load()} {
+		if l != nil {
+			l.Wake()
+		}
+	}
+}
+
+// room waits for a free segment on behalf of a link.
+func (n *Node) room(ready <-chan struct{}) error {
+	select {
+	case <-ready:
+		return nil
+	case <-n.stop:
+		return errStopped
+	}
+}
+
+var errStopped = errors.New("worker stopped")
+
+func (n *Node) arenaError(err error) { n.fail(fmt.Errorf("arena: %w", err)) }
+
+// fail ends the node with its first error.
+func (n *Node) fail(err error) {
+	n.mu.Lock()
+	if n.mu.err == nil && !errors.Is(err, errStopped) {
+		n.mu.err = err
+	}
+	n.mu.Unlock()
+	n.doneOnce.Do(func() { close(n.done) })
+}
+
+// Start runs the cores.
+func (n *Node) Start() {
+	for c := range n.cfg.Cores {
+		n.running.Add(1)
+		go n.drive(c)
+	}
+	n.running.Add(1)
+	go n.watch()
+}
+
+// drive steps a core until it is stopped.
+func (n *Node) drive(core int) {
+	defer n.running.Done()
+	c := n.worker.Core(core)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case <-n.stop:
+			return
+		default:
+		}
+		worked, err := n.step(c)
+		if err != nil {
+			n.fail(err)
+			return
+		}
+		if worked {
+			n.steps.Add(1)
+			continue
+		}
+		if n.worker.Done() {
+			n.doneOnce.Do(func() { close(n.done) })
+		}
+		n.sleep(core, c.Deadline(), timer)
+	}
+}
+
+// step turns a panic of user code into the failure of the worker: the process goes on and says what happened.
+func (n *Node) step(c *Core) (worked bool, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("core %d: panic: %v", c.id, r)
+		}
+	}()
+	return c.Step(time.Now().UnixNano())
+}
+
+func (n *Node) sleep(core int, deadline int64, timer *time.Timer) {
+	wait := time.Hour
+	if deadline != 0 {
+		wait = max(time.Until(time.Unix(0, deadline)), 0)
+	}
+	timer.Reset(wait)
+	select {
+	case <-n.wakes[core]:
+	case <-timer.C:
+	case <-n.stop:
+	}
+}
+
+const standstill = 5 * time.Second
+
+// watch ends a worker whose logs are full and who therefore can do nothing more: without a spill directory, a tick that is larger than
+// the arena never gets out of it.
+func (n *Node) watch() {
+	defer n.running.Done()
+	tick := time.NewTicker(standstill)
+	defer tick.Stop()
+	last := uint64(0)
+	for {
+		select {
+		case <-n.stop:
+			return
+		case <-tick.C:
+		}
+		now := n.steps.Load()
+		if now == last && n.cfg.SpillDir == "" && n.worker.Exchange().Blocked() {
+			n.fail(fmt.Errorf("the arena of %d bytes is full and nothing can leave it: the ticks in flight do not fit; "+
+				"raise --arena, cut smaller ticks with --tick, or give a --spill-dir", n.cfg.ArenaBytes))
+			return
+		}
+		last = now
+	}
+}
+
+// Wait returns when all of this node's work is done and delivered, with the error that ended it earlier, or when ctx ends.
+func (n *Node) Wait(ctx context.Context) error {
+	select {
+	case <-n.done:
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		return n.mu.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Worker gives access to sinks and figures.
+func (n *Node) Worker() *Worker { return n.worker }
+
+// Stop ends cores and links and frees everything; outputs that are not to be kept are dropped by Worker.Abort before. It may be
+// called more than once.
+func (n *Node) Stop() error {
+	var err error
+	n.stopOnce.Do(func() {
+		close(n.stop)
+		n.running.Wait()
+		err = n.close()
+	})
+	return err
+}
+
+func (n *Node) close() error {
+	var errs []error
+	if n.endpoint != nil {
+		n.endpoint.Close()
+	}
+	if n.worker != nil {
+		errs = append(errs, n.worker.Close())
+	}
+	return errors.Join(append(errs, n.arena.Close())...)
+}

@@ -1,0 +1,236 @@
+package runtime
+
+import (
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle"
+	"github.com/streamscope/streamscope/shuffle/batch"
+	"github.com/streamscope/streamscope/vertex"
+)
+
+// stageRun is a stage on one core: its local tasks, executed one after the other, tick by tick.
+//
+// Invariants:
+//   - all local tasks have executed `executed`; while first != 0, tasks before cur have executed last as well
+//   - a tick is executed only when every in-edge has closed it
+type stageRun struct {
+	core     *Core
+	index    int
+	st       *Stage
+	tasks    []*fused
+	sources  []*sourceTask // of a source stage, by task
+	in       []frame.EdgeID
+	out      []*Edge
+	sink     vertex.Sink
+	stats    *stageStats
+	executed frame.Tick
+	first    frame.Tick // range being executed; 0: none
+	last     frame.Tick
+	cur      int // task
+	edge     int // in-edge of that task
+	fed      bool
+	flushing bool
+	rows     batch.Batch
+	before   []frame.CTI // by out edge: CTI at `executed`, of the task being executed
+	finished bool        // the sink is
+}
+
+// next is the tick that the stage would execute now, or 0.
+func (s *stageRun) next() frame.Tick {
+	if s.flushing || s.first != 0 {
+		return max(s.first, 1)
+	}
+	if len(s.in) == 0 {
+		return 0
+	}
+	closed := frame.MaxTick
+	for _, e := range s.in {
+		closed = min(closed, s.core.port.Closed(e))
+	}
+	if closed <= s.executed {
+		return 0
+	}
+	return s.executed + 1
+}
+
+// begin chooses the range of ticks to execute: empty ticks up to and including the next one that has rows or changes the CTI. A range
+// executes as its ticks would one by one, since operators do nothing in a tick without rows and without a new CTI (PROTOCOL F19).
+func (s *stageRun) begin() {
+	closed := frame.MaxTick
+	for _, e := range s.in {
+		closed = min(closed, s.core.port.Closed(e))
+	}
+	last := closed
+	for _, e := range s.in {
+		if t, ok := s.core.port.NextEvent(e, s.executed); ok {
+			last = min(last, t)
+		}
+	}
+	s.first, s.last, s.cur, s.edge, s.fed = s.executed+1, last, 0, 0, false
+}
+
+// step executes some of the next tick. worked is false when everything it could do is blocked.
+func (s *stageRun) step() (worked bool, err error) {
+	if s.flushing {
+		return s.flush()
+	}
+	if s.first == 0 {
+		s.begin()
+	}
+	for s.cur < len(s.tasks) {
+		done, err := s.stepTask(s.tasks[s.cur], &worked)
+		if err != nil || !done {
+			return worked, err
+		}
+		s.cur++
+		s.edge, s.fed = 0, false
+		worked = true
+	}
+	s.finishTick()
+	_, err = s.flush()
+	return true, err
+}
+
+// stepTask executes one task's part: its rows in canonical order, edge by edge, then the close.
+func (s *stageRun) stepTask(f *fused, worked *bool) (done bool, err error) {
+	port := s.core.port
+	if s.edge == 0 && !s.fed {
+		f.tick = s.last
+		for i, e := range s.out {
+			s.before[i] = f.ctiOf(e.FromOp, frame.MinCTI)
+		}
+	}
+	for ; s.edge < len(s.in); s.edge++ {
+		e := s.in[s.edge]
+		input := Input{Kind: FromEdge, Index: int(e)}
+		for !s.fed {
+			ok, err := port.Peek(e, s.last, f.task, &s.rows)
+			if err != nil {
+				return false, err
+			}
+			if !ok {
+				break
+			}
+			if done, err := f.feed(input, &s.rows); !done {
+				return false, err
+			}
+			port.Consume(e, s.rows.N)
+			*worked = true
+		}
+		s.fed = true
+		if done, err := f.settle(); !done {
+			return false, err
+		}
+		s.fed = false
+	}
+	s.fed = true
+	if done, err := f.close(s.ctiOf); !done {
+		return false, err
+	}
+	for i, e := range s.out {
+		port.Close(e.ID, f.task, s.first, s.last, s.before[i], f.ctiOf(e.FromOp, frame.MinCTI))
+	}
+	return true, nil
+}
+
+func (s *stageRun) ctiOf(in Input) frame.CTI { return s.core.port.CTI(frame.EdgeID(in.Index), s.last) }
+
+// finishTick makes the executed range final.
+func (s *stageRun) finishTick() {
+	s.executed, s.first = s.last, 0
+	for _, e := range s.in {
+		s.core.port.Executed(e, s.executed)
+	}
+	s.flushing = true
+	s.core.worker.stageExecuted(s.index, s.core.id, s.executed)
+}
+
+// flush writes what the finished tick left staged, so that its closes are not held back by the next tick.
+func (s *stageRun) flush() (worked bool, err error) {
+	for _, e := range s.out {
+		if done, err := s.core.port.Flush(e.ID); !done {
+			return false, err
+		}
+	}
+	s.flushing = false
+	return true, nil
+}
+
+// stepSources lets every source task of the stage do a little.
+func (s *stageRun) stepSources(now int64) (worked bool, err error) {
+	drained := s.core.worker.drained(s.index)
+	for _, src := range s.sources {
+		w, err := src.step(now, drained)
+		if err != nil {
+			return worked, err
+		}
+		worked = worked || w
+		if src.finished {
+			src.finished = false
+			s.closeSource(src, now)
+		}
+	}
+	if worked {
+		s.settleSources()
+	}
+	return worked, nil
+}
+
+// closeSource tells the edges that a source task has closed its tick, the ticks it missed meanwhile, and, at its end, all others.
+func (s *stageRun) closeSource(src *sourceTask, now int64) {
+	t := src.tick
+	src.cti = max(src.cti, src.currentCTI())
+	through := t
+	if src.ended() {
+		through = frame.MaxTick
+	} else if src.schedule.Length > 0 {
+		through = max(t, src.schedule.at(now)-1)
+	}
+	for _, e := range s.out {
+		cti := src.f.ctiOf(e.FromOp, src.cti)
+		s.core.port.Close(e.ID, src.f.task, t, t, cti, cti)
+		if through > t {
+			s.core.port.Close(e.ID, src.f.task, t+1, through, cti, cti)
+		}
+	}
+	src.closed, src.tick = through, 0
+}
+
+// settleSources makes the least tick that all local source tasks have closed the executed one.
+func (s *stageRun) settleSources() {
+	least := frame.MaxTick
+	for _, src := range s.sources {
+		least = min(least, src.closed)
+	}
+	if least > s.executed {
+		s.executed = least
+		s.flushing = true
+		s.core.worker.stageExecuted(s.index, s.core.id, least)
+	}
+}
+
+// finishSink ends the output once everything is executed.
+func (s *stageRun) finishSink() (worked bool, err error) {
+	if s.sink == nil || s.finished || s.executed != frame.MaxTick {
+		return false, nil
+	}
+	s.finished, err = s.sink.Finish()
+	return s.finished, err
+}
+
+// done reports that the stage has nothing more to do on this core.
+func (s *stageRun) done() bool {
+	return s.executed == frame.MaxTick && !s.flushing && (s.sink == nil || s.finished)
+}
+
+func buildEdges(p *Plan) []shuffle.Edge {
+	edges := make([]shuffle.Edge, len(p.Edges))
+	for i, e := range p.Edges {
+		from, to := &p.Stages[e.From], &p.Stages[e.To]
+		edges[i] = shuffle.Edge{
+			ID: e.ID, Schema: e.Schema, Keys: e.Keys, Unordered: e.Unordered,
+			Source:      shuffle.TaskRange{First: from.FirstTask, Count: from.Tasks},
+			Destination: shuffle.TaskRange{First: to.FirstTask, Count: to.Tasks},
+		}
+	}
+	return edges
+}

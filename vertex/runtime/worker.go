@@ -1,0 +1,211 @@
+package runtime
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/streamscope/streamscope/ringlog"
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle"
+	"github.com/streamscope/streamscope/state"
+	"github.com/streamscope/streamscope/vertex"
+)
+
+// Config is what a worker runs, and where.
+type Config struct {
+	Plan        *Plan
+	JobID       uint64
+	Node        frame.NodeID
+	Nodes       int
+	Cores       int
+	Incarnation frame.Incarnation
+	Schedule    Schedule
+	Admission   Admission
+	Lateness    time.Duration
+	Rate        float64 // rows per second over all source tasks of the job; 0: as fast as can be
+	FrameBytes  int
+	CreditBytes int
+	Sums        bool
+	Arena       *ringlog.Arena
+	Pages       func(core int) state.Pages
+	// Nanotime is a monotonic clock for busy times.
+	Nanotime func() int64
+	// Wake is called when a core may have something to do, WakePeer when a link may.
+	Wake     func(core int)
+	WakePeer func(n frame.NodeID)
+	// Room is called by a link when the arena is full; see shuffle.Config.
+	Room func(ready <-chan struct{}) error
+	// Fail is called when a link met an error of this node's own.
+	Fail func(error)
+}
+
+// Worker is one node's part of a job: cores, their exchange, sources and sinks. It starts nothing by itself: Drive (driver.go) or a
+// simulator steps its cores.
+type Worker struct {
+	cfg         Config
+	cluster     shuffle.Cluster
+	exchange    *shuffle.Exchange
+	cores       []*Core
+	sourceTasks int
+	stages      []stageProgress
+	dirty       atomic.Bool
+	settling    sync.Mutex
+	owned       struct {
+		sinks   []vertex.Sink
+		sources []*sourceTask
+	}
+}
+
+// stageProgress is how far this node's tasks of a stage are.
+type stageProgress struct {
+	byCore  []atomic.Uint64
+	drained atomic.Uint64
+}
+
+// NewWorker builds the tasks of this node. On an error nothing is left open.
+func NewWorker(cfg Config) (*Worker, error) {
+	w := &Worker{cfg: cfg, cluster: shuffle.Cluster{Nodes: cfg.Nodes, Cores: cfg.Cores}, stages: make([]stageProgress, len(cfg.Plan.Stages))}
+	for i := range cfg.Plan.Stages {
+		st := &cfg.Plan.Stages[i]
+		if st.Source != nil {
+			w.sourceTasks += st.Tasks
+		}
+		w.stages[i].byCore = make([]atomic.Uint64, cfg.Cores)
+		for c := range cfg.Cores {
+			if w.cluster.On(shuffle.TaskRange{First: st.FirstTask, Count: st.Tasks}, cfg.Node, frame.CoreID(c)).Count == 0 {
+				w.stages[i].byCore[c].Store(uint64(frame.MaxTick))
+			}
+		}
+	}
+	x, err := shuffle.New(shuffle.Config{
+		Cluster: w.cluster, Self: cfg.Node, Job: cfg.JobID, Incarnation: cfg.Incarnation, Edges: buildEdges(cfg.Plan), Arena: cfg.Arena,
+		FrameBytes: cfg.FrameBytes, CreditBytes: cfg.CreditBytes, LeaseBytes: 8 << 20, Sums: cfg.Sums,
+		Wake: w.wake, WakePeer: cfg.WakePeer, Room: cfg.Room, Fail: cfg.Fail, DrainedChanged: func() { w.dirty.Store(true); w.wakeAll() },
+	})
+	if err != nil {
+		return nil, err
+	}
+	w.exchange = x
+	for c := range cfg.Cores {
+		core, err := newCore(w, c)
+		if err != nil {
+			return nil, errors.Join(err, w.Close())
+		}
+		w.cores = append(w.cores, core)
+	}
+	return w, nil
+}
+
+func (w *Worker) wake(core int) { w.cfg.Wake(core) }
+
+func (w *Worker) wakeAll() {
+	for c := range w.cfg.Cores {
+		w.cfg.Wake(c)
+	}
+}
+
+func (w *Worker) addSink(s vertex.Sink)   { w.owned.sinks = append(w.owned.sinks, s) }
+func (w *Worker) addSource(s *sourceTask) { w.owned.sources = append(w.owned.sources, s) }
+
+// Core returns a core to be stepped.
+func (w *Worker) Core(i int) *Core { return w.cores[i] }
+
+// Exchange returns what the links of this node drive.
+func (w *Worker) Exchange() *shuffle.Exchange { return w.exchange }
+
+// coreOf is the core of this node that a task is placed on.
+func (w *Worker) coreOf(t frame.TaskID, st *Stage) int {
+	all := shuffle.TaskRange{First: st.FirstTask, Count: st.Tasks}
+	for c := range w.cfg.Cores {
+		if w.cluster.On(all, w.cfg.Node, frame.CoreID(c)).Contains(t) {
+			return c
+		}
+	}
+	return 0
+}
+
+// stageExecuted notes that a core's tasks of a stage have executed tick t.
+func (w *Worker) stageExecuted(stage, core int, t frame.Tick) {
+	w.stages[stage].byCore[core].Store(uint64(t))
+	w.dirty.Store(true)
+}
+
+func (w *Worker) drained(stage int) frame.Tick { return frame.Tick(w.stages[stage].drained.Load()) }
+
+// settle works out anew how far each stage is drained, from the sinks up, and tells those upstream. Whichever core comes first does it.
+func (w *Worker) settle() {
+	if !w.dirty.Load() || !w.settling.TryLock() {
+		return
+	}
+	defer w.settling.Unlock()
+	w.dirty.Store(false)
+	moved := false
+	for i := len(w.stages) - 1; i >= 0; i-- {
+		d := w.executed(i)
+		if d == frame.MaxTick && !w.hasTasks(i) {
+			continue
+		}
+		for j := range w.cfg.Plan.Edges {
+			if e := &w.cfg.Plan.Edges[j]; e.From == i {
+				d = min(d, w.exchange.Drained(e.ID))
+			}
+		}
+		if frame.Tick(w.stages[i].drained.Swap(uint64(d))) == d {
+			continue
+		}
+		moved = true
+		for j := range w.cfg.Plan.Edges {
+			if e := &w.cfg.Plan.Edges[j]; e.To == i {
+				w.exchange.SetDrained(e.ID, d)
+			}
+		}
+	}
+	if moved {
+		w.wakeAll()
+	}
+}
+
+func (w *Worker) hasTasks(stage int) bool {
+	st := &w.cfg.Plan.Stages[stage]
+	return w.cluster.OnNode(shuffle.TaskRange{First: st.FirstTask, Count: st.Tasks}, w.cfg.Node).Count > 0
+}
+
+// executed is the least tick that all cores' tasks of a stage have executed.
+func (w *Worker) executed(stage int) frame.Tick {
+	least := uint64(frame.MaxTick)
+	for c := range w.stages[stage].byCore {
+		least = min(least, w.stages[stage].byCore[c].Load())
+	}
+	return frame.Tick(least)
+}
+
+// Done reports that every task has executed everything, every sink is finished and every peer has all it was sent.
+func (w *Worker) Done() bool {
+	for _, c := range w.cores {
+		if !c.ended.Load() {
+			return false
+		}
+	}
+	return w.exchange.Idle()
+}
+
+// Abort drops the outputs of the sinks.
+func (w *Worker) Abort() {
+	for _, s := range w.owned.sinks {
+		s.Abort()
+	}
+}
+
+// Sinks are the sinks of this node's tasks.
+func (w *Worker) Sinks() []vertex.Sink { return w.owned.sinks }
+
+// Close frees readers and logs. Cores and links must have stopped.
+func (w *Worker) Close() error {
+	var errs []error
+	for _, s := range w.owned.sources {
+		errs = append(errs, s.close())
+	}
+	return errors.Join(append(errs, w.exchange.Close())...)
+}
