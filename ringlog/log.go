@@ -84,6 +84,9 @@ func (a *Arena) register(cfg LogConfig) (*Log, error) {
 	if n := len(a.mu.stale[cfg.identity()]); n > 0 && !cfg.Relay {
 		return nil, fmt.Errorf("new log of %v: %w: %d files in %s", cfg.identity(), ErrExists, n, a.cfg.Dir)
 	}
+	if a.cfg.Backing == Tmpfs && !cfg.Relay && slices.ContainsFunc(a.mu.logs, func(o *Log) bool { return !o.cfg.Relay && o.cfg.identity() == cfg.identity() }) {
+		return nil, fmt.Errorf("new log of %v: %w and are in use", cfg.identity(), ErrExists)
+	}
 	if want := a.mu.reserve + cfg.Reserve; want > a.mu.max {
 		return nil, fmt.Errorf("new log of %v: the reserves of %d logs take %d segments of %d bytes, the arena's limit is %d",
 			cfg.identity(), len(a.mu.logs)+1, want, a.layout.Bytes, a.mu.max)

@@ -24,7 +24,7 @@ type Recovery struct {
 // Recover maps what a dead process left of a log in the arena's directory, as the package document tells, and returns the log, to be
 // read from its first surviving frame on and written to under cfg.Incarnation, which must be greater than any before. Every frame
 // below acked was acknowledged to somebody: losing one is ErrCorrupt, as is damage anywhere but at the log's torn end. Without
-// files it returns an empty log. An error leaves the files as they were.
+// files it returns an empty log, which begins beyond acked. After an error the files can be recovered or inspected again.
 func (a *Arena) Recover(cfg LogConfig, acked frame.Pos) (*Log, Recovery, error) {
 	id := cfg.identity()
 	fail := func(err error) (*Log, Recovery, error) { return nil, Recovery{}, fmt.Errorf("recover %v: %w", id, err) }
@@ -56,7 +56,8 @@ func (a *Arena) Recover(cfg LogConfig, acked frame.Pos) (*Log, Recovery, error) 
 type recovering struct {
 	arena  *Arena
 	acked  frame.Pos
-	segs   []*recovered // ascending by number
+	segs   []*recovered  // ascending by number
+	next   SegmentNumber // to begin
 	report Recovery
 }
 
@@ -123,16 +124,34 @@ func (r *recovering) scanAll() error {
 		r.report.Segments++
 		r.report.Frames += s.scan.Frames
 	}
+	return r.judgeEnd()
+}
+
+// judgeEnd finds where the log ends. Behind a sealed segment others may have been trimmed, as in a hole: their positions are not
+// used again if they were acknowledged. Behind an open one there was nothing.
+func (r *recovering) judgeEnd() error {
+	y := r.arena.layout
+	if r.acked > y.First(0) {
+		n, _ := y.Split(r.acked - 1)
+		r.next = n + 1
+	}
+	for _, s := range r.segs { // a segment whose tail was lost to an earlier recovery
+		if end := y.Join(s.scan.Header.Number, s.scan.End); s.scan.Header.Number+1 == r.next && s.scan.Sealed && r.acked > end {
+			return fmt.Errorf("%w: segment %d ends at %d, yet frames up to %d were acknowledged", ErrCorrupt, s.scan.Header.Number, end, r.acked)
+		}
+	}
 	if len(r.segs) == 0 {
 		return nil
 	}
-	last := r.segs[len(r.segs)-1]
-	r.report.End = r.arena.layout.Join(last.scan.Header.Number, last.scan.End)
-	if last.scan.Sealed {
-		r.report.End = r.arena.layout.First(last.scan.Header.Number + 1)
+	last := &r.segs[len(r.segs)-1].scan
+	r.next = max(r.next, last.Header.Number+1)
+	if last.Sealed {
+		r.report.End = y.First(last.Header.Number + 1)
+		return nil
 	}
-	if r.report.Torn = last.scan.Stopped; r.acked > r.report.End {
-		return fmt.Errorf("%w: the log ends at %d, yet frames up to %d were acknowledged: %w", ErrCorrupt, r.report.End, r.acked, stoppedOr(last.scan.Stopped))
+	r.report.End, r.report.Torn = y.Join(last.Header.Number, last.End), last.Stopped
+	if r.acked > r.report.End {
+		return fmt.Errorf("%w: the log ends at %d, yet frames up to %d were acknowledged: %w", ErrCorrupt, r.report.End, r.acked, stoppedOr(last.Stopped))
 	}
 	return nil
 }
@@ -210,14 +229,12 @@ func (a *Arena) adopt(cfg LogConfig, r *recovering) (*Log, error) {
 		a.mu.Unlock()
 		return nil, err
 	}
-	next := SegmentNumber(0)
 	a.mu.Lock()
 	for _, s := range r.segs {
 		s.seg.owner.Store(l)
 		s.seg.number.Store(uint64(s.scan.Header.Number))
 		a.mu.all = append(a.mu.all, s.seg)
 		a.account(l, 1)
-		next = s.scan.Header.Number + 1
 	}
 	a.mu.peak = max(a.mu.peak, len(a.mu.all))
 	a.mu.Unlock()
@@ -227,8 +244,8 @@ func (a *Arena) adopt(cfg LogConfig, r *recovering) (*Log, error) {
 	}
 	dead := l.takeDead()
 	l.mu.Unlock()
-	l.writer.number = next
-	l.committed.Store(uint64(a.layout.First(next)))
+	l.writer.number = r.next
+	l.committed.Store(uint64(a.layout.First(r.next)))
 	a.recycleAll(dead)
 	return l, nil
 }
