@@ -59,6 +59,9 @@ func (f *Files) Validate() error {
 		if err := f.Schema.Valid(); err != nil {
 			errs = append(errs, err)
 		}
+		if i := f.Schema.Index(f.Time); i >= 0 && f.Schema.Fields[i].Kind != batch.Timestamp {
+			complain("column %q is to be the time, but is wanted as %v", f.Time, f.Schema.Fields[i].Kind)
+		}
 	}
 	switch f.BadRows {
 	case "", Fail, Skip:

@@ -1,7 +1,6 @@
 package csv
 
 import (
-	"encoding/base64"
 	"errors"
 	"io"
 	"strconv"
@@ -9,7 +8,7 @@ import (
 
 	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/vertex/connect"
-	"github.com/streamscope/streamscope/vertex/connect/internal/cell"
+	"github.com/streamscope/streamscope/vertex/connect/internal/text"
 )
 
 func (d *decoder) Lanes() int { return 1 }
@@ -19,7 +18,7 @@ func (d *decoder) Close() error { return nil }
 // Decode decodes all rows, see connect.Decoder.
 func (d *decoder) Decode(_ int, out *connect.Lane) error {
 	d.take(out)
-	d.scan.beforeRead = func() bool {
+	d.scan.BeforeRead = func() bool {
 		if d.in.Size < 0 && d.rows.Len() > 0 { // who writes into a pipe may pause: pass on what has come in
 			out.Put(d.rows)
 			d.take(out)
@@ -46,9 +45,9 @@ func (d *decoder) take(out *connect.Lane) { d.rows, d.bytes = out.Take(), 0 }
 // final turns what ended the rows into the lane's error.
 func (d *decoder) final(err error) error {
 	switch {
-	case err == io.EOF || err == errStopped:
+	case err == io.EOF || err == text.ErrStopped:
 		return nil
-	case d.scan.err != nil && errors.Is(err, d.scan.err):
+	case d.scan.Err != nil && errors.Is(err, d.scan.Err):
 		return d.in.IOError(err)
 	}
 	return err
@@ -78,7 +77,7 @@ func (d *decoder) row(out *connect.Lane) error {
 		if want := d.store(t, c); want != "" {
 			d.rows.Truncate(n)
 			return out.Reject(&connect.RowError{
-				Place: d.place(), Column: t.name, Got: connect.Quote(d.scan.text(c, &d.scratch)), Want: want,
+				Place: d.place(), Column: t.Name, Got: connect.Quote(d.scan.value(c, &d.scratch)), Want: want,
 			}, raw)
 		}
 	}
@@ -92,62 +91,59 @@ func (d *decoder) place() string { return d.in.Name + ":" + strconv.Itoa(d.scan.
 
 // store appends a cell to its column, or returns what was wanted in its place.
 func (d *decoder) store(t *target, c span) (want string) {
-	text := d.scan.text(c, &d.scratch)
-	if len(text) == 0 && !c.quoted {
-		if !t.nullable {
-			return connect.KindName(t.kind)
+	raw := d.scan.value(c, &d.scratch)
+	if len(raw) == 0 && !c.quoted {
+		if !t.Nullable {
+			return connect.KindName(t.Kind)
 		}
-		d.rows.Cols[t.field].AppendNull()
+		d.rows.Cols[t.Field].AppendNull()
 		return ""
 	}
 	ok := true
-	switch t.kind {
+	switch t.Kind {
 	case batch.Timestamp:
-		ok = d.storeTime(t, text)
+		if !d.storeTime(t, raw) {
+			return connect.KindName(t.Kind)
+		}
+		return ""
 	case batch.Int64:
 		var v int64
-		v, ok = cell.Int(text)
-		d.rows.Cols[t.field].AppendInt64(v)
+		v, ok = text.Int(raw)
+		d.rows.Cols[t.Field].AppendInt64(v)
 	case batch.Float64:
 		var v float64
-		v, ok = cell.Float(text)
-		d.rows.Cols[t.field].AppendFloat64(v)
+		v, ok = text.Float(raw)
+		d.rows.Cols[t.Field].AppendFloat64(v)
 	case batch.Bool:
 		var v bool
-		v, ok = cell.Bool(text)
-		d.rows.Cols[t.field].AppendBool(v)
+		v, ok = text.Bool(raw)
+		d.rows.Cols[t.Field].AppendBool(v)
 	case batch.String:
-		if !utf8.Valid(text) {
+		if !utf8.Valid(raw) {
 			return "text in UTF-8"
 		}
-		d.rows.Cols[t.field].AppendBytes(text)
+		d.rows.Cols[t.Field].AppendBytes(raw)
 	case batch.Bytes:
-		ok = appendBase64(&d.rows.Cols[t.field], text)
+		ok = text.AppendBase64(&d.rows.Cols[t.Field], raw)
 	}
 	if !ok {
-		return connect.KindName(t.kind)
+		return connect.KindName(t.Kind)
 	}
-	if t.nullable {
-		d.rows.Cols[t.field].SetValid(true)
+	if t.Nullable {
+		d.rows.Cols[t.Field].SetValid(true)
 	}
 	return ""
 }
 
-func (d *decoder) storeTime(t *target, text []byte) bool {
-	v, ok := connect.ParseTimeBytes(text)
-	if t.isTime {
+func (d *decoder) storeTime(t *target, raw []byte) bool {
+	v, ok := connect.ParseTimeBytes(raw)
+	if t.IsTime {
 		d.rows.Vs = append(d.rows.Vs, v)
 	}
-	if t.field >= 0 {
-		c := &d.rows.Cols[t.field]
+	if t.Field >= 0 {
+		c := &d.rows.Cols[t.Field]
 		c.AppendInt64(v)
+		c.SetValid(true)
 	}
 	return ok
-}
-
-func appendBase64(c *batch.ColumnBuilder, text []byte) bool {
-	data, err := base64.StdEncoding.AppendDecode(c.Data, text)
-	c.Data = data
-	c.Offs = append(c.Offs, int32(len(data)))
-	return err == nil
 }

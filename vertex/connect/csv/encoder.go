@@ -8,7 +8,7 @@ import (
 
 	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/vertex/connect"
-	"github.com/streamscope/streamscope/vertex/connect/internal/cell"
+	"github.com/streamscope/streamscope/vertex/connect/internal/text"
 )
 
 // encoder writes rows as CSV.
@@ -54,14 +54,14 @@ func appendCell(dst []byte, c *batch.Column, row int) []byte {
 	case batch.Bool:
 		return strconv.AppendBool(dst, c.Bools().Get(row))
 	}
-	text := c.Bytes(row)
+	t := c.Bytes(row)
 	switch {
-	case len(text) == 0:
+	case len(t) == 0:
 		return append(dst, `""`...)
 	case c.Kind() == batch.Bytes:
-		return base64.StdEncoding.AppendEncode(dst, text)
+		return base64.StdEncoding.AppendEncode(dst, t)
 	}
-	return appendText(dst, text)
+	return appendText(dst, t)
 }
 
 // appendFloat writes infinities and NaN as inf, -inf and nan.
@@ -74,35 +74,33 @@ func appendFloat(dst []byte, v float64) []byte {
 	case v != v:
 		return append(dst, "nan"...)
 	}
-	return cell.AppendFloat(dst, v)
+	return text.AppendFloat(dst, v)
 }
 
-func appendText(dst, text []byte) []byte {
-	if !needsQuotes(text) {
-		return append(dst, text...)
+func appendText(dst, t []byte) []byte {
+	if !needsQuotes(t) {
+		return append(dst, t...)
 	}
 	dst = append(dst, '"')
 	for {
-		i := bytes.IndexByte(text, '"')
+		i := bytes.IndexByte(t, '"')
 		if i < 0 {
 			break
 		}
-		dst = append(dst, text[:i+1]...)
+		dst = append(dst, t[:i+1]...)
 		dst = append(dst, '"')
-		text = text[i+1:]
+		t = t[i+1:]
 	}
-	dst = append(dst, text...)
+	dst = append(dst, t...)
 	return append(dst, '"')
 }
 
-var byteOrderMark = []byte("\xef\xbb\xbf")
-
 // needsQuotes reports whether a reader could take the bare text for something else: a byte order mark at the beginning would be skipped.
-func needsQuotes(text []byte) bool {
-	if bytes.HasPrefix(text, byteOrderMark) {
+func needsQuotes(t []byte) bool {
+	if bytes.HasPrefix(t, text.Mark) {
 		return true
 	}
-	for _, b := range text {
+	for _, b := range t {
 		if b == ',' || b == '"' || b == '\n' || b == '\r' {
 			return true
 		}

@@ -1,7 +1,6 @@
 package csv
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/streamscope/streamscope/shuffle/batch"
@@ -13,12 +12,8 @@ const columnsMax = batch.MaxFields
 
 // target says what becomes of a cell of each row.
 type target struct {
-	name     string
-	cell     int // in the row
-	field    int // of the schema, or -1
-	kind     batch.Kind
-	nullable bool
-	isTime   bool
+	connect.Target
+	cell int // in the row
 }
 
 // decoder decodes one file, as one lane.
@@ -35,14 +30,14 @@ type decoder struct {
 
 func open(in *connect.Input, want *connect.Wanted) (connect.Decoder, error) {
 	d := &decoder{in: in, scan: newScanner(in, want.Comma)}
-	if err := d.scan.more(); err != nil {
+	if err := d.scan.More(); err != nil {
 		return nil, err
 	}
-	d.scan.skipMark()
+	d.scan.SkipMark()
 	_, bad, err := d.scan.row()
 	switch {
-	case d.scan.err != nil:
-		return nil, in.IOError(d.scan.err)
+	case d.scan.Err != nil:
+		return nil, in.IOError(d.scan.Err)
 	case err != nil:
 		return nil, fmt.Errorf("%s: empty file, want a header line", in.Name)
 	case bad != "":
@@ -54,13 +49,6 @@ func open(in *connect.Input, want *connect.Wanted) (connect.Decoder, error) {
 	return d, nil
 }
 
-// skipMark passes a byte order mark at the beginning.
-func (s *scanner) skipMark() {
-	if bytes.HasPrefix(s.buf[:s.end], byteOrderMark) {
-		s.at += len(byteOrderMark)
-	}
-}
-
 // findTargets finds the wanted columns in the header, which is the row just cut.
 func (d *decoder) findTargets(want *connect.Wanted) error {
 	d.columns = d.scan.n
@@ -70,36 +58,21 @@ func (d *decoder) findTargets(want *connect.Wanted) error {
 	at := map[string]int{}
 	var names []string
 	for i, c := range d.scan.cells {
-		name := string(d.scan.text(c, &d.scratch))
+		name := string(d.scan.value(c, &d.scratch))
 		names = append(names, name)
 		if _, twice := at[name]; twice && (name == want.Time || want.Schema.Index(name) >= 0) {
 			return fmt.Errorf("%s: this column is there twice", connect.Quote([]byte(name)))
 		}
 		at[name] = i
 	}
-	d.wantTargets(want)
-	for i := range d.targets {
-		t := &d.targets[i]
-		var ok bool
-		if t.cell, ok = at[t.name]; !ok {
-			return fmt.Errorf("%s: no such column, the header has %s", t.name, connect.QuoteNames(names))
+	d.timed = want.Time != ""
+	for _, t := range want.Targets() {
+		i, ok := at[t.Name]
+		if !ok {
+			return fmt.Errorf("%s: no such column, the header has %s", t.Name, connect.QuoteNames(names))
 		}
+		d.targets = append(d.targets, target{t, i})
 	}
 	d.scan.keep = d.columns
 	return nil
-}
-
-// wantTargets lists the columns wanted: those of the schema and, if it is not among them, the time.
-func (d *decoder) wantTargets(want *connect.Wanted) {
-	for i, f := range want.Schema.Fields {
-		t := target{name: f.Name, field: i, kind: f.Kind, nullable: f.Nullable}
-		if f.Name == want.Time && f.Kind == batch.Timestamp {
-			t.isTime, t.nullable, d.timed = true, false, true
-		}
-		d.targets = append(d.targets, t)
-	}
-	if want.Time != "" && !d.timed {
-		d.targets = append(d.targets, target{name: want.Time, field: -1, kind: batch.Timestamp, isTime: true})
-		d.timed = true
-	}
 }

@@ -24,7 +24,7 @@ func (w *window) convert() {
 			w.f64[i] = float64(v)
 		}
 	}
-	switch w.leaf.kind {
+	switch w.leaf.Kind {
 	case batch.Int64:
 		spread(w.i64, w)
 		w.checkUnsigned()
@@ -43,7 +43,7 @@ func (w *window) convert() {
 
 func (w *window) widen() {
 	values := w.i32[:w.n-w.nulls]
-	if w.leaf.kind == batch.Float64 {
+	if w.leaf.Kind == batch.Float64 {
 		w.f64 = sized(w.f64)
 		for i, v := range values {
 			w.f64[i] = float64(v)
@@ -123,15 +123,15 @@ func (w *window) checkUnsigned() {
 
 // check notes nulls that the schema does not allow, times out of range, and text that is not UTF-8.
 func (w *window) check() {
-	if w.nulls > 0 && (!w.leaf.nullable || w.leaf.isTime) {
+	if w.nulls > 0 && !w.leaf.Nullable {
 		for i, d := range w.defs[:w.n] {
 			if d == 0 {
-				w.bad = append(w.bad, badRow{i, "null", connect.KindName(w.leaf.kind)})
+				w.bad = append(w.bad, badRow{i, "null", connect.KindName(w.leaf.Kind)})
 			}
 		}
 	}
 	had := len(w.bad)
-	switch w.leaf.kind {
+	switch w.leaf.Kind {
 	case batch.Timestamp:
 		for i, v := range w.i64[:w.n] {
 			if v < connect.MinTime || v > connect.MaxTime {

@@ -9,14 +9,10 @@ import (
 	"github.com/streamscope/streamscope/vertex/connect"
 )
 
-// leaf is a column of the file that is wanted: as a field, as the time, or as both.
+// leaf is a column of the file that is wanted.
 type leaf struct {
-	name     string
+	connect.Target
 	index    int // column of the file
-	kind     batch.Kind
-	field    int // of the schema, or -1
-	nullable bool
-	isTime   bool
 	unit     unit
 	unsigned int  // bits of an unsigned integer, else 0
 	optional bool // the file may hold nulls
@@ -34,47 +30,30 @@ const (
 
 func findLeaves(s *schema.Schema, want *connect.Wanted) ([]leaf, error) {
 	var leaves []leaf
-	for i, f := range want.Schema.Fields {
-		l, err := findLeaf(s, f.Name, f.Kind)
+	for _, t := range want.Targets() {
+		l, err := findLeaf(s, t)
 		if err != nil {
 			return nil, err
 		}
-		l.field, l.nullable = i, f.Nullable
-		if f.Name == want.Time && f.Kind == batch.Timestamp {
-			l.isTime = true
-		}
 		leaves = append(leaves, l)
 	}
-	if want.Time == "" {
-		return leaves, nil
-	}
-	for i := range leaves {
-		if leaves[i].isTime {
-			return leaves, nil
-		}
-	}
-	l, err := findLeaf(s, want.Time, batch.Timestamp)
-	if err != nil {
-		return nil, err
-	}
-	l.field, l.isTime = -1, true
-	return append(leaves, l), nil
+	return leaves, nil
 }
 
-func findLeaf(s *schema.Schema, name string, kind batch.Kind) (leaf, error) {
-	node := s.Root().FieldIndexByName(name)
+func findLeaf(s *schema.Schema, t connect.Target) (leaf, error) {
+	node := s.Root().FieldIndexByName(t.Name)
 	if node < 0 {
-		return leaf{}, fmt.Errorf("%s: no such column, the file has %s", name, columnNames(s))
+		return leaf{}, fmt.Errorf("%s: no such column, the file has %s", t.Name, columnNames(s))
 	}
 	field := s.Root().Field(node)
 	prim, ok := field.(*schema.PrimitiveNode)
 	if !ok || field.RepetitionType() == pq.Repetitions.Repeated {
-		return leaf{}, fmt.Errorf("%s: got a nested column, want %s", name, connect.KindName(kind))
+		return leaf{}, fmt.Errorf("%s: got a nested column, want %s", t.Name, connect.KindName(t.Kind))
 	}
-	l := leaf{name: name, index: s.ColumnIndexByNode(field), kind: kind}
+	l := leaf{Target: t, index: s.ColumnIndexByNode(field)}
 	l.optional = field.RepetitionType() == pq.Repetitions.Optional
 	if !l.accepts(prim) {
-		return leaf{}, fmt.Errorf("%s: got %s, want %s", name, typeName(prim), connect.KindName(kind))
+		return leaf{}, fmt.Errorf("%s: got %s, want %s", t.Name, typeName(prim), connect.KindName(t.Kind))
 	}
 	return l, nil
 }
@@ -86,10 +65,10 @@ func (l *leaf) accepts(p *schema.PrimitiveNode) bool {
 		l.unit = map[schema.TimeUnitType]unit{
 			schema.TimeUnitMillis: millis, schema.TimeUnitMicros: micros, schema.TimeUnitNanos: nanos,
 		}[logical.TimeUnit()]
-		return l.kind == batch.Timestamp && p.PhysicalType() == pq.Types.Int64
+		return l.Kind == batch.Timestamp && p.PhysicalType() == pq.Types.Int64
 	case schema.DateLogicalType:
 		l.unit = days
-		return l.kind == batch.Timestamp && p.PhysicalType() == pq.Types.Int32
+		return l.Kind == batch.Timestamp && p.PhysicalType() == pq.Types.Int32
 	case schema.IntLogicalType:
 		if !logical.IsSigned() {
 			l.unsigned = int(logical.BitWidth())
@@ -99,17 +78,17 @@ func (l *leaf) accepts(p *schema.PrimitiveNode) bool {
 	}
 	switch p.PhysicalType() {
 	case pq.Types.Boolean:
-		return l.kind == batch.Bool
+		return l.Kind == batch.Bool
 	case pq.Types.Int32:
-		return l.kind == batch.Int64 || l.kind == batch.Float64
+		return l.Kind == batch.Int64 || l.Kind == batch.Float64
 	case pq.Types.Int64:
-		return l.kind == batch.Int64
+		return l.Kind == batch.Int64
 	case pq.Types.Int96:
-		return l.kind == batch.Timestamp
+		return l.Kind == batch.Timestamp
 	case pq.Types.Float, pq.Types.Double:
-		return l.kind == batch.Float64
+		return l.Kind == batch.Float64
 	case pq.Types.ByteArray:
-		return l.kind == batch.String || l.kind == batch.Bytes
+		return l.Kind == batch.String || l.Kind == batch.Bytes
 	}
 	return false
 }

@@ -61,14 +61,14 @@ func (d *decoder) group(i int) (*group, error) {
 			return nil, damaged(err)
 		}
 		if meta.NumValues() != g.rows {
-			return nil, fmt.Errorf("%s: %w: %d values in a row group of %d rows", l.name, errDamaged, meta.NumValues(), g.rows)
+			return nil, fmt.Errorf("%s: %w: %d values in a row group of %d rows", l.Name, errDamaged, meta.NumValues(), g.rows)
 		}
 		pages, err := chunkOf(meta, d.size)
 		if err == nil {
 			err = pages.check(d.pages)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", l.name, damaged(err))
+			return nil, fmt.Errorf("%s: %w", l.Name, damaged(err))
 		}
 		rdr, err := rg.Column(l.index)
 		if err != nil {
@@ -121,7 +121,7 @@ func (g *group) advance(n int) {
 func (g *group) fitting(n, maxBytes int) int {
 	total := 0
 	for _, w := range g.windows {
-		if w.leaf.field >= 0 && w.leaf.kind.VarLen() {
+		if w.leaf.Field >= 0 && w.leaf.Kind.VarLen() {
 			for _, v := range w.bin[w.at : w.at+n] {
 				total += len(v)
 			}
@@ -133,7 +133,7 @@ func (g *group) fitting(n, maxBytes int) int {
 	total = 0
 	for i := range n {
 		for _, w := range g.windows {
-			if w.leaf.kind.VarLen() {
+			if w.leaf.Kind.VarLen() {
 				total += len(w.bin[w.at+i])
 			}
 		}
@@ -147,12 +147,12 @@ func (g *group) fitting(n, maxBytes int) int {
 func (g *group) append(b *batch.Builder, n int) {
 	timed := false
 	for _, w := range g.windows {
-		if w.leaf.isTime {
+		if w.leaf.IsTime {
 			b.Vs = append(b.Vs, w.i64[w.at:w.at+n]...)
 			timed = true
 		}
-		if w.leaf.field >= 0 {
-			w.appendTo(&b.Cols[w.leaf.field], n)
+		if w.leaf.Field >= 0 {
+			w.appendTo(&b.Cols[w.leaf.Field], n)
 		}
 	}
 	if !timed {
@@ -164,7 +164,7 @@ func (g *group) append(b *batch.Builder, n int) {
 
 func (w *window) appendTo(c *batch.ColumnBuilder, n int) {
 	from, to := w.at, w.at+n
-	switch w.leaf.kind {
+	switch w.leaf.Kind {
 	case batch.Float64:
 		c.F64 = append(c.F64, w.f64[from:to]...)
 	case batch.Bool:
@@ -197,7 +197,7 @@ func (g *group) reject(out *connect.Lane) error {
 		bad := w.bad[0]
 		return out.Reject(&connect.RowError{
 			Place:  g.d.name + ":row " + strconv.FormatInt(g.first+g.row+1, 10),
-			Column: w.leaf.name, Got: bad.got, Want: bad.want,
+			Column: w.leaf.Name, Got: bad.got, Want: bad.want,
 		}, g.text())
 	}
 	return nil
@@ -210,7 +210,7 @@ func (g *group) text() []byte {
 		if i > 0 {
 			line = append(line, ',')
 		}
-		name, _ := json.Marshal(w.leaf.name)
+		name, _ := json.Marshal(w.leaf.Name)
 		line = append(append(line, name...), ':')
 		line = append(line, w.cell()...)
 	}
@@ -221,15 +221,15 @@ func (w *window) cell() []byte {
 	var v any
 	switch {
 	case w.missing(w.at):
-	case w.leaf.kind == batch.Float64:
+	case w.leaf.Kind == batch.Float64:
 		v = strconv.FormatFloat(w.f64[w.at], 'g', -1, 64) // as text: JSON has no NaN
-	case w.leaf.kind == batch.Bool:
+	case w.leaf.Kind == batch.Bool:
 		v = w.bools[w.at]
-	case w.leaf.kind == batch.String:
+	case w.leaf.Kind == batch.String:
 		v = string(w.bin[w.at])
-	case w.leaf.kind == batch.Bytes:
+	case w.leaf.Kind == batch.Bytes:
 		v = []byte(w.bin[w.at])
-	case w.leaf.kind == batch.Timestamp:
+	case w.leaf.Kind == batch.Timestamp:
 		v = string(connect.AppendTime(nil, w.i64[w.at]))
 	default:
 		v = w.i64[w.at]

@@ -27,10 +27,7 @@ type sink struct {
 
 	// Of the queue's goroutine.
 	file   *file.Writer
-	fields []batch.Field
-	levels []int16
-	bins   []pq.ByteArray
-	bools  []bool
+	column columnWriter
 }
 
 func newSink(out *connect.Output, cols *connect.Columns, wake func()) (*sink, error) {
@@ -41,7 +38,7 @@ func newSink(out *connect.Output, cols *connect.Columns, wake func()) (*sink, er
 	}
 	props := pq.NewWriterProperties(
 		pq.WithCompression(compress.Codecs.Zstd), pq.WithCreatedBy("streamscope"), pq.WithVersion(pq.V2_LATEST))
-	s := &sink{out: out, cols: cols, fields: cols.Fields, free: make(chan *batch.Builder, sinkDepth+2)}
+	s := &sink{out: out, cols: cols, free: make(chan *batch.Builder, sinkDepth+2)}
 	for range cap(s.free) {
 		s.free <- nil
 	}
@@ -155,7 +152,7 @@ func (s *sink) writeGroup(g *batch.Builder, _ <-chan struct{}) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := s.writeColumn(w, &view.Cols[i]); err != nil {
+		if err := s.column.write(w, &view.Cols[i]); err != nil {
 			return err
 		}
 		if err := w.Close(); err != nil {
@@ -163,45 +160,4 @@ func (s *sink) writeGroup(g *batch.Builder, _ <-chan struct{}) (err error) {
 		}
 	}
 	return rows.Close()
-}
-
-// writeColumn hands arrow-go the column's own buffers where it takes them: fixed-width values and validity bits as they are, text as slices.
-func (s *sink) writeColumn(w file.ColumnChunkWriter, c *batch.Column) (err error) {
-	levels, valid := s.levelsOf(c)
-	switch w := w.(type) {
-	case *file.Int64ColumnChunkWriter:
-		_, err = w.WriteBatchSpacedWithError(c.Int64s(), levels, nil, valid, 0)
-	case *file.Float64ColumnChunkWriter:
-		_, err = w.WriteBatchSpacedWithError(c.Float64s(), levels, nil, valid, 0)
-	case *file.ByteArrayColumnChunkWriter:
-		s.bins = s.bins[:0]
-		for i := range c.Len() {
-			s.bins = append(s.bins, c.Bytes(i))
-		}
-		_, err = w.WriteBatchSpacedWithError(s.bins, levels, nil, valid, 0)
-	case *file.BooleanColumnChunkWriter:
-		s.bools = s.bools[:0]
-		for i := range c.Len() {
-			s.bools = append(s.bools, c.Bools().Get(i))
-		}
-		_, err = w.WriteBatchSpacedWithError(s.bools, levels, nil, valid, 0)
-	}
-	return err
-}
-
-// levelsOf returns the definition levels and validity bits of a nullable column, nil of another.
-func (s *sink) levelsOf(c *batch.Column) (levels []int16, valid []byte) {
-	if !c.Nulls() {
-		return nil, nil
-	}
-	s.levels = s.levels[:0]
-	for i := range c.Len() {
-		level := int16(1)
-		if c.Null(i) {
-			level = 0
-		}
-		s.levels = append(s.levels, level)
-	}
-	valid, _ = c.Validity().Raw()
-	return s.levels, valid
 }

@@ -53,11 +53,11 @@ func (w *window) load() error {
 		err = w.rdr.Err()
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", w.leaf.name, damaged(err))
+		return fmt.Errorf("%s: %w", w.leaf.Name, damaged(err))
 	}
 	n := int(total)
 	if n == 0 {
-		return fmt.Errorf("%s: %w: the column has fewer rows than its row group", w.leaf.name, errDamaged)
+		return fmt.Errorf("%s: %w: the column has fewer rows than its row group", w.leaf.Name, errDamaged)
 	}
 	if w.leaf.optional {
 		present := 0
@@ -67,7 +67,7 @@ func (w *window) load() error {
 		w.nulls = n - present
 	}
 	if values != n-w.nulls {
-		return fmt.Errorf("%s: %w: got %d values, want %d", w.leaf.name, errDamaged, values, n-w.nulls)
+		return fmt.Errorf("%s: %w: got %d values, want %d", w.leaf.Name, errDamaged, values, n-w.nulls)
 	}
 	w.n = n
 	w.convert()

@@ -1,10 +1,12 @@
-// Package cell reads single values from text, without allocating, for the formats of package connect.
-package cell
+package text
 
 import (
+	"encoding/base64"
 	"math"
 	"strconv"
 	"unsafe"
+
+	"github.com/streamscope/streamscope/shuffle/batch"
 )
 
 // Int reads a decimal integer with an optional sign.
@@ -18,7 +20,7 @@ func Int(b []byte) (v int64, ok bool) {
 		return 0, false
 	}
 	if len(digits) > safe {
-		v, err := strconv.ParseInt(text(b), 10, 64)
+		v, err := strconv.ParseInt(lend(b), 10, 64)
 		return v, err == nil
 	}
 	for _, c := range digits {
@@ -41,7 +43,7 @@ func Float(b []byte) (v float64, ok bool) {
 			return 0, false // hexadecimal to strconv
 		}
 	}
-	v, err := strconv.ParseFloat(text(b), 64)
+	v, err := strconv.ParseFloat(lend(b), 64)
 	return v, err == nil
 }
 
@@ -73,5 +75,13 @@ func AppendFloat(dst []byte, v float64) []byte {
 	return strconv.AppendFloat(dst, v, 'f', -1, 64)
 }
 
-// text lends b as a string for the length of a call.
-func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+// lend makes b a string for the length of a call.
+func lend(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// AppendBase64 appends the bytes that b encodes to a column of bytes.
+func AppendBase64(c *batch.ColumnBuilder, b []byte) (ok bool) {
+	data, err := base64.StdEncoding.AppendDecode(c.Data, b)
+	c.Data = data
+	c.Offs = append(c.Offs, int32(len(data)))
+	return err == nil
+}

@@ -1,0 +1,14 @@
+package jsonl
+
+import (
+	"github.com/streamscope/streamscope/vertex"
+	"github.com/streamscope/streamscope/vertex/connect"
+)
+
+func init() {
+	connect.Register(&connect.Format{Name: "jsonl", Endings: []string{".jsonl", ".ndjson", ".json"}, Open: open, NewSink: newSink})
+}
+
+func newSink(out *connect.Output, cols *connect.Columns, wake func()) (vertex.Sink, error) {
+	return connect.NewTextSink(out, cols, newEncoder(cols.Fields), wake), nil
+}
