@@ -213,6 +213,17 @@ func (x *Exchange) Idle() bool {
 	return true
 }
 
+// RowsReceived counts the rows that came over links.
+func (x *Exchange) RowsReceived() uint64 {
+	n := uint64(0)
+	for _, in := range x.from {
+		if in != nil {
+			n += in.rows.Load()
+		}
+	}
+	return n
+}
+
 // Blocked reports whether a core or a link waits for a segment.
 func (x *Exchange) Blocked() bool {
 	for _, p := range x.ports {

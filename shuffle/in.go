@@ -23,6 +23,7 @@ type inEdge struct {
 	buckets  []*bucket
 	executed frame.Tick
 	spare    []*bucket
+	discard  frame.Tick // the tick whose folded rows were dropped in part, 0: none
 }
 
 // bucket is what one tick brought.
@@ -35,6 +36,7 @@ type bucket struct {
 	off    int // rows of it consumed
 	leased int // bytes of the leased frames
 	last   subRef
+	folded int // unordered edges: sub-batches that were lent by fold
 }
 
 // dataRef names a DATA frame and, while it is leased, lends its rows.
@@ -125,12 +127,16 @@ func (in *inEdge) closedByNode(n frame.NodeID) frame.Tick {
 func (in *inEdge) reset(from frame.NodeID) {
 	tasks := in.x.cluster.OnNode(in.e.Source, from)
 	for _, bk := range slices.Clone(in.buckets) {
+		before := len(bk.subs)
 		bk.subs = slices.DeleteFunc(bk.subs, func(s subRef) bool {
 			if in.e.Unordered {
 				return bk.refs[s.ref].from == from && bk.tick > in.closedByNode(from)
 			}
 			return tasks.Contains(s.src) && bk.tick > in.prog.closedBy[s.src-in.e.Source.First]
 		})
+		if len(bk.subs) < before && bk.folded > 0 {
+			bk.folded, in.discard = 0, bk.tick
+		}
 		in.dropEmpty(bk)
 	}
 }
@@ -227,6 +233,30 @@ func (in *inEdge) consume(n int) {
 		bk.cur++
 		bk.off = 0
 	}
+}
+
+// fold lends the rows of tick t that came since the last call, task by task as they lie, to take. The frames stay referenced: if a session
+// ends within the tick, what is left of it is lent again from the start (takeDiscard).
+func (in *inEdge) fold(t frame.Tick, take func(task frame.TaskID, rows *batch.Batch) error) (worked bool, err error) {
+	if len(in.buckets) == 0 || in.buckets[0].tick != t {
+		return false, nil
+	}
+	bk := in.buckets[0]
+	defer bk.releaseAll()
+	var part batch.Batch
+	for ; bk.folded < len(bk.subs); bk.folded++ {
+		s := &bk.subs[bk.folded]
+		rows, err := in.lend(bk, int(s.ref))
+		if err != nil {
+			return worked, err
+		}
+		rows.SliceInto(&part, int(s.first), int(s.first+s.rows))
+		if err := take(s.dst, &part); err != nil {
+			return worked, err
+		}
+		worked = true
+	}
+	return worked, nil
 }
 
 // lend leases frame i of the bucket and decodes it in place; frames stay leased until the tick is done, within the budget.

@@ -25,6 +25,7 @@ type incoming struct {
 	log     *ringlog.Log  // written by the link's reader only
 	room    chan struct{} // a segment may be free again
 	blocked atomic.Bool
+	rows    atomic.Uint64 // received
 	view    batch.Batch
 	edges   []*linkEdge // by edge; nil where nothing comes from that node
 	mu      struct {
@@ -162,6 +163,7 @@ func (in *incoming) data(le *linkEdge, h frame.Header, b []byte) error {
 	}
 	rows := le.ticks[h.Tick]
 	rows.got += uint64(f.Rows())
+	in.rows.Add(uint64(f.Rows()))
 	le.ticks[h.Tick] = rows
 	a := arrival{kind: arriveData, edge: h.Edge, tick: h.Tick, from: in.from, log: in.log, pos: pos}
 	for _, p := range in.x.ports {

@@ -123,6 +123,20 @@ func (p *Port) Peek(e frame.EdgeID, t frame.Tick, task frame.TaskID, dst *batch.
 // Consume tells that n of the rows that Peek lent were used.
 func (p *Port) Consume(e frame.EdgeID, n int) { p.ins[e].consume(n) }
 
+// Fold lends the rows of tick t on an unordered edge that came since the last call, before or after the tick is closed, and reports
+// whether there were any. The tick must be the one after the last executed.
+func (p *Port) Fold(e frame.EdgeID, t frame.Tick, take func(task frame.TaskID, rows *batch.Batch) error) (worked bool, err error) {
+	return p.ins[e].fold(t, take)
+}
+
+// TakeDiscard returns the tick whose folded rows must be thrown away, since a session ended within it; Fold then lends what is left of them
+// again. 0: none. It is told once.
+func (p *Port) TakeDiscard(e frame.EdgeID) frame.Tick {
+	t := p.ins[e].discard
+	p.ins[e].discard = 0
+	return t
+}
+
 // Executed says that all tasks of this core have executed the edge's ticks up to t: frames may be trimmed, credit returns.
 func (p *Port) Executed(e frame.EdgeID, t frame.Tick) {
 	p.ins[e].pass(t)

@@ -75,6 +75,9 @@ func (c *Core) newStage(i int) (*stageRun, error) {
 			s.sources = append(s.sources, src)
 		}
 	}
+	for _, e := range s.in {
+		s.folds = append(s.folds, w.cfg.Plan.Edges[e].Unordered && s.tasks[0].foldable(Input{Kind: FromEdge, Index: int(e)}))
+	}
 	return s, nil
 }
 
@@ -116,6 +119,11 @@ func (c *Core) Step(now int64) (worked bool, err error) {
 		}
 	}
 	if !ran {
+		if ran, err = c.fold(); err != nil {
+			return worked, err
+		}
+	}
+	if !ran {
 		if _, err := c.port.FlushAll(); err != nil {
 			return worked, err
 		}
@@ -152,6 +160,17 @@ func (c *Core) execute() (worked bool, err error) {
 		tried |= 1 << (best & 63)
 	}
 	return false, nil
+}
+
+func (c *Core) fold() (worked bool, err error) {
+	for _, s := range c.stages {
+		w, err := s.foldEarly()
+		if err != nil {
+			return worked, fmt.Errorf("stage %s: %w", s.st.Name, err)
+		}
+		worked = worked || w
+	}
+	return worked, nil
 }
 
 func (c *Core) readSources() (worked bool, err error) {

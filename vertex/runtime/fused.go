@@ -31,6 +31,56 @@ type fused struct {
 	seq   sequence
 }
 
+// folder is a vertex that can take the rows of a tick before it is closed, in any order (PROTOCOL F17): into an accumulator per tick,
+// merged into the state when the tick is executed, or thrown away.
+type folder interface {
+	Fold(tick frame.Tick, port int, rows *batch.Batch) error
+	Merge(tick frame.Tick) error
+	Discard(tick frame.Tick)
+}
+
+// foldable reports whether every consumer of an edge can fold.
+func (f *fused) foldable(in Input) bool {
+	for _, c := range f.feeds[in] {
+		if c.kind != toOp {
+			return false
+		}
+		if _, ok := f.nodes[c.op].op.(folder); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// fold gives rows of an open tick to the accumulators of all consumers of an edge.
+func (f *fused) fold(in Input, t frame.Tick, rows *batch.Batch) error {
+	for _, c := range f.feeds[in] {
+		caller := f.stats.enter(c.op)
+		err := f.nodes[c.op].op.(folder).Fold(t, c.port, rows)
+		f.stats.leave(caller)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.stage.Ops[c.op].Name, err)
+		}
+	}
+	return nil
+}
+
+// merge makes what was folded for a tick part of the state.
+func (f *fused) merge(in Input, t frame.Tick) error {
+	for _, c := range f.feeds[in] {
+		if err := f.nodes[c.op].op.(folder).Merge(t); err != nil {
+			return fmt.Errorf("%s: %w", f.stage.Ops[c.op].Name, err)
+		}
+	}
+	return nil
+}
+
+func (f *fused) discard(in Input, t frame.Tick) {
+	for _, c := range f.feeds[in] {
+		f.nodes[c.op].op.(folder).Discard(t)
+	}
+}
+
 // edgeWriter is what fused needs of a port.
 type edgeWriter interface {
 	Append(e frame.EdgeID, task frame.TaskID, t frame.Tick, rows *batch.Batch) (bool, error)

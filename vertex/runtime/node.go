@@ -274,6 +274,20 @@ func (n *Node) Wait(ctx context.Context) error {
 	}
 }
 
+// LinkBytes is what crossed this node's links so far, everything counted.
+func (n *Node) LinkBytes() (in, out uint64) {
+	for i := range n.links {
+		for _, l := range []*netio.Link{n.links[i].in.Load(), n.links[i].out.Load()} {
+			if l != nil {
+				s := l.Stats()
+				in += s.BytesIn
+				out += s.BytesOut
+			}
+		}
+	}
+	return in, out
+}
+
 // Worker gives access to sinks and figures.
 func (n *Node) Worker() *Worker { return n.worker }
 

@@ -55,6 +55,7 @@ type sourceTask struct {
 	rate     pace
 	rows     uint64
 	cti      frame.CTI // at closed
+	counted  vertex.SourceCounters
 }
 
 type tickBytes struct {
@@ -233,10 +234,26 @@ func (s *sourceTask) finishTick() (worked bool, err error) {
 		return false, err
 	}
 	s.closing, s.finished = false, true
+	s.count()
 	s.flight = append(s.flight, tickBytes{s.tick, s.bytes})
 	s.inFlight += s.bytes
 	s.bytes = 0
 	return true, nil
+}
+
+// count publishes what the readers left out so far.
+func (s *sourceTask) count() {
+	var c vertex.SourceCounters
+	for _, sp := range s.splits {
+		n := sp.reader.Counters()
+		c.Skipped += n.Skipped
+		c.Diverted += n.Diverted
+	}
+	st := s.f.stats
+	st.skipped.Add(c.Skipped - s.counted.Skipped)
+	st.diverted.Add(c.Diverted - s.counted.Diverted)
+	st.ticks.Store(max(st.ticks.Load(), uint64(s.tick)))
+	s.counted = c
 }
 
 func (s *sourceTask) currentCTI() frame.CTI {

@@ -19,6 +19,7 @@ type stageRun struct {
 	tasks    []*fused
 	sources  []*sourceTask // of a source stage, by task
 	in       []frame.EdgeID
+	folds    []bool // by in-edge: unordered, and all consumers can fold
 	out      []*Edge
 	sink     vertex.Sink
 	stats    *stageStats
@@ -75,6 +76,9 @@ func (s *stageRun) step() (worked bool, err error) {
 	}
 	if s.first == 0 {
 		s.begin()
+		if _, err := s.fold(s.last); err != nil {
+			return false, err
+		}
 	}
 	for s.cur < len(s.tasks) {
 		done, err := s.stepTask(s.tasks[s.cur], &worked)
@@ -90,6 +94,50 @@ func (s *stageRun) step() (worked bool, err error) {
 	return true, err
 }
 
+// fold gives what has come on the folding edges for the oldest open tick to the tasks' accumulators.
+func (s *stageRun) fold(t frame.Tick) (worked bool, err error) {
+	for i, e := range s.in {
+		if !s.folds[i] {
+			continue
+		}
+		input := Input{Kind: FromEdge, Index: int(e)}
+		if dropped := s.core.port.TakeDiscard(e); dropped != 0 {
+			for _, f := range s.tasks {
+				f.discard(input, dropped)
+			}
+		}
+		w, err := s.core.port.Fold(e, t, func(task frame.TaskID, rows *batch.Batch) error {
+			s.foldedRows(input, rows.N)
+			return s.tasks[task-s.tasks[0].task].fold(input, t, rows)
+		})
+		if err != nil {
+			return worked, err
+		}
+		worked = worked || w
+	}
+	return worked, nil
+}
+
+// foldedRows counts rows as taken in by the consumers of an edge.
+func (s *stageRun) foldedRows(in Input, n int) {
+	for _, c := range s.tasks[0].feeds[in] {
+		s.stats.in(c.op, n)
+	}
+}
+
+// foldEarly folds rows of the next tick before it is closed, when there is nothing else to do.
+func (s *stageRun) foldEarly() (worked bool, err error) {
+	if s.first != 0 {
+		return false, nil
+	}
+	for _, fold := range s.folds {
+		if fold {
+			return s.fold(s.executed + 1)
+		}
+	}
+	return false, nil
+}
+
 // stepTask executes one task's part: its rows in canonical order, edge by edge, then the close.
 func (s *stageRun) stepTask(f *fused, worked *bool) (done bool, err error) {
 	port := s.core.port
@@ -102,6 +150,12 @@ func (s *stageRun) stepTask(f *fused, worked *bool) (done bool, err error) {
 	for ; s.edge < len(s.in); s.edge++ {
 		e := s.in[s.edge]
 		input := Input{Kind: FromEdge, Index: int(e)}
+		if s.folds[s.edge] {
+			if err := f.merge(input, s.last); err != nil {
+				return false, err
+			}
+			continue
+		}
 		for !s.fed {
 			ok, err := port.Peek(e, s.last, f.task, &s.rows)
 			if err != nil {

@@ -5,10 +5,74 @@ import "sync/atomic"
 // OpStats counts what one logical stage did on a worker, as if it were not fused.
 type OpStats struct {
 	Name    string
-	Tasks   int
 	RowsIn  uint64
 	RowsOut uint64
 	BusyNs  uint64
+}
+
+// Stats are a worker's figures so far.
+type Stats struct {
+	Ops       []OpStats // in the order of the plan, sources included; operators of the same name are one
+	EventsIn  uint64    // rows that sources read
+	EventsOut uint64    // rows that sinks took
+	Late      uint64    // rows dropped because they were late
+	Skipped   uint64    // bad rows left out by sources
+	Diverted  uint64    // bad rows that sources wrote elsewhere
+	Ticks     uint64    // the greatest tick that a source has cut
+	LinkRows  uint64    // rows that came over links
+}
+
+// Stats adds up the figures of all cores; it may be called at any time from any goroutine.
+func (w *Worker) Stats() Stats {
+	t := Stats{LinkRows: w.exchange.RowsReceived()}
+	index := map[string]int{}
+	add := func(name string, in, out, busy uint64) {
+		i, ok := index[name]
+		if !ok {
+			i = len(t.Ops)
+			index[name] = i
+			t.Ops = append(t.Ops, OpStats{Name: name})
+		}
+		o := &t.Ops[i]
+		o.RowsIn += in
+		o.RowsOut += out
+		o.BusyNs += busy
+	}
+	for i := range w.cfg.Plan.Stages {
+		st := &w.cfg.Plan.Stages[i]
+		for _, s := range w.runs(i) {
+			if st.Source != nil {
+				add(st.SourceName, s.source.in.Load(), s.source.out.Load(), s.source.busy.Load())
+				t.EventsIn += s.source.in.Load()
+			}
+			for j := range st.Ops {
+				out := s.ops[j].out.Load()
+				if st.Sink != nil && j == len(st.Ops)-1 {
+					out = s.sink.Load()
+				}
+				add(st.Ops[j].Name, s.ops[j].in.Load(), out, s.ops[j].busy.Load())
+			}
+			t.EventsOut += s.sink.Load()
+			t.Late += s.late.Load()
+			t.Skipped += s.skipped.Load()
+			t.Diverted += s.diverted.Load()
+			t.Ticks = max(t.Ticks, s.ticks.Load())
+		}
+	}
+	return t
+}
+
+// runs lists the counters of a stage, by core.
+func (w *Worker) runs(stage int) []*stageStats {
+	var out []*stageStats
+	for _, c := range w.cores {
+		for _, s := range c.stages {
+			if s.index == stage {
+				out = append(out, s.stats)
+			}
+		}
+	}
+	return out
 }
 
 // opCounters are written by one core and read by anybody.
@@ -17,13 +81,16 @@ type opCounters struct{ in, out, busy atomic.Uint64 }
 // stageStats counts for the operators of one stage on one core. The time between enter and leave is charged to one operator at a time:
 // to the one entered last.
 type stageStats struct {
-	now     func() int64
-	ops     []opCounters
-	source  opCounters
-	sink    atomic.Uint64 // rows the sink took
-	late    atomic.Uint64
-	current int // operator being charged, or idle
-	since   int64
+	now      func() int64
+	ops      []opCounters
+	source   opCounters
+	sink     atomic.Uint64 // rows the sink took
+	late     atomic.Uint64
+	skipped  atomic.Uint64
+	diverted atomic.Uint64
+	ticks    atomic.Uint64 // last tick that a source closed with rows or by its turn
+	current  int           // operator being charged, or idle
+	since    int64
 }
 
 const idle = -1
