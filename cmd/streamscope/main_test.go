@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/streamscope/streamscope/cmd/streamscope/options"
 	"github.com/streamscope/streamscope/cmd/streamscope/report"
 )
@@ -210,5 +208,3 @@ func TestPprofServesWhileTheRunLasts(t *testing.T) {
 		t.Error("profiles are served after the run")
 	}
 }
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

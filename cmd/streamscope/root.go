@@ -31,7 +31,7 @@ Begin with:  streamscope run flights`,
 	}
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.AddCommand(a.versionCommand())
+	root.AddCommand(a.inspectCommand(), a.versionCommand())
 	if a.run != nil {
 		root.AddCommand(a.runCommand())
 	}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/streamscope/streamscope/ringlog"
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// logFolder writes a log of three frames and returns the folder with its segment.
+func logFolder(t *testing.T) (dir, file string) {
+	t.Helper()
+	dir = t.TempDir()
+	arena, err := ringlog.NewArena(ringlog.ArenaConfig{SegmentBytes: ringlog.MinSegmentBytes, LimitBytes: 4 * ringlog.MinSegmentBytes, Backing: ringlog.Tmpfs, Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := arena.NewLog(ringlog.LogConfig{Job: 7, Incarnation: 1, Sums: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for tick := range frame.Tick(3) {
+		b, _, err := log.Claim(frame.HeaderLen + 64)
+		for errors.Is(err, ringlog.ErrNoSegment) && arena.Step() {
+			b, _, err = log.Claim(frame.HeaderLen + 64)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range b[frame.HeaderLen:] {
+			b[frame.HeaderLen+i] = byte(i)
+		}
+		log.Commit(frame.Header{Type: frame.Record, Tick: tick + 1})
+	}
+	names, err := filepath.Glob(filepath.Join(dir, "*.seg"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no segment file in %s: %v", dir, err)
+	}
+	copied := t.TempDir()
+	for _, n := range names {
+		text, err := os.ReadFile(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(copied, filepath.Base(n)), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := arena.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return copied, filepath.Join(copied, filepath.Base(names[0]))
+}
+
+func TestInspectLog(t *testing.T) {
+	if raceBuild {
+		t.Skip("under the race detector rings are on the heap: there is no segment file")
+	}
+	dir, file := logFolder(t)
+	for _, path := range []string{dir, file} {
+		a, stdout, stderr := fakeApp(counts)
+		if status := a.main([]string{"inspect", "log", path}); status != 0 || !strings.Contains(stdout.String(), "3 frames") {
+			t.Errorf("inspect log %s: status %d\n%s%s", path, status, stdout, stderr)
+		}
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte{99}, ringlog.SegmentHeaderLen+frame.HeaderLen+7); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a, stdout, stderr := fakeApp(counts)
+	if status := a.main([]string{"inspect", "log", file}); status != 1 || !strings.Contains(stderr.String(), "sum") {
+		t.Errorf("a flipped byte: status %d\n%s%s", status, stdout, stderr)
+	}
+}
+
+func TestInspectComplains(t *testing.T) {
+	for args, want := range map[string]struct {
+		status int
+		words  string
+	}{
+		"inspect":                {2, "name a kind: log"},
+		"inspect tea":            {2, `unknown kind "tea"`},
+		"inspect log":            {2, "got 0 paths, want one"},
+		"inspect log a b":        {2, "got 2 paths, want one"},
+		"inspect log /absent":    {1, "inspect log /absent: no such file"},
+		"inspect log main.go":    {1, "main.go"},
+		"inspect log --repair x": {2, "unknown flag"},
+	} {
+		a, _, stderr := fakeApp(counts)
+		if status := a.main(strings.Fields(args)); status != want.status || !strings.Contains(stderr.String(), want.words) || strings.Count(stderr.String(), "\n") != 1 {
+			t.Errorf("%s: status %d, %q; want %d with %q", args, status, stderr, want.status, want.words)
+		}
+	}
+}
