@@ -88,3 +88,12 @@ func (Aborted) isEvent()   {}
 type sender interface{ from() From }
 
 func (f From) from() From { return f }
+
+// Sender tells which worker an event came from; false for events of the driver.
+func Sender(ev Event) (From, bool) {
+	s, ok := ev.(sender)
+	if !ok {
+		return From{}, false
+	}
+	return s.from(), true
+}

@@ -51,7 +51,7 @@ type Spec interface {
 	Need(port int) Need
 	// Copies lists the output columns that are unchanged copies of input columns, in every row.
 	Copies(in []*batch.Schema) []Copy
-	// Unordered reports whether the result does not depend on the order of a port's rows within a tick.
+	// Unordered reports whether the result does not depend on the order of a port's rows within a tick, and comes at its close.
 	Unordered(port int) bool
 	// Text says everything that shapes the result, stably over processes and releases: plans are compared by it.
 	Text() string

@@ -151,10 +151,11 @@ func (s Stream) Union(name string, others ...Stream) Stream {
 
 type unionSpec struct{ anywhere }
 
-func (unionSpec) Kind() string                                     { return "union" }
+func (unionSpec) Kind() string                     { return "union" }
+func (unionSpec) Copies(in []*batch.Schema) []Copy { return sameColumns(in) }
+func (unionSpec) Text() string                     { return "all" }
+
 func (unionSpec) Output(in []*batch.Schema) (*batch.Schema, error) { return ops.Union{}.Output(in...) }
-func (unionSpec) Copies(in []*batch.Schema) []Copy                 { return sameColumns(in) }
-func (unionSpec) Text() string                                     { return "all" }
 
 func (unionSpec) New(in []*batch.Schema, _ Env) (vertex.Vertex, error) {
 	return ops.NewUnion(ops.Union{}, in...)

@@ -37,6 +37,13 @@ type link struct {
 	from int // node
 	to   int // stage; follow with find
 	keys []string
+	// copy tells links apart that are otherwise equal: a node that minds the order reads the same rows on each of its ports by a link of
+	// its own.
+	copy int
+}
+
+func (d *division) same(a, b link) bool {
+	return a.from == b.from && d.find(a.to) == d.find(b.to) && slices.Equal(a.keys, b.keys) && a.copy == b.copy
 }
 
 func newDivision(nodes []*job.Node) *division {
@@ -97,19 +104,20 @@ func (d *division) mayLink(from, to int) bool {
 	return at != to && !d.reaches(to, at)
 }
 
-// link returns the link with this producer, stage and keys, adding it if it is new.
-func (d *division) link(from, to int, keys []string) int {
-	if i := d.findLink(from, to, keys); i >= 0 {
-		return i
+// link returns the link that brings a port's rows to a stage, adding it if it is new. The node's earlier ports have theirs.
+func (d *division) link(n *job.Node, port, to int, keys []string) int {
+	l := link{from: n.Inputs[port], to: to, keys: keys}
+	for {
+		i := slices.IndexFunc(d.links, func(k link) bool { return d.same(k, l) })
+		switch {
+		case i < 0:
+			d.links = append(d.links, l)
+			return len(d.links) - 1
+		case n.Spec.Unordered(port) || !slices.Contains(d.ports[n.ID][:port], i):
+			return i
+		}
+		l.copy++
 	}
-	d.links = append(d.links, link{from, to, keys})
-	return len(d.links) - 1
-}
-
-func (d *division) findLink(from, to int, keys []string) int {
-	return slices.IndexFunc(d.links, func(l link) bool {
-		return l.from == from && d.find(l.to) == to && slices.Equal(l.keys, keys)
-	})
 }
 
 // merge makes one stage of two and drops links that became equal. The caller knows that neither reaches the other.
@@ -118,9 +126,7 @@ func (d *division) merge(a, b int) {
 	var kept []link
 	renumber := make([]int, len(d.links))
 	for i, l := range d.links {
-		same := slices.IndexFunc(kept, func(k link) bool {
-			return k.from == l.from && d.find(k.to) == d.find(l.to) && slices.Equal(k.keys, l.keys)
-		})
+		same := slices.IndexFunc(kept, func(k link) bool { return d.same(k, l) })
 		if same < 0 {
 			same = len(kept)
 			kept = append(kept, l)
@@ -149,8 +155,8 @@ func (d *division) inputSchemas(n *job.Node) []*batch.Schema {
 	return in
 }
 
-// tangled reports whether two ports of the node hang on one input of its stage, and the node minds: how their rows interleave then depends
-// on how the input is cut into batches, so the node's result must not depend on order.
+// tangled reports whether two ports of the node hang on one origin, and the node minds: how their rows interleave then depends on how
+// the input is cut into batches. (What operators emit at a tick's close comes operator by operator.)
 func (d *division) tangled(n *job.Node, ports []int) bool {
 	seen := map[origin]bool{}
 	for port := range ports {
@@ -169,18 +175,22 @@ func (d *division) tangled(n *job.Node, ports []int) bool {
 	return false
 }
 
-// origin is an input of a stage: a link, or the source, which is link direct.
-type origin struct{ link int }
+// origin is where rows begin to flow inside a stage: a link, the source (link direct), or an operator that emits at a tick's close.
+type origin struct{ link, closes int }
 
-// origins collects the inputs of the stage that the rows of a port come from.
+// origins collects the origins of the rows of a port.
 func (d *division) origins(n *job.Node, port, at int, into map[origin]bool) {
 	if at != direct {
-		into[origin{at}] = true
+		into[origin{link: at}] = true
 		return
 	}
 	in := d.nodes[n.Inputs[port]]
-	if in.Source != nil {
-		into[origin{direct}] = true
+	switch {
+	case in.Source != nil:
+		into[origin{link: direct}] = true
+	case in.Spec.Unordered(0):
+		into[origin{direct, in.ID}] = true
+		return
 	}
 	for p, l := range d.ports[in.ID] {
 		d.origins(in, p, l, into)

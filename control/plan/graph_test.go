@@ -144,6 +144,9 @@ func (g *grower) union() {
 			inputs = append(inputs, n.ID)
 		}
 	}
+	if rapid.IntRange(0, 4).Draw(g.t, "twice") == 0 {
+		inputs = append(inputs, in.ID)
+	}
 	spec := &fakeSpec{kind: "union", out: in.Schema, run: func(ports [][]row) []row { return slices.Concat(ports...) }}
 	for port := range inputs {
 		spec.need = append(spec.need, job.Need{})
@@ -194,7 +197,7 @@ func (g *grower) join() {
 	n := min(len(lk), len(rk))
 	lk, rk = lk[:n], rk[:n]
 	names := columns(left.Schema)
-	spec := &fakeSpec{kind: "join", need: []job.Need{{Kind: job.ByKey, Keys: lk}, {Kind: job.ByKey, Keys: rk}}, folds: true}
+	spec := &fakeSpec{kind: "join", need: []job.Need{{Kind: job.ByKey, Keys: lk}, {Kind: job.ByKey, Keys: rk}}, folds: rapid.Bool().Draw(g.t, "folds")}
 	for _, c := range columns(left.Schema) {
 		spec.copies = append(spec.copies, job.Copy{From: c, To: c})
 	}
@@ -210,7 +213,7 @@ func (g *grower) join() {
 		for _, l := range ports[0] {
 			matched := false
 			for _, r := range ports[1] {
-				if l.key(lk) == r.key(rk) && len(out) < mostRows {
+				if l.key(lk) == r.key(rk) && len(out) <= mostRows {
 					matched = true
 					o := row{}
 					for c, v := range l {

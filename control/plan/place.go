@@ -28,8 +28,8 @@ func (d *division) placeSingle(n *job.Node) {
 		d.stage[n.ID], d.ports[n.ID][0] = d.stageOf(in), direct
 	} else {
 		d.stage[n.ID] = d.newStage(single)
-		for port, in := range n.Inputs {
-			d.ports[n.ID][port] = d.link(in, d.stage[n.ID], nil)
+		for port := range n.Inputs {
+			d.ports[n.ID][port] = d.link(n, port, d.stage[n.ID], nil)
 		}
 	}
 	d.spread[n.ID] = spread{kind: together}
@@ -149,7 +149,7 @@ func (d *division) joinStage(n *job.Node, host int, pos []int) bool {
 			d.merge(at, from)
 			ports[port] = direct
 		case d.mayLink(in, at):
-			ports[port] = d.link(in, at, pick(need, pos))
+			ports[port] = d.link(n, port, at, pick(need, pos))
 		default:
 			return false
 		}
@@ -168,8 +168,8 @@ func (d *division) linkAll(n *job.Node, keys [][]string) {
 	}
 	d.stage[n.ID] = at
 	d.ports[n.ID] = make([]int, len(n.Inputs))
-	for port, in := range n.Inputs {
-		d.ports[n.ID][port] = d.link(in, at, keys[port])
+	for port := range n.Inputs {
+		d.ports[n.ID][port] = d.link(n, port, at, keys[port])
 	}
 }
 
@@ -207,6 +207,6 @@ func (d *division) isolate(n *job.Node) {
 		if need.Kind == job.Anywhere {
 			keys = columns(d.nodes[in].Schema)
 		}
-		d.ports[n.ID][port] = d.link(in, d.stage[n.ID], keys)
+		d.ports[n.ID][port] = d.link(n, port, d.stage[n.ID], keys)
 	}
 }
