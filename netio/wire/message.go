@@ -34,7 +34,7 @@ func Decode(b []byte) (Message, error) {
 	case TypeHello, TypeHelloAck, TypeRefuse:
 		return m, nil // checked by ParseHello and ParseRefuse
 	}
-	if len(m.body) != m.count*entry {
+	if len(m.body) != m.count*entry || (entry == 0 && m.count != 0) {
 		return Message{}, fmt.Errorf("%w: %v with %d entries in %d bytes, want %d", ErrGarbage, h.Type, m.count, len(m.body), m.count*entry)
 	}
 	return m, nil
