@@ -31,7 +31,7 @@ func (e Lease) Release() {
 // through a cache of blocks (InMemory tells). Safe from any goroutine. ErrNotCommitted: too early. ErrTrimmed: too late.
 // ErrCorrupt: no frame begins there, or the disk gave back other bytes than it got. ErrPoisoned, ErrClosed: the log has ended.
 func (l *Log) Acquire(pos frame.Pos) (lease Lease, err error) {
-	defer l.arena.caught(debug.SetPanicOnFault(true), &err)
+	defer l.arena.caughtLease(debug.SetPanicOnFault(true), &lease, &err)
 	if p := l.failed.Load(); p != nil {
 		return Lease{}, *p
 	}
@@ -39,15 +39,23 @@ func (l *Log) Acquire(pos frame.Pos) (lease Lease, err error) {
 		return Lease{}, fmt.Errorf("acquire %d: %w: want less than %d", pos, ErrNotCommitted, committed)
 	}
 	n, offset := l.arena.layout.Split(pos)
-	if s := l.pin(n); s != nil {
-		b, err := l.frameAt(s, pos, offset)
-		if err != nil {
-			s.unpin()
-			return Lease{}, err
-		}
-		return Lease{b: b, seg: s}, nil
+	if lease.seg = l.pin(n); lease.seg == nil {
+		return l.acquireSpilled(n, offset)
 	}
-	return l.acquireSpilled(n, offset)
+	if lease.b, err = l.frameAt(lease.seg, pos, offset); err != nil {
+		lease.Release()
+		return Lease{}, err
+	}
+	return lease, nil
+}
+
+// caughtLease is deferred by Acquire: a fault ends the lease as well.
+func (a *Arena) caughtLease(panicOnFault bool, lease *Lease, err *error) {
+	debug.SetPanicOnFault(panicOnFault)
+	if r := recover(); r != nil {
+		lease.Release()
+		*lease, *err = Lease{}, a.judge(r)
+	}
 }
 
 // frameAt returns the frame's bytes in a pinned segment; pos is committed.

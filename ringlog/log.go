@@ -166,22 +166,30 @@ func (l *Log) index(n SegmentNumber) int {
 
 // attach adds the newest unit, held in s. Called with l.mu held.
 func (l *Log) attach(n SegmentNumber, s *segment) *unit {
-	u := &unit{}
+	var u *unit
 	if k := len(l.mu.spare); k > 0 {
 		u, l.mu.spare = l.mu.spare[k-1], l.mu.spare[:k-1]
+	} else {
+		u = &unit{}
 	}
 	u.number, u.seg = n, s
 	l.mu.units = append(l.mu.units, u)
 	table := *l.resident.Load()
 	if 2*len(l.mu.units) > len(table) && len(table) < 1<<16 {
-		table = make(pinTable, 2*len(table))
-		for _, o := range l.mu.units {
-			table.slot(o.number).Store(o.seg)
-		}
-		l.resident.Store(&table)
+		table = l.growTable(2 * len(table))
 	}
 	table.slot(n).Store(s)
 	return u
+}
+
+// growTable is called with l.mu held.
+func (l *Log) growTable(size int) pinTable {
+	table := make(pinTable, size)
+	for _, o := range l.mu.units {
+		table.slot(o.number).Store(o.seg)
+	}
+	l.resident.Store(&table)
+	return table
 }
 
 // detach removes a unit: its memory goes to the dead list, or to the last lease's Release; its room on disk is free.

@@ -42,7 +42,6 @@ func (l *Log) Replay(name frame.Chain, after frame.Tick, dst []frame.Pos) (_ []f
 		l.mu.Unlock()
 		if wanted {
 			dst, err = l.replaySegment(s, number, committed, name, after, dst)
-			s.unpin()
 		}
 		if err != nil {
 			return dst, err
@@ -59,7 +58,9 @@ func (u *unit) replaySpilled(y Layout, name frame.Chain, after frame.Tick, dst [
 	return dst
 }
 
+// replaySegment answers from a pinned segment, and unpins it.
 func (l *Log) replaySegment(s *segment, number SegmentNumber, committed frame.Pos, name frame.Chain, after frame.Tick, dst []frame.Pos) ([]frame.Pos, error) {
+	defer s.unpin()
 	y := l.arena.layout
 	if s.end.Load() != 0 {
 		return replayFooter(s, y, number, name, after, dst)
