@@ -77,7 +77,7 @@ func NewNode(cfg NodeConfig) (*Node, error) {
 	n.worker, err = NewWorker(Config{
 		Plan: cfg.Plan, JobID: cfg.JobID, Node: cfg.Node, Nodes: cfg.Nodes, Cores: cfg.Cores, Incarnation: cfg.Incarnation,
 		Schedule: cfg.Schedule, Admission: cfg.Admission, Lateness: cfg.Lateness, Rate: cfg.Rate,
-		FrameBytes: cfg.FrameBytes, CreditBytes: cfg.CreditBytes, Sums: cfg.Sums, Arena: n.arena, Pages: cfg.Pages,
+		FrameBytes: cfg.FrameBytes, CreditBytes: cfg.CreditBytes, LeaseBytes: int(min(leaseBytesMax, cfg.ArenaBytes/8)), Sums: cfg.Sums, Arena: n.arena, Pages: cfg.Pages,
 		Nanotime: nanotime, Wake: n.wake, WakePeer: n.wakePeer, Room: n.room, Fail: n.fail,
 	})
 	if err == nil && cfg.Nodes > 1 {
@@ -236,6 +236,9 @@ func (n *Node) sleep(core int, deadline int64, timer *time.Timer) {
 	case <-n.stop:
 	}
 }
+
+// leaseBytesMax is what a core may keep leased of a tick: more than its caches hold is of no use, and leased segments cannot be spilled.
+const leaseBytesMax = 8 << 20
 
 const standstill = 5 * time.Second
 

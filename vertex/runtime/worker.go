@@ -27,6 +27,7 @@ type Config struct {
 	Rate        float64 // rows per second over all source tasks of the job; 0: as fast as can be
 	FrameBytes  int
 	CreditBytes int
+	LeaseBytes  int // frames that a core keeps leased while it executes a tick
 	Sums        bool
 	Arena       *ringlog.Arena
 	Pages       func(core int) state.Pages
@@ -81,7 +82,7 @@ func NewWorker(cfg Config) (*Worker, error) {
 	}
 	x, err := shuffle.New(shuffle.Config{
 		Cluster: w.cluster, Self: cfg.Node, Job: cfg.JobID, Incarnation: cfg.Incarnation, Edges: buildEdges(cfg.Plan), Arena: cfg.Arena,
-		FrameBytes: cfg.FrameBytes, CreditBytes: cfg.CreditBytes, LeaseBytes: 8 << 20, Sums: cfg.Sums,
+		FrameBytes: cfg.FrameBytes, CreditBytes: cfg.CreditBytes, LeaseBytes: cfg.LeaseBytes, Sums: cfg.Sums,
 		Wake: w.wake, WakePeer: cfg.WakePeer, Room: cfg.Room, Fail: cfg.Fail, DrainedChanged: func() { w.dirty.Store(true); w.wakeAll() },
 	})
 	if err != nil {
@@ -134,19 +135,25 @@ func (w *Worker) stageExecuted(stage, core int, t frame.Tick) {
 
 func (w *Worker) drained(stage int) frame.Tick { return frame.Tick(w.stages[stage].drained.Load()) }
 
-// settle works out anew how far each stage is drained, from the sinks up, and tells those upstream. Whichever core comes first does it.
+// settle works out anew how far each stage is drained, from the sinks up, and tells those upstream. Whichever core comes first does it, and
+// does it again if another had news meanwhile.
 func (w *Worker) settle() {
-	if !w.dirty.Load() || !w.settling.TryLock() {
-		return
+	for w.dirty.Load() && w.settling.TryLock() {
+		w.dirty.Store(false)
+		moved := w.drainStages()
+		w.settling.Unlock()
+		if moved {
+			w.wakeAll()
+		}
 	}
-	defer w.settling.Unlock()
-	w.dirty.Store(false)
-	moved := false
+}
+
+func (w *Worker) drainStages() (moved bool) {
 	for i := len(w.stages) - 1; i >= 0; i-- {
-		d := w.executed(i)
-		if d == frame.MaxTick && !w.hasTasks(i) {
+		if !w.hasTasks(i) {
 			continue
 		}
+		d := w.executed(i)
 		for j := range w.cfg.Plan.Edges {
 			if e := &w.cfg.Plan.Edges[j]; e.From == i {
 				d = min(d, w.exchange.Drained(e.ID))
@@ -162,9 +169,7 @@ func (w *Worker) settle() {
 			}
 		}
 	}
-	if moved {
-		w.wakeAll()
-	}
+	return moved
 }
 
 func (w *Worker) hasTasks(stage int) bool {

@@ -133,7 +133,7 @@ func stepToTheEnd(t *testing.T, seed uint64) {
 	cores := 1 + rng.IntN(3)
 	w, err := NewWorker(Config{
 		Plan: threeStages(src, &sink, 1+rng.IntN(9), rng.IntN(2) == 0), JobID: 1, Nodes: 1, Cores: cores, Incarnation: 1, Schedule: schedule,
-		Admission: Admission{Ticks: 1 + rng.IntN(20), Bytes: 1 + rng.IntN(100_000)}, FrameBytes: 2048 + rng.IntN(30_000), CreditBytes: 1 << 16,
+		Admission: Admission{Ticks: 1 + rng.IntN(20), Bytes: 1 + rng.IntN(100_000)}, FrameBytes: 2048 + rng.IntN(30_000), CreditBytes: 1 << 16, LeaseBytes: 1 << rng.IntN(20),
 		Arena: arena, Sums: true, Pages: func(int) state.Pages { return nil }, Nanotime: func() int64 { return 0 },
 		Wake: func(int) {}, WakePeer: func(frame.NodeID) {}, Fail: func(err error) { t.Error(err) },
 	})
