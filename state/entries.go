@@ -77,3 +77,32 @@ func (t *Table) byHash(f func(e Entry)) {
 		f(e)
 	}
 }
+
+// Merge puts every key of other, a table of as many cells, into t and calls f with the cells of both. Their hashes must be of one function.
+// The error is ErrFull; some keys may have been put by then.
+func (t *Table) Merge(other *Table, f func(mine, theirs []uint64)) error {
+	var err error
+	other.each(func(e Entry) {
+		if err != nil {
+			return
+		}
+		var mine []uint64
+		if mine, _, err = t.Put(other.hashOf(e), other.Key(e)); err == nil {
+			f(mine, other.Cells(e))
+		}
+	})
+	return err
+}
+
+// each calls f for all entries, in the order of the table's layout.
+func (t *Table) each(f func(e Entry)) {
+	var buf []Entry
+	visit := func(l link) {
+		buf = t.appendBucket(buf[:0], l)
+		for _, e := range buf {
+			f(e)
+		}
+	}
+	eachLink(t.dir, visit)
+	visit(t.outside)
+}

@@ -25,15 +25,22 @@ func (m *Multimap) Expire(sideNo int, cti int64) {
 // Expired is the greatest time given to Expire for the side.
 func (m *Multimap) Expired(side int) int64 { return m.sides[side].expired }
 
-// Due returns a block of the side whose time in the index is at or before t, if there is one: the caller deals with its rows and gives it another
-// time by SetDue, or drops it.
-func (m *Multimap) Due(side int, t int64) (Block, bool) {
+// TakeDue takes a block of the side whose time in the index is at or before t out of the index, if there is one: the caller deals with its rows,
+// then puts it back with another time or drops it. A side that is treated so is not for Expire while a block is out.
+func (m *Multimap) TakeDue(side int, t int64) (Block, bool) {
 	s := &m.sides[side]
 	top, ok := s.due.min()
 	if !ok || top.time > t {
 		return Block{}, false
 	}
+	s.due.remove(&m.keys.space, top.block)
+	headerOf(&m.keys.space, top.block).place[0] = notIndexed
 	return m.view(side, top.block), true
+}
+
+// PutDue puts a block back that TakeDue took.
+func (m *Multimap) PutDue(side int, b Block, t int64) {
+	m.sides[side].due.push(&m.keys.space, t, b.ref)
 }
 
 func (m *Multimap) view(side int, b ref) Block {
@@ -45,7 +52,7 @@ func (m *Multimap) DueAt(side int, b Block) int64 {
 	return m.sides[side].due.timeOf(&m.keys.space, b.ref)
 }
 
-// SetDue moves a block in the time index. A side whose blocks are moved is not for Expire but for Due and Drop.
+// SetDue moves a block in the time index.
 func (m *Multimap) SetDue(side int, b Block, t int64) { m.sides[side].due.set(&m.keys.space, b.ref, t) }
 
 // Lowest returns the block with the least time in the second index of a side that has one (RowShape.Low), and that time.
@@ -61,6 +68,22 @@ func (m *Multimap) Lowest(side int) (Block, int64, bool) {
 // SetLow moves a block in the second index.
 func (m *Multimap) SetLow(side int, b Block, t int64) { m.sides[side].low.set(&m.keys.space, b.ref, t) }
 
+// LowAt is the time of a block in the second index.
+func (m *Multimap) LowAt(side int, b Block) int64 {
+	return m.sides[side].low.timeOf(&m.keys.space, b.ref)
+}
+
+// ChainsOf returns the chains of the key that a block belongs to.
+func (m *Multimap) ChainsOf(side int, b Block) Chains {
+	sp := &m.keys.space
+	newest := b.ref
+	for h := headerOf(sp, newest); h.newer != 0; h = headerOf(sp, newest) {
+		newest = h.newer
+	}
+	at := m.keys.findCell(b.Hash(), side, uint64(newest))
+	return Chains{m.keys.cellsOf(m.keys.entryAt(at.b, at.l.class(), at.index))}
+}
+
 // Drop forgets a block and its rows; t is the time up to which all of them have ended.
 func (m *Multimap) Drop(side int, b Block, t int64) {
 	if s := &m.sides[side]; t > s.expired {
@@ -74,7 +97,9 @@ func (m *Multimap) drop(sideNo int, b ref) {
 	s, sp := &m.sides[sideNo], &m.keys.space
 	h := headerOf(sp, b)
 	s.rows -= int(h.n)
-	s.due.remove(sp, b)
+	if h.place[0] != notIndexed {
+		s.due.remove(sp, b)
+	}
 	if s.Low {
 		s.low.remove(sp, b)
 	}

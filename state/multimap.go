@@ -57,6 +57,9 @@ func (m *Multimap) Rows(side int) int { return m.sides[side].rows }
 // Chains are the rows of one key, by side, until the next change of the Multimap other than Add to them.
 type Chains struct{ cells []uint64 }
 
+// Found reports whether the chains belong to a key that is there.
+func (c Chains) Found() bool { return c.cells != nil }
+
 // Put returns the chains of a key, made if need be; the caller adds a row to them, or calls Get instead. The error is ErrFull.
 func (m *Multimap) Put(hash uint64, key []byte) (Chains, error) {
 	cells, _, err := m.keys.Put(hash, key)

@@ -200,12 +200,20 @@ func TestMultimapIndexes(t *testing.T) {
 			if _, low, ok := m.Lowest(0); !ok || low != least.low {
 				t.Fatalf("lowest is %d, want %d", low, least.low)
 			}
-			if _, ok := m.Due(0, least.due-1); ok {
+			if _, ok := m.TakeDue(0, least.due-1); ok {
 				t.Fatalf("a block is due before %d", least.due)
 			}
-			b, ok := m.Due(0, least.due)
-			if !ok || m.DueAt(0, b) != least.due || want[b.ref].due != least.due {
-				t.Fatalf("due at %d: %v, want %d", m.DueAt(0, b), ok, least.due)
+			b, ok := m.TakeDue(0, least.due)
+			if !ok || want[b.ref].due != least.due || m.LowAt(0, b) != want[b.ref].low {
+				t.Fatalf("due at %d, low %d: %v, want %v and %d", want[b.ref].due, m.LowAt(0, b), ok, want[b.ref], least.due)
+			}
+			if c := m.ChainsOf(0, b); ref(c.cells[0]) != b.ref {
+				t.Fatalf("the chain of block %d is that of %d", b.ref, c.cells[0])
+			}
+			if want[b.ref].due < 50 && rapid.Bool().Draw(t, "again") {
+				m.PutDue(0, b, 50)
+				want[b.ref] = times{50, want[b.ref].low}
+				continue
 			}
 			delete(want, b.ref)
 			m.Drop(0, b, least.due)

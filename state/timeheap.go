@@ -9,6 +9,9 @@ type timeHeap struct {
 	items []timeItem
 }
 
+// notIndexed is the place of a block that is out of the heap.
+const notIndexed = 1<<32 - 1
+
 type timeItem struct {
 	time  int64
 	block ref

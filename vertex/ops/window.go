@@ -1,0 +1,194 @@
+package ops
+
+import (
+	"fmt"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle/batch"
+	"github.com/streamscope/streamscope/shuffle/partition"
+	"github.com/streamscope/streamscope/state"
+	"github.com/streamscope/streamscope/vertex"
+)
+
+// Folder is a vertex that can take rows of a tick before the tick is closed, in any order, apart from its state (PROTOCOL F17). What is folded
+// counts only when Merge adds it to the state, right before Execute and Close of that tick.
+type Folder interface {
+	vertex.Vertex
+	// Fold adds rows of an open tick to its accumulator.
+	Fold(tick frame.Tick, port int, rows *batch.Batch) error
+	// Merge adds the accumulator of a tick to the state.
+	Merge(tick frame.Tick) error
+	// Discard throws away the accumulator of a tick: its rows will be sent again.
+	Discard(tick frame.Tick)
+}
+
+// Window is the windowed aggregate. Rows of a window are emitted at the first Close with CTI >= its end, windows by end, groups by key bytes.
+//
+// Invariant: open windows are those with rows that end after ended.cti.
+type Window struct {
+	ended
+	grid
+	out   *batch.Schema
+	keys  []int
+	accs  []accumulator
+	cells int
+	pages state.Pages
+	open  windowSet
+	ticks []tickFold // by tick
+	keyer keyer
+	emit  emission
+}
+
+var _ Folder = (*Window)(nil)
+
+// tickFold is the accumulator of a tick that is open.
+type tickFold struct {
+	tick frame.Tick
+	set  windowSet
+}
+
+// emission is the cursor of a Close whose outbox was full.
+type emission struct {
+	sorted bool
+	groups []state.Entry // of the oldest window, by key bytes
+	next   int
+}
+
+// NewWindow returns a window aggregate in its initial state.
+func NewWindow(cfg WindowConfig, pages state.Pages) (*Window, error) {
+	out, err := cfg.Output()
+	if err != nil {
+		return nil, err
+	}
+	w := &Window{ended: notEnded(), grid: grid{cfg.SizeUs, cfg.hop()}, out: out, keys: cfg.Keys, pages: pages, keyer: keyer{cols: cfg.Keys}}
+	w.accs, w.cells = makeAccumulators(cfg.Input, cfg.Aggregates)
+	return w, nil
+}
+
+// Execute implements vertex.Vertex; it takes all rows.
+func (w *Window) Execute(_ int, rows *batch.Batch, _ *vertex.Outbox) (int, error) {
+	if err := w.check("window", rows); err != nil {
+		return 0, err
+	}
+	return rows.N, w.fold(&w.open, rows)
+}
+
+// fold adds rows to the windows of a set, run by run: neighbours that lie in the same windows and have the same key.
+func (w *Window) fold(set *windowSet, rows *batch.Batch) error {
+	w.keyer.start()
+	for i := 0; i < rows.N; {
+		vs := rows.Vs[i]
+		if vs < -timeMax || vs > timeMax {
+			return fmt.Errorf("window: row %d has Vs %d, beyond ±%d µs", i, vs, int64(timeMax))
+		}
+		from, to, first, last := w.pane(vs)
+		end := i + 1
+		for end < rows.N && rows.Vs[end] >= from && rows.Vs[end] < to && sameKey(rows, w.keys, i, end) {
+			end++
+		}
+		if first <= last {
+			if err := w.foldRun(set, rows, i, end, first, last); err != nil {
+				return err
+			}
+		}
+		i = end
+	}
+	return nil
+}
+
+func (w *Window) foldRun(set *windowSet, rows *batch.Batch, from, to int, first, last int64) error {
+	hash, key := w.keyer.hash(rows, from), w.keyer.key(rows, from)
+	for k := first; k <= last; k++ {
+		win, err := set.window(k, w)
+		if err != nil {
+			return err
+		}
+		group, _, err := win.groups.Put(hash, key)
+		if err != nil {
+			return fmt.Errorf("window: %w", err)
+		}
+		for i := range w.accs {
+			w.accs[i].fold(group, rows, from, to)
+		}
+	}
+	return nil
+}
+
+// Close implements vertex.Vertex: it emits the windows that have ended.
+func (w *Window) Close(cti frame.CTI, out *vertex.Outbox) (frame.CTI, bool, error) {
+	for len(w.open.list) > 0 && frame.CTI(w.end(w.open.list[0].k)) <= cti {
+		done, err := w.emitOldest(out)
+		if err != nil || !done {
+			return 0, false, err
+		}
+	}
+	w.cti = max(w.cti, cti)
+	return w.outCTI(cti), true, nil
+}
+
+func (w *Window) emitOldest(out *vertex.Outbox) (bool, error) {
+	win, e := w.open.list[0], &w.emit
+	if !e.sorted {
+		e.groups, e.next, e.sorted = win.groups.AppendByKey(e.groups[:0]), 0, true
+	}
+	for e.next < len(e.groups) {
+		room := min(out.Room(), roomAhead, len(e.groups)-e.next)
+		if room == 0 {
+			return false, nil
+		}
+		for range room {
+			if err := w.emitGroup(win, e.groups[e.next], out.Rows); err != nil {
+				return false, err
+			}
+			e.next++
+		}
+	}
+	e.sorted = false
+	w.open.dropOldest()
+	return true, nil
+}
+
+func (w *Window) emitGroup(win *window, g state.Entry, dst *batch.Builder) error {
+	dst.AppendTime(w.start(win.k), w.end(win.k), 1)
+	n := len(w.keys)
+	if err := partition.AppendKeyValues(dst.Cols[:n], win.groups.Key(g)); err != nil {
+		return fmt.Errorf("window: %w", err)
+	}
+	cells := win.groups.Cells(g)
+	for i := range w.accs {
+		if err := w.accs[i].emit(cells, &dst.Cols[n+i]); err != nil {
+			return fmt.Errorf("window from %s: %w", stamp(w.start(win.k)), err)
+		}
+	}
+	return nil
+}
+
+// GetSnapshot implements vertex.Vertex. Accumulators of open ticks are no part of it.
+func (w *Window) GetSnapshot(s vertex.SnapshotWriter) error {
+	s.Uint64(uint64(w.cti))
+	s.Uint64(uint64(len(w.open.list)))
+	for _, win := range w.open.list {
+		s.Uint64(uint64(win.k))
+		win.groups.Snapshot(s)
+	}
+	return nil
+}
+
+// Load implements vertex.Vertex.
+func (w *Window) Load(r vertex.SnapshotReader) error {
+	w.cti = frame.CTI(r.Uint64())
+	for n := r.Uint64(); n > 0 && r.Err() == nil; n-- {
+		k := int64(r.Uint64())
+		if l := w.open.list; len(l) > 0 && l[len(l)-1].k >= k || k < w.first(-timeMax) || k > w.last(timeMax) {
+			return fmt.Errorf("window: %w: window number %d", state.ErrDamaged, k)
+		}
+		win, err := w.open.window(k, w)
+		if err != nil {
+			return err
+		}
+		if err := win.groups.Restore(r); err != nil {
+			return fmt.Errorf("window: %w", err)
+		}
+	}
+	return r.Err()
+}
