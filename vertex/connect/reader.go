@@ -142,9 +142,25 @@ func (r *reader) next() (ready bool, err error) {
 	return false, r.err
 }
 
-// start keeps the ring of lanes running. A lane that was read to its end lends its builders to its successor in the ring.
+// extraLanes counts the lanes of all readers that run ahead of the one being read, so that many open files do not hold a multiple of their memory.
+var extraLanes atomic.Int64
+
+func tryExtraLane() bool {
+	if extraLanes.Add(1) <= int64(runtime.GOMAXPROCS(0)) {
+		return true
+	}
+	extraLanes.Add(-1)
+	return false
+}
+
+// start keeps the ring of lanes running: always the one being read, others while the process has room for them. A lane that was read to its end lends its
+// builders to its successor in the ring.
 func (r *reader) start() {
 	for r.started < min(r.dec.Lanes(), r.lane+len(r.lanes)) {
+		extra := r.started > r.lane
+		if extra && !tryExtraLane() {
+			return
+		}
 		slot := r.started % len(r.lanes)
 		l := r.lanes[slot]
 		if l == nil {
@@ -153,14 +169,17 @@ func (r *reader) start() {
 		}
 		l.full = make(chan *batch.Builder, laneDepth)
 		r.running.Add(1)
-		go r.decode(l, r.started)
+		go r.decode(l, r.started, extra)
 		r.started++
 	}
 }
 
-func (r *reader) decode(l *Lane, lane int) {
+func (r *reader) decode(l *Lane, lane int, extra bool) {
 	defer r.running.Done()
 	l.err = r.dec.Decode(lane, l)
+	if extra {
+		extraLanes.Add(-1)
+	}
 	close(l.full)
 	r.notify()
 }

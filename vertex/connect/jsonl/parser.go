@@ -166,32 +166,43 @@ func single(c byte) byte {
 func (p *parser) number() (raw []byte, integer, ok bool) {
 	p.space()
 	from := p.at
-	if p.at < len(p.b) && p.b[p.at] == '-' {
-		p.at++
-	}
-	zero := p.at < len(p.b) && p.b[p.at] == '0'
-	if n := p.digits(); n == 0 || (zero && n > 1) {
+	if integer, ok = p.numeral(); !ok {
+		p.at = from
 		return nil, false, false
 	}
-	integer = true
-	if p.at < len(p.b) && p.b[p.at] == '.' {
-		integer = false
-		p.at++
-		if p.digits() == 0 {
-			return nil, false, false
-		}
-	}
-	if p.at < len(p.b) && p.b[p.at]|0x20 == 'e' {
-		integer = false
-		p.at++
-		if p.at < len(p.b) && (p.b[p.at] == '+' || p.b[p.at] == '-') {
-			p.at++
-		}
-		if p.digits() == 0 {
-			return nil, false, false
-		}
-	}
 	return p.b[from:p.at], integer, true
+}
+
+func (p *parser) numeral() (integer, ok bool) {
+	p.oneOf('-', '-')
+	zero := p.at < len(p.b) && p.b[p.at] == '0'
+	if n := p.digits(); n == 0 || (zero && n > 1) {
+		return false, false
+	}
+	integer = true
+	if p.oneOf('.', '.') {
+		integer = false
+		if p.digits() == 0 {
+			return false, false
+		}
+	}
+	if p.oneOf('e', 'E') {
+		integer = false
+		p.oneOf('+', '-')
+		if p.digits() == 0 {
+			return false, false
+		}
+	}
+	return integer, true
+}
+
+// oneOf passes one byte that is a or b.
+func (p *parser) oneOf(a, b byte) bool {
+	if p.at < len(p.b) && (p.b[p.at] == a || p.b[p.at] == b) {
+		p.at++
+		return true
+	}
+	return false
 }
 
 func (p *parser) digits() int {
