@@ -113,16 +113,24 @@ func (c *ColumnBuilder) SetValids(n int, valid []uint8) {
 	c.nvalid += n
 }
 
-func appendSel[T int64 | float64](dst, src []T, sel []int32) []T {
-	n := len(dst)
-	if need := n + len(sel); need > cap(dst) {
-		dst = append(dst, make([]T, len(sel))...)
-	} else {
-		dst = dst[:need]
+// appendBitsSel appends the bits of src that sel names to a run of n bits.
+func appendBitsSel(dst []byte, n int, src Bitmap, sel []int32) []byte {
+	for len(sel) > 0 && n&7 != 0 {
+		dst = appendBit(dst, n, src.Get(int(sel[0])))
+		n, sel = n+1, sel[1:]
 	}
-	out := dst[n:]
-	for i, r := range sel {
-		out[i] = src[r]
+	for ; len(sel) >= 8; sel = sel[8:] {
+		b := byte(0)
+		for k, i := range sel[:8] {
+			at := src.off + int(i)
+			b |= src.buf[at>>3] >> (at & 7) & 1 << k
+		}
+		dst = append(dst, b)
+		n += 8
+	}
+	for _, i := range sel {
+		dst = appendBit(dst, n, src.Get(int(i)))
+		n++
 	}
 	return dst
 }

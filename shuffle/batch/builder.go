@@ -122,13 +122,10 @@ func (c *ColumnBuilder) AppendSel(src *Column, sel []int32) {
 	case Float64:
 		c.F64 = appendSel(c.F64, src.f64, sel)
 	case Bool:
-		for _, i := range sel {
-			c.AppendBool(src.bits.Get(int(i)))
-		}
+		c.bits = appendBitsSel(c.bits, c.nbits, src.bits, sel)
+		c.nbits += len(sel)
 	case String, Bytes:
-		for _, i := range sel {
-			c.AppendBytes(src.Bytes(int(i)))
-		}
+		c.Offs, c.Data = appendVarSel(c.Offs, c.Data, src, sel)
 	default:
 		c.I64 = appendSel(c.I64, src.i64, sel)
 	}
@@ -144,9 +141,8 @@ func (c *ColumnBuilder) setValidSel(src *Column, sel []int32) {
 		c.nvalid += len(sel)
 		return
 	}
-	for _, i := range sel {
-		c.SetValid(src.valid.Get(int(i)))
-	}
+	c.valid = appendBitsSel(c.valid, c.nvalid, src.valid, sel)
+	c.nvalid += len(sel)
 }
 
 func (c *ColumnBuilder) reset() {

