@@ -20,26 +20,35 @@ func (r TaskRange) Part(i, n int) TaskRange {
 	return TaskRange{r.First + frame.TaskID(from), to - from}
 }
 
-// part is the inverse of Part: in which of n parts is t.
-func (r TaskRange) part(t frame.TaskID, n int) int { return int(t-r.First) * n / r.Count }
-
 // Cluster is the shape of what an exchange spans: nodes of equally many cores each.
 type Cluster struct {
 	Nodes int
 	Cores int
+	// Placed says which tasks of a stage a node has: a contiguous part of r, perhaps empty; the parts of all nodes make up r. It must answer
+	// the same on every node, at any time. nil: nearly equal parts.
+	Placed func(r TaskRange, n frame.NodeID) TaskRange
 }
 
 // On returns the tasks of r that are placed on core c of node n: contiguous ranges, so that a node's tasks are one range.
 func (k Cluster) On(r TaskRange, n frame.NodeID, c frame.CoreID) TaskRange {
-	return r.Part(int(n), k.Nodes).Part(int(c), k.Cores)
+	return k.OnNode(r, n).Part(int(c), k.Cores)
 }
 
 // OnNode returns the tasks of r that are placed on node n.
-func (k Cluster) OnNode(r TaskRange, n frame.NodeID) TaskRange { return r.Part(int(n), k.Nodes) }
+func (k Cluster) OnNode(r TaskRange, n frame.NodeID) TaskRange {
+	if k.Placed != nil {
+		return k.Placed(r, n)
+	}
+	return r.Part(int(n), k.Nodes)
+}
 
 // Node returns where task t of r is placed.
 func (k Cluster) Node(r TaskRange, t frame.TaskID) frame.NodeID {
-	return frame.NodeID(r.part(t, k.Nodes))
+	n := frame.NodeID(0)
+	for !k.OnNode(r, n).Contains(t) && int(n) < k.Nodes-1 {
+		n++
+	}
+	return n
 }
 
 // Edge is what an exchange knows of an edge: one rStream per pair of a source and a destination task.

@@ -102,6 +102,9 @@ func runNodes(t *testing.T, unordered bool, seed uint64) {
 	nSrc, nDst, ticks := 1+rng.IntN(6), 1+rng.IntN(9), frame.Tick(1+rng.IntN(8))
 	edges := []Edge{{Schema: testSchema, Source: TaskRange{0, nSrc}, Destination: TaskRange{50, nDst}, Keys: []int{0}, Unordered: unordered}}
 	k := Cluster{Nodes: 1 + rng.IntN(3), Cores: 1 + rng.IntN(2)}
+	if rng.IntN(3) == 0 {
+		k.Placed = oneNodeEach(k.Nodes)
+	}
 	c := newTestCluster(t, k, edges, 64<<10, 2048+rng.IntN(8000), 1+rng.IntN(20_000), 2<<20, seed)
 	want, scripts := plannedRows(t, rng, nSrc, nDst, ticks)
 	var links []*testLink
@@ -148,6 +151,20 @@ func runNodes(t *testing.T, unordered bool, seed uint64) {
 	}
 	for key, rows := range want {
 		t.Errorf("%+v: %d rows never came", key, len(rows))
+	}
+}
+
+// oneNodeEach places all tasks of a stage on one node: the sources on the last, the destinations on the first.
+func oneNodeEach(nodes int) func(TaskRange, frame.NodeID) TaskRange {
+	return func(r TaskRange, n frame.NodeID) TaskRange {
+		at := 0
+		if r.First == 0 {
+			at = nodes - 1
+		}
+		if int(n) != at {
+			return TaskRange{First: r.First}
+		}
+		return r
 	}
 }
 
