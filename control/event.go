@@ -60,6 +60,8 @@ type (
 	Lost struct {
 		Node   frame.NodeID
 		Reason string // "worker 1 (pid 4711): signal: killed"
+		// Clean: it ended by itself and without a complaint, as it does after Stop.
+		Clean bool
 	}
 	// Cancel: the user wants no result.
 	Cancel struct{ Reason string }

@@ -71,7 +71,7 @@ func (m *Machine) lost(ev Lost) {
 		return
 	}
 	w.state = Gone
-	if !w.killed {
+	if !w.killed && !(w.told && ev.Clean) {
 		m.fail(cause{reason: ev.Reason})
 	}
 	m.abortWhenAlone()

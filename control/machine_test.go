@@ -98,7 +98,8 @@ func TestCauses(t *testing.T) {
 	}{
 		{"what a worker says", append([]Event{Failed{From: from(1), Reason: "bad.csv:3"}}, end...), "bad.csv:3"},
 		{"a peer's complaint comes first", append([]Event{link, Failed{From: from(1), Reason: "bad.csv:3"}}, end...), "bad.csv:3"},
-		{"a death after a peer's complaint", []Event{link, Lost{1, "worker 1: killed"}, Stopped{from(0)}, Aborted{}}, "worker 1: killed"},
+		{"a death after a peer's complaint", []Event{link, Lost{Node: 1, Reason: "worker 1: killed"}, Stopped{from(0)}, Aborted{}}, "worker 1: killed"},
+		{"a clean end after a complaint", []Event{link, Lost{Node: 1, Clean: true}, Stopped{from(0)}, Aborted{}}, "link to node 1 broke"},
 		{"a complaint alone", append([]Event{link}, end...), "link to node 1 broke"},
 		{"the first of two", append([]Event{Failed{From: from(1), Reason: "one"}, Failed{From: from(0), Reason: "two"}}, end...), "one"},
 		{"a stop out of turn", []Event{Stopped{from(0)}, Stopped{from(1)}, Aborted{}}, "worker 0 (pid 100) said stopped out of turn"},
@@ -127,7 +128,7 @@ func TestWrongPlan(t *testing.T) {
 func TestNobodyComes(t *testing.T) {
 	m := machine(t, 2)
 	play(t, m, Hello{From: from(0), PID: 5})
-	effects := play(t, m, Clock{110}, Stopped{from(0)}, Lost{1, "ended"}, Aborted{})
+	effects := play(t, m, Clock{110}, Stopped{from(0)}, Lost{Node: 1, Reason: "ended"}, Aborted{})
 	o := outcome(t, effects)
 	if !strings.Contains(o.Reason, "worker 0 (pid 5) did not start") {
 		t.Errorf("got %q", o.Reason)

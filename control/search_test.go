@@ -39,7 +39,7 @@ func alphabet(m *Machine) []Event {
 		evs = append(evs,
 			Hello{From: f, PID: 100 + n}, Ready{From: f, Addr: "a", Fingerprint: 42}, Ready{From: f, Fingerprint: 1}, Linked{f},
 			Progress{From: f}, Finished{From: f}, Failed{From: f, Reason: "bad row"}, Failed{From: f, Reason: "link", AboutPeer: true},
-			Stopped{f}, Lost{Node: f.Node, Reason: "killed"})
+			Stopped{f}, Lost{Node: f.Node, Reason: "killed"}, Lost{Node: f.Node, Clean: true})
 	}
 	return evs
 }

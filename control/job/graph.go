@@ -87,10 +87,29 @@ type Sink interface {
 	Check(s *batch.Schema) error
 	// Open begins the output in the worker that runs the sink's task, under a temporary name. wake may be called from any goroutine.
 	Open(s *batch.Schema, wake func()) (vertex.Sink, error)
+	Committer
+}
+
+// Committer has output to be made visible at the end of a run. Sinks have; a source may, for the rows that it diverts.
+type Committer interface {
 	// Commit makes the finished output visible under its final name. It is called once, after every task has finished.
 	Commit() error
-	// Abort removes whatever Open left behind. It may be called without Open, and after a worker died.
+	// Abort removes whatever was left behind. It may be called when nothing was written, and after a worker died.
 	Abort() error
+}
+
+// Committers returns all output of the job: of sources first, since what sinks write is the result.
+func (g *Graph) Committers() []Committer {
+	var cs []Committer
+	for _, n := range g.Nodes {
+		if c, ok := n.Source.(Committer); ok {
+			cs = append(cs, c)
+		}
+	}
+	for _, n := range g.Sinks() {
+		cs = append(cs, n.Sink)
+	}
+	return cs
 }
 
 // Pruner is a Source that can leave out columns: it returns a source of the named columns alone, in its own order.

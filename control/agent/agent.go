@@ -1,0 +1,197 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/control/plan"
+	"github.com/streamscope/streamscope/control/rpc"
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// Worker is what an agent needs of a runtime's worker. Its methods are called by one goroutine at a time, but for Stats and Wait.
+type Worker interface {
+	// Addr is where the worker listens for its peers.
+	Addr() string
+	// Connect links to all peers; it blocks until all links are there, or ctx ends.
+	Connect(ctx context.Context, peers map[frame.NodeID]string) error
+	// Start begins to execute.
+	Start()
+	// Wait blocks until every task has ended well, one has failed, or ctx ends.
+	Wait(ctx context.Context) error
+	// Stop ends everything and frees it. Output that Wait did not report as complete is removed.
+	Stop()
+	// Stats are the figures so far; it may be called at any time between creation and Stop, by any goroutine.
+	Stats() control.WorkerStats
+}
+
+// ErrPeer marks errors of Worker that are about another worker: a link to it broke.
+var ErrPeer = errors.New("peer")
+
+// Config is what an agent knows before it hears from its manager.
+type Config struct {
+	Node  frame.NodeID
+	Epoch control.Epoch
+	PID   int
+	// Build makes the plan of a job, as every worker does.
+	Build func(rpc.Job) (*plan.Plan, error)
+	// NewWorker makes the worker, listening.
+	NewWorker func(*plan.Plan, control.Assignment, rpc.Limits) (Worker, error)
+	// ProgressEvery is the time between two reports of progress.
+	ProgressEvery time.Duration
+}
+
+// agent is one Serve.
+type agent struct {
+	cfg    Config
+	conn   rpc.AgentConn
+	ctx    context.Context // ends with Serve
+	worker Worker
+	failed bool
+	// commands and lost come from the goroutine that receives; lost is its last word.
+	commands chan *rpc.Down
+	lost     chan error
+	// results carries what goroutines on the worker's behalf came to: at most one is under way.
+	results chan result
+	busy    bool
+}
+
+// result is the end of a call that blocks.
+type result struct {
+	good control.Event // if err is nil
+	err  error
+}
+
+// errStop ends Serve after the command to stop.
+var errStop = errors.New("stopped")
+
+// Serve says hello, follows commands until it is told to stop, and returns nil then; else the reason why it ended: ctx, or a lost
+// connection.
+func Serve(ctx context.Context, conn rpc.AgentConn, cfg Config) error {
+	ctx, cancel := context.WithCancel(ctx)
+	a := &agent{
+		cfg: cfg, conn: conn, ctx: ctx, results: make(chan result, 1), commands: make(chan *rpc.Down), lost: make(chan error, 1),
+	}
+	go a.receive()
+	err := a.send(control.Hello{From: a.from(), PID: cfg.PID})
+	if err == nil {
+		err = a.loop()
+	}
+	cancel()
+	a.stop()
+	if errors.Is(err, errStop) {
+		return a.goodbye()
+	}
+	return err
+}
+
+// goodbyePatience is how long an agent waits for the manager to have heard its last message.
+const goodbyePatience = time.Second
+
+// goodbye says the last message. Over a network that a message was sent does not mean that it left this process: only the manager's end
+// of the stream does.
+func (a *agent) goodbye() error {
+	if err := a.send(control.Stopped{From: a.from()}); err != nil {
+		return err
+	}
+	half, ok := a.conn.(interface{ CloseRequest() error })
+	if !ok {
+		return nil
+	}
+	// The manager takes a connection that breaks now for what it is: our end.
+	_ = half.CloseRequest()
+	select {
+	case <-a.lost:
+	case <-time.After(goodbyePatience):
+	}
+	return nil
+}
+
+func (a *agent) loop() error {
+	tick := time.NewTicker(a.cfg.ProgressEvery)
+	defer tick.Stop()
+	for {
+		var err error
+		select {
+		case c := <-a.commands:
+			err = a.follow(c)
+		case r := <-a.results:
+			a.busy = false
+			err = a.tell(r)
+		case <-tick.C:
+			if a.busy && a.worker != nil {
+				err = a.send(control.Progress{From: a.from(), Stats: a.worker.Stats()})
+			}
+		case err = <-a.lost:
+			err = lostManager(err)
+		case <-a.ctx.Done():
+			err = context.Cause(a.ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// receive hands commands on until the connection or the agent ends.
+func (a *agent) receive() {
+	for {
+		c, err := a.conn.Receive()
+		if err == nil {
+			err = c.Valid()
+		}
+		if err != nil {
+			a.lost <- err
+			return
+		}
+		select {
+		case a.commands <- c:
+		case <-a.ctx.Done(): // and it means nothing any more
+		}
+	}
+}
+
+func (a *agent) from() control.From { return control.From{Node: a.cfg.Node, Epoch: a.cfg.Epoch} }
+
+func (a *agent) send(ev control.Event) error {
+	up, err := rpc.UpOf(ev)
+	if err != nil {
+		return err
+	}
+	err = a.conn.Send(up)
+	if errors.Is(err, io.EOF) {
+		err = a.lastWord()
+	}
+	if err != nil {
+		return lostManager(err)
+	}
+	return nil
+}
+
+// lastWord is why the manager ended the stream: an EOF of Send says no more than that it did. Commands that came before are of no use.
+func (a *agent) lastWord() error {
+	for {
+		select {
+		case <-a.commands:
+		case err := <-a.lost:
+			return err
+		}
+	}
+}
+
+func lostManager(err error) error { return fmt.Errorf("lost the manager: %w", err) }
+
+// stop ends the worker and waits for the goroutine on its behalf.
+func (a *agent) stop() {
+	if a.worker != nil {
+		a.worker.Stop()
+	}
+	if a.busy {
+		<-a.results
+	}
+	a.worker, a.busy = nil, false
+}

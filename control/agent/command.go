@@ -1,0 +1,101 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/control/plan"
+	"github.com/streamscope/streamscope/control/rpc"
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// follow carries out one command. An error ends the agent; what goes wrong with the work is told to the manager instead.
+func (a *agent) follow(c *rpc.Down) error {
+	switch {
+	case c.Stop != nil:
+		if c.Stop.Epoch != a.cfg.Epoch {
+			return nil
+		}
+		return errStop
+	case a.failed:
+		return nil // the manager will hear of it, and stop us
+	case c.Start != nil:
+		return a.start(c.Start)
+	case c.Connect != nil:
+		return a.connect(c.Connect)
+	default:
+		return a.run(c.Run)
+	}
+}
+
+func (a *agent) start(c *rpc.Start) error {
+	if as := c.Assignment; as.Epoch != a.cfg.Epoch || as.Node != a.cfg.Node || a.worker != nil {
+		return a.outOfTurn("start")
+	}
+	p, err := a.cfg.Build(c.Job)
+	if err != nil {
+		return a.fail(err)
+	}
+	a.worker, err = a.cfg.NewWorker(p, c.Assignment, c.Job.Limits)
+	if err != nil {
+		return a.fail(err)
+	}
+	return a.send(control.Ready{From: a.from(), Addr: a.worker.Addr(), Fingerprint: plan.Fingerprint(p)})
+}
+
+func (a *agent) connect(c *control.Connect) error {
+	if a.worker == nil || a.busy || c.Epoch != a.cfg.Epoch {
+		return a.outOfTurn("connect")
+	}
+	peers := make(map[frame.NodeID]string, len(c.Peers))
+	for _, p := range c.Peers {
+		if p.Node != a.cfg.Node {
+			peers[p.Node] = p.Addr
+		}
+	}
+	w := a.worker
+	a.background(control.Linked{From: a.from()}, func(ctx context.Context) error { return w.Connect(ctx, peers) })
+	return nil
+}
+
+func (a *agent) run(c *control.Run) error {
+	if a.worker == nil || a.busy || c.Epoch != a.cfg.Epoch {
+		return a.outOfTurn("run")
+	}
+	a.worker.Start()
+	a.background(control.Finished{From: a.from()}, a.worker.Wait)
+	return nil
+}
+
+// background runs a blocking call; its end comes to the loop as a result.
+func (a *agent) background(good control.Event, call func(context.Context) error) {
+	a.busy = true
+	go func() { a.results <- result{good, call(a.ctx)} }()
+}
+
+// tell reports the end of a blocking call.
+func (a *agent) tell(r result) error {
+	if r.err != nil {
+		return a.fail(r.err)
+	}
+	if f, ok := r.good.(control.Finished); ok {
+		f.Stats = a.worker.Stats()
+		return a.send(f)
+	}
+	return a.send(r.good)
+}
+
+func (a *agent) outOfTurn(what string) error {
+	return a.fail(fmt.Errorf("worker %d: command to %s out of turn", a.cfg.Node, what))
+}
+
+func (a *agent) fail(err error) error {
+	a.failed = true
+	ev := control.Failed{From: a.from(), Reason: err.Error(), AboutPeer: errors.Is(err, ErrPeer)}
+	if a.worker != nil {
+		ev.Stats = a.worker.Stats()
+	}
+	return a.send(ev)
+}

@@ -1,0 +1,112 @@
+package agent
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/control/rpc"
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// Parent is what a worker process is told by the process that started it: one line of JSON on its file descriptor ParentFD, which then stays
+// open for as long as the parent lives.
+type Parent struct {
+	URL   string // of the manager
+	Token string
+	Node  frame.NodeID
+	Epoch control.Epoch
+}
+
+// ParentFD is the descriptor that a worker process inherits.
+const ParentFD = 3
+
+// parentMaxBytes bounds the line.
+const parentMaxBytes = 4096
+
+// Write writes the line.
+func (p Parent) Write(w io.Writer) error {
+	line, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(line, '\n'))
+	return err
+}
+
+// readParent reads the line and returns what follows it.
+func readParent(r io.Reader) (Parent, io.Reader, error) {
+	var p Parent
+	in := bufio.NewReaderSize(r, parentMaxBytes)
+	line, err := in.ReadSlice('\n')
+	if err != nil {
+		return p, nil, fmt.Errorf("a worker is started by `run`, not by hand: nothing to read on descriptor %d: %w", ParentFD, err)
+	}
+	if err := json.Unmarshal(line, &p); err != nil {
+		return p, nil, fmt.Errorf("a worker is started by `run`, not by hand: %w", err)
+	}
+	return p, in, nil
+}
+
+// ErrOrphan is the end of a worker that lost its parent.
+var ErrOrphan = errors.New("the parent process is gone")
+
+// graceOrphan is how long a worker that lost its parent may take to clean up.
+const graceOrphan = 300 * time.Millisecond
+
+// Process is the life of a worker process: it learns who its manager is, dials it and serves until it is told to stop or the parent is
+// gone. cfg lacks node, epoch and PID. SIGINT is ignored: the parent, which gets it too, decides.
+func Process(cfg Config) error {
+	signal.Ignore(syscall.SIGINT)
+	life := os.NewFile(ParentFD, "parent")
+	if life == nil {
+		return fmt.Errorf("a worker is started by `run`, not by hand: descriptor %d is not open", ParentFD)
+	}
+	defer life.Close()
+	parent, rest, err := readParent(life)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	go func() {
+		// Whatever ends the read, nobody speaks to us any more.
+		_, _ = io.Copy(io.Discard, rest)
+		if ctx.Err() == nil {
+			time.AfterFunc(graceOrphan, func() { os.Exit(1) })
+			cancel(ErrOrphan)
+		}
+	}()
+	cfg.Node, cfg.Epoch, cfg.PID = parent.Node, parent.Epoch, os.Getpid()
+	return Dial(ctx, parent, cfg)
+}
+
+// Dial serves the manager that parent names.
+func Dial(ctx context.Context, parent Parent, cfg Config) error {
+	var options []connect.ClientOption
+	for _, o := range rpc.Options() {
+		options = append(options, o)
+	}
+	http := rpc.Client()
+	defer http.CloseIdleConnections()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	client := connect.NewClient[rpc.Up, rpc.Down](http, parent.URL+rpc.Procedure, options...)
+	stream := client.CallBidiStream(ctx)
+	rpc.SetToken(stream.RequestHeader(), parent.Token)
+	err := Serve(ctx, stream, cfg)
+	// The stream is over either way; its errors say no more than err does.
+	_ = stream.CloseRequest()
+	_ = stream.CloseResponse()
+	return err
+}

@@ -1,0 +1,206 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/control/rpc"
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// Config is a run to be made.
+type Config struct {
+	Control control.Config
+	Job     rpc.Job
+	// Commit makes the output visible, Abort removes what there is of it. One of them is called, once.
+	Commit, Abort func() error
+	// Report takes figures of the run while it lasts. It is called by Run's goroutine and must be quick; it may be nil.
+	Report func(control.RunStats)
+	// NewHost starts the host of the workers.
+	NewHost func(Hub) (Host, error)
+}
+
+// Host is where workers live.
+type Host interface {
+	// Start starts the worker of a node. From then on the hub hears of it: sessions, events, and at last control.Lost.
+	Start(node frame.NodeID) error
+	// Kill ends a worker without asking it.
+	Kill(node frame.NodeID)
+	// Close ends all workers that are left and returns when they are gone, and all goroutines of the host with them.
+	Close()
+}
+
+// Hub is what a host tells a run. All its methods may be called by any goroutine.
+type Hub interface {
+	// Tell delivers an event. It blocks while the run is behind, and returns when the run has ended.
+	Tell(control.Event)
+	// Attach makes conn the connection to a node's agent and hands its events on until conn.Receive fails, which the host sees to at the
+	// latest in Close.
+	Attach(node frame.NodeID, conn rpc.ManagerConn) error
+	// Epoch of this run's manager.
+	Epoch() control.Epoch
+}
+
+const (
+	eventsMax  = 1024 // events told and not yet looked at
+	clockEvery = 20 * time.Millisecond
+)
+
+// run is one Run.
+type run struct {
+	cfg      Config
+	machine  *control.Machine
+	host     Host
+	events   chan control.Event
+	over     chan struct{} // closed when no event is looked at any more
+	sessions sessions
+	outcome  *control.Outcome
+}
+
+// Run starts the workers and returns when all is over. When ctx ends the run is cancelled; the cause of ctx is the reason then.
+func Run(ctx context.Context, cfg Config) (control.Outcome, error) {
+	machine, err := control.NewMachine(cfg.Control)
+	if err != nil {
+		return control.Outcome{}, err
+	}
+	r := &run{cfg: cfg, machine: machine, events: make(chan control.Event, eventsMax), over: make(chan struct{})}
+	r.sessions.byNode = make([]*session, cfg.Control.Workers)
+	if r.host, err = cfg.NewHost(r); err != nil {
+		return control.Outcome{}, err
+	}
+	r.step(control.Clock{Now: now()})
+	for n := range cfg.Control.Workers {
+		node := frame.NodeID(n)
+		if err := r.host.Start(node); err != nil {
+			r.step(control.Lost{Node: node, Reason: err.Error()})
+		}
+	}
+	r.loop(ctx)
+	close(r.over)
+	r.host.Close()
+	return *r.outcome, nil
+}
+
+func (r *run) loop(ctx context.Context) {
+	clock := time.NewTicker(clockEvery)
+	defer clock.Stop()
+	cancelled := ctx.Done()
+	for r.outcome == nil {
+		select {
+		case ev := <-r.events:
+			r.step(ev)
+		case <-clock.C:
+			r.step(control.Clock{Now: now()})
+		case <-cancelled:
+			cancelled = nil
+			r.step(control.Cancel{Reason: context.Cause(ctx).Error()})
+		}
+	}
+}
+
+// step feeds an event, and what its effects answer at once.
+func (r *run) step(ev control.Event) {
+	for _, effect := range r.machine.Step(ev) {
+		if answer := r.do(effect); answer != nil {
+			r.step(answer)
+		}
+	}
+}
+
+// do carries out one effect and returns its answer, if it has one at once.
+func (r *run) do(effect control.Effect) control.Event {
+	switch e := effect.(type) {
+	case control.Start:
+		r.send(e.Node, &rpc.Down{Start: &rpc.Start{Start: e, Job: r.cfg.Job}})
+	case control.Connect:
+		r.send(e.Node, &rpc.Down{Connect: &e})
+	case control.Run:
+		r.send(e.Node, &rpc.Down{Run: &e})
+	case control.Stop:
+		r.send(e.Node, &rpc.Down{Stop: &e})
+	case control.Kill:
+		r.host.Kill(e.Node)
+	case control.Report:
+		if r.cfg.Report != nil {
+			r.cfg.Report(e.Stats)
+		}
+	case control.Commit:
+		return control.Committed{Reason: reason(r.cfg.Commit())}
+	case control.Abort:
+		return control.Aborted{Reason: reason(r.cfg.Abort())}
+	case control.End:
+		r.outcome = &e.Outcome
+	}
+	return nil
+}
+
+// send gives a command to the node's session. A node whose session is gone, or does not take commands, is killed: Lost follows.
+func (r *run) send(node frame.NodeID, m *rpc.Down) {
+	if !r.sessions.send(node, m) {
+		r.host.Kill(node)
+	}
+}
+
+// Tell implements Hub.
+func (r *run) Tell(ev control.Event) {
+	select {
+	case r.events <- ev:
+	case <-r.over:
+	}
+}
+
+// Epoch implements Hub.
+func (r *run) Epoch() control.Epoch { return r.cfg.Control.Epoch }
+
+// Attach implements Hub.
+func (r *run) Attach(node frame.NodeID, conn rpc.ManagerConn) error {
+	s, err := r.sessions.open(node)
+	if err != nil {
+		return err
+	}
+	defer r.sessions.close(node, s)
+	received := make(chan error, 1)
+	go func() { received <- r.receive(node, conn) }()
+	for {
+		select {
+		case m := <-s.commands:
+			if err := conn.Send(m); err != nil {
+				return errors.Join(err, <-received)
+			}
+		case err := <-received:
+			return err
+		}
+	}
+}
+
+// receive hands on what the node's agent says, until it says a thing that is not its own to say, or the connection ends.
+func (r *run) receive(node frame.NodeID, conn rpc.ManagerConn) error {
+	for {
+		up, err := conn.Receive()
+		if err != nil {
+			return err
+		}
+		ev, err := up.Event()
+		if err != nil {
+			return err
+		}
+		if from, ok := control.Sender(ev); !ok || from.Node != node {
+			return fmt.Errorf("%w: node %d speaks for node %d", rpc.ErrMessage, node, from.Node)
+		}
+		r.Tell(ev)
+	}
+}
+
+func reason(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func now() control.TimeNs { return control.TimeNs(time.Now().UnixNano()) }
+
+var errAttached = errors.New("another agent of this node is attached")

@@ -1,0 +1,59 @@
+package manager
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/streamscope/streamscope/control/rpc"
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// commandsMax bounds the commands that wait for a worker: a run has four.
+const commandsMax = 8
+
+// session is an agent's connection.
+type session struct{ commands chan *rpc.Down }
+
+// sessions are the connections by node.
+type sessions struct {
+	mu     sync.Mutex
+	byNode []*session
+}
+
+func (ss *sessions) open(node frame.NodeID) (*session, error) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if int(node) >= len(ss.byNode) {
+		return nil, fmt.Errorf("node %d: the run has %d", node, len(ss.byNode))
+	}
+	if ss.byNode[node] != nil {
+		return nil, fmt.Errorf("node %d: %w", node, errAttached)
+	}
+	s := &session{commands: make(chan *rpc.Down, commandsMax)}
+	ss.byNode[node] = s
+	return s, nil
+}
+
+func (ss *sessions) close(node frame.NodeID, s *session) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if ss.byNode[node] == s {
+		ss.byNode[node] = nil
+	}
+}
+
+// send reports false if nobody takes the command.
+func (ss *sessions) send(node frame.NodeID, m *rpc.Down) bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	s := ss.byNode[node]
+	if s == nil {
+		return false
+	}
+	select {
+	case s.commands <- m:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,13 @@
+package rpc
+
+// Limits are the sizes and paces of a worker, as flags give them. 0 means the runtime's default.
+type Limits struct {
+	FrameBytes   int
+	SegmentBytes int
+	CreditBytes  int
+	ArenaBytes   int64
+	SpillDir     string // empty: no spilling
+	LatenessUs   int64
+	// RatePerS paces all sources together, in events per second; 0: as fast as they can.
+	RatePerS float64
+}
