@@ -140,8 +140,10 @@ func TestQueueAgainstNaive(t *testing.T) {
 					}
 					grant = old
 					if q.Grant().Session != 0 {
-						err = q.Credit(grant)
 						n.grant = grant
+						if err := q.Credit(grant); err != nil {
+							t.Fatal(err)
+						}
 					}
 					return
 				}
