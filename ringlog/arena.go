@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // Arena owns the segments of a process, deals them to logs and takes them back.
@@ -17,6 +18,8 @@ type Arena struct {
 
 	kick   chan struct{} // tells a driver that Step has something to do
 	driver driver
+	// hungry is whether mu.waiting has a log. The end of a lease looks here: it may be what the spilling waits for.
+	hungry atomic.Bool
 
 	mu struct {
 		sync.Mutex
@@ -86,7 +89,9 @@ func (a *Arena) MaxFrame() int { return a.layout.MaxFrame() }
 // come before any quota.
 func (a *Arena) SetQuota(jobID uint64, bytes int64) {
 	a.mu.Lock()
-	a.job(jobID).quota = int((bytes + int64(a.layout.Bytes) - 1) / int64(a.layout.Bytes))
+	j := a.job(jobID)
+	j.quota = int((bytes + int64(a.layout.Bytes) - 1) / int64(a.layout.Bytes))
+	a.forget(jobID, j)
 	a.mu.Unlock()
 	a.wakeWaiting()
 }
@@ -101,6 +106,13 @@ func (a *Arena) job(id uint64) *job {
 	return j
 }
 
+// forget drops a job that has neither logs nor a quota. Called with a.mu held.
+func (a *Arena) forget(id uint64, j *job) {
+	if j.logs == 0 && j.quota == 0 {
+		delete(a.mu.jobs, id)
+	}
+}
+
 // take deals a free segment to a log, or notes that the log waits for one. The segment still has freeFlag.
 func (a *Arena) take(l *Log) *segment {
 	a.mu.Lock()
@@ -108,6 +120,7 @@ func (a *Arena) take(l *Log) *segment {
 	if len(a.mu.free) == 0 || !a.mayHold(l) {
 		if !slices.Contains(a.mu.waiting, l) {
 			a.mu.waiting = append(a.mu.waiting, l)
+			a.hungry.Store(true)
 		}
 		a.notify()
 		return nil
@@ -116,11 +129,17 @@ func (a *Arena) take(l *Log) *segment {
 	s := a.mu.free[n]
 	a.mu.free = a.mu.free[:n]
 	a.account(l, 1)
-	a.mu.waiting = slices.DeleteFunc(a.mu.waiting, func(w *Log) bool { return w == l })
+	a.stopWaiting(l)
 	if n < aheadSegments {
 		a.notify()
 	}
 	return s
+}
+
+// stopWaiting is called with a.mu held.
+func (a *Arena) stopWaiting(l *Log) {
+	a.mu.waiting = slices.DeleteFunc(a.mu.waiting, func(w *Log) bool { return w == l })
+	a.hungry.Store(len(a.mu.waiting) > 0)
 }
 
 // mayHold reports whether a log may hold one more segment. Called with a.mu held.
@@ -185,7 +204,7 @@ func (a *Arena) wakeWaiting() {
 			return
 		}
 		l := a.mu.waiting[0]
-		a.mu.waiting = slices.Delete(a.mu.waiting, 0, 1)
+		a.stopWaiting(l)
 		a.mu.Unlock()
 		if l.cfg.Wake != nil {
 			l.cfg.Wake()

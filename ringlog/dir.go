@@ -1,11 +1,13 @@
 package ringlog
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,7 +53,7 @@ func (a *Arena) sortStale(name string) error {
 	case errors.Is(err, errFree) || (err == nil && h.Relay):
 		return os.Remove(name)
 	case err != nil:
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w (inspect it; without the file the arena opens)", name, err)
 	case h.Bytes != a.layout.Bytes:
 		return fmt.Errorf("%s: segment of %v: got %d bytes, want %d as configured", name, h.Identity, h.Bytes, a.layout.Bytes)
 	}
@@ -72,7 +74,7 @@ func readSegmentHeader(name string) (SegmentHeader, error) {
 	return DecodeSegmentHeader(b)
 }
 
-// Stale lists the logs that dead processes left in the arena's directory: Recover or Discard them.
+// Stale lists, in order, the logs that dead processes left in the arena's directory: Recover or Discard them.
 func (a *Arena) Stale() []Identity {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -80,6 +82,9 @@ func (a *Arena) Stale() []Identity {
 	for id := range a.mu.stale {
 		ids = append(ids, id)
 	}
+	slices.SortFunc(ids, func(x, y Identity) int {
+		return cmp.Or(cmp.Compare(x.Job, y.Job), cmp.Compare(x.Node, y.Node), cmp.Compare(x.Core, y.Core))
+	})
 	return ids
 }
 

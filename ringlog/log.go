@@ -135,10 +135,9 @@ func (l *Log) Close() error {
 	a.mu.beyond += min(l.held, l.cfg.Reserve) // what is still leased now counts against the shared rest
 	l.cfg.Reserve = 0
 	a.mu.logs = slices.DeleteFunc(a.mu.logs, func(o *Log) bool { return o == l })
-	a.mu.waiting = slices.DeleteFunc(a.mu.waiting, func(o *Log) bool { return o == l })
-	if l.job.logs--; l.job.logs == 0 && l.job.quota == 0 {
-		delete(a.mu.jobs, l.cfg.Job)
-	}
+	a.stopWaiting(l)
+	l.job.logs--
+	a.forget(l.cfg.Job, l.job)
 	a.mu.Unlock()
 	a.wakeWaiting()
 	return nil

@@ -90,6 +90,27 @@ func TestSpillFaults(t *testing.T) {
 	}
 }
 
+// The kernel may meet the fault first: EFAULT from writing to the spill file poisons the log as well.
+func TestSpillEFAULT(t *testing.T) {
+	a := testArena(t, Tmpfs, 3, withSpill(t))
+	l := testLog(t, a, LogConfig{})
+	for _, tick := range []frame.Tick{1, 9, 3} {
+		mustWrite(t, l, chainA, tick, 50000)
+	}
+	l.mu.Lock()
+	path := l.mu.units[1].seg.path
+	l.mu.Unlock()
+	if err := os.Truncate(path, 8192); err != nil { // the frame's header stays
+		t.Fatal(err)
+	}
+	if _, err := writeStepping(l, chainA, 4, 50000); !errors.Is(l.Err(), ErrPoisoned) || !errors.Is(l.Err(), unix.EFAULT) {
+		t.Errorf("spilled: %v, %v", err, l.Err())
+	}
+	if size := a.spill.mu.size; size != 0 {
+		t.Errorf("%d bytes of the spill file leaked", size)
+	}
+}
+
 // Faults elsewhere are not ours to judge.
 func TestGuardPassesOtherPanics(t *testing.T) {
 	a := testArena(t, Memfd, 2)

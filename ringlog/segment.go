@@ -39,10 +39,12 @@ func (s *segment) pin(l *Log, n SegmentNumber) bool {
 	return false
 }
 
-// unpin gives a lease back; the last one of a dead segment recycles it.
+// unpin gives a lease back; the last one of a dead segment recycles it, that of a living one makes it fit for spilling.
 func (s *segment) unpin() {
 	v := s.refs.Add(-1)
-	if v == deadFlag && s.refs.CompareAndSwap(deadFlag, freeFlag) {
+	if v == 0 && s.arena.hungry.Load() {
+		s.arena.notify()
+	} else if v == deadFlag && s.refs.CompareAndSwap(deadFlag, freeFlag) {
 		s.arena.recycle(s)
 	} else if v&(deadFlag-1) == deadFlag-1 {
 		panic("ringlog: lease released twice")

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
@@ -111,6 +113,10 @@ func (a *Arena) spillUnit(v victim) (err error) {
 	}
 	var su spilledUnit
 	fault := a.Guard(func() { su, err = l.writeSpilled(s, v.number) })
+	if errors.Is(err, unix.EFAULT) { // the kernel met the fault before we could
+		s.bad.Store(true)
+		l.Poison(err)
+	}
 	if err = errors.Join(fault, err); err != nil {
 		s.unpin()
 		return err

@@ -152,6 +152,12 @@ func (s *spillStore) report(tell func(error), err error) {
 	}
 }
 
+func (s *spillStore) inTrouble() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.failing
+}
+
 func (s *spillStore) stats(st *Stats) {
 	s.mu.Lock()
 	st.SpilledSegments, st.SpilledBytes, st.SpillFileBytes = s.mu.segments, s.mu.bytes, s.mu.fileSize

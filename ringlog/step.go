@@ -4,7 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
+
+// retryInterval is how long the driver leaves memory or a disk alone that had no room.
+const retryInterval = 200 * time.Millisecond
 
 // driver is the goroutine that calls Step for an arena.
 type driver struct {
@@ -36,12 +40,25 @@ func (a *Arena) run(quit, done chan struct{}) {
 		if a.Step() {
 			continue
 		}
+		var retry <-chan time.Time
+		if a.inTrouble() {
+			retry = time.After(retryInterval)
+		}
 		select {
 		case <-quit:
 			return
 		case <-a.kick:
+		case <-retry:
 		}
 	}
+}
+
+// inTrouble reports whether the last growth or the last spill failed.
+func (a *Arena) inTrouble() bool {
+	a.mu.Lock()
+	failing := a.mu.failing
+	a.mu.Unlock()
+	return failing || (a.spill != nil && a.spill.inTrouble())
 }
 
 func (d *driver) stop() {
@@ -59,7 +76,7 @@ func (d *driver) stop() {
 // arena is full, gives room of the spill file back. It may block on memory and disk. One goroutine at a time.
 func (a *Arena) Step() (worked bool) {
 	a.mu.Lock()
-	closed, grow := a.mu.closed, len(a.mu.free) < aheadSegments && len(a.mu.all) < a.mu.max
+	closed, grow := a.mu.closed, len(a.mu.free) < aheadSegments && (len(a.mu.all) < a.mu.max || len(a.mu.free) < a.owed())
 	a.mu.Unlock()
 	if closed {
 		return false
@@ -72,6 +89,15 @@ func (a *Arena) Step() (worked bool) {
 		}
 	}
 	return a.spillStep()
+}
+
+// owed is the number of segments that logs still may take from their reserves. Recovered logs can hold so much that the limit
+// alone would not leave that many. Called with a.mu held.
+func (a *Arena) owed() (n int) {
+	for _, l := range a.mu.logs {
+		n += max(0, l.cfg.Reserve-l.held)
+	}
+	return n
 }
 
 // grow adds one populated segment to the free list. The room for it is checked first, since a memory control group answers
