@@ -140,9 +140,6 @@ func (j *Join) begin(side Side, b *batch.Batch, i int, vs, ve int64) error {
 	}
 	c.active, c.open, c.next = true, vs, ve
 	c.probe = j.rows.Probe(c.chains, int(side.other()), vs, ve)
-	if null {
-		c.probe = state.Probe{}
-	}
 	return nil
 }
 

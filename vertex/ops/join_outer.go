@@ -238,6 +238,5 @@ func (o *outer) index() {
 			due = min(due, int64(next))
 		}
 		o.join.rows.SetDue(int(Left), blk, due)
-		o.join.rows.SetLow(int(Left), blk, leastOpen(blk))
 	})
 }

@@ -2,10 +2,12 @@ package ops
 
 import (
 	"errors"
+	"math"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/shuffle/partition"
 	"github.com/streamscope/streamscope/state"
@@ -106,30 +108,32 @@ func TestJoinAgainstOracle(t *testing.T) {
 	}
 }
 
-// A piece comes out at the first close at or after its end, a pair before the close of the tick that its later row is of.
+// A piece comes out at the first close at or after its end, a pair before the close of the tick that its later row is of; the CTI is held back
+// by the earliest piece that has begun and not ended.
 func checkPieceTimes(t *rapid.T, c *JoinConfig, got vertextest.Result, ticks []vertextest.Tick) {
-	var left, right batch.Builder
-	left, right = *batch.NewBuilder(c.Left), *batch.NewBuilder(c.Right)
-	out, _ := c.Output()
+	left, right := batch.NewBuilder(c.Left), batch.NewBuilder(c.Right)
+	inner := *c
+	inner.Kind = Inner
+	out, _ := inner.Output()
 	emitted := 0
 	for i, tick := range ticks {
 		left.AppendBatch(tick.Rows[0], 0, tick.Rows[0].N)
 		right.AppendBatch(tick.Rows[1], 0, tick.Rows[1].N)
 		emitted += len(got.Ticks[i].Rows)
-		inner := *c
-		inner.Kind = Inner
-		want := len(joinOracle(&inner, out, left.View(), right.View()))
+		want, cti := len(joinOracle(&inner, out, left.View(), right.View())), tick.CTI
 		if c.Kind == LeftOuter {
-			want += piecesUpTo(c, left.View(), right.View(), int64(tick.CTI))
+			ended, open := pieces(c, left.View(), right.View(), int64(tick.CTI))
+			want, cti = want+ended, min(cti, frame.CTI(open))
 		}
-		if emitted != want {
-			t.Fatalf("after tick %d with CTI %d: %d rows, want %d", i, tick.CTI, emitted, want)
+		if emitted != want || got.Ticks[i].CTI != cti {
+			t.Fatalf("after tick %d with CTI %d: %d rows and CTI %d, want %d and %d", i, tick.CTI, emitted, got.Ticks[i].CTI, want, cti)
 		}
 	}
 }
 
-func piecesUpTo(c *JoinConfig, left, right *batch.Batch, cti int64) int {
-	n := 0
+// pieces counts the pieces that end at or before cti and returns the least start of those that go on at it.
+func pieces(c *JoinConfig, left, right *batch.Batch, cti int64) (ended int, open int64) {
+	open = math.MaxInt64
 	for l := range left.N {
 		matched := map[int64]bool{}
 		lk := string(partition.AppendKey(nil, left, c.LeftKeys, l))
@@ -140,13 +144,21 @@ func piecesUpTo(c *JoinConfig, left, right *batch.Batch, cti int64) int {
 				}
 			}
 		}
+		start := left.Vs[l]
 		for t := left.Vs[l]; t < left.End(l); t++ {
-			if last := t+1 == left.End(l) || matched[t+1]; !matched[t] && last && t+1 <= cti {
-				n++
+			if matched[t] {
+				start = t + 1
+				continue
+			}
+			if last := t+1 == left.End(l) || matched[t+1]; last && t+1 <= cti {
+				ended++
+			}
+			if t == cti {
+				open = min(open, start)
 			}
 		}
 	}
-	return n
+	return ended, open
 }
 
 func TestJoinConfigComplains(t *testing.T) {
