@@ -28,7 +28,7 @@ type Spawn struct {
 }
 
 const (
-	exitPatience   = 2 * time.Second // between the end of a child's pipe and its kill
+	exitPatience   = 2 * time.Second // for a child to exit, and again between the end of its pipe and its kill
 	attachPatience = time.Second     // for what a child said before it exited
 )
 
@@ -160,6 +160,20 @@ func (c *child) obituary(node frame.NodeID, err error) string {
 	return text
 }
 
+// exited waits for all children, but not for ever.
+func exited(children map[frame.NodeID]*child) bool {
+	patience := time.NewTimer(exitPatience)
+	defer patience.Stop()
+	for _, c := range children {
+		select {
+		case <-c.exited:
+		case <-patience.C:
+			return false
+		}
+	}
+	return true
+}
+
 // Kill implements Host.
 func (h *processes) Kill(node frame.NodeID) {
 	h.mu.Lock()
@@ -176,19 +190,20 @@ func (h *processes) Close() {
 	h.mu.Lock()
 	children := h.children
 	h.mu.Unlock()
-	for _, c := range children {
-		c.life.Close()
-	}
-	patience := time.NewTimer(exitPatience)
-	defer patience.Stop()
-	for node, c := range children {
-		select {
-		case <-c.exited:
-		case <-patience.C:
-			patience.Reset(0)
-			h.Kill(node)
-			<-c.exited
+	// Those that were told to stop exit by themselves; the others hear the end of their pipe, or must be killed.
+	if !exited(children) {
+		for _, c := range children {
+			c.life.Close()
 		}
+		if !exited(children) {
+			for node := range children {
+				h.Kill(node)
+			}
+		}
+	}
+	for _, c := range children {
+		<-c.exited
+		c.life.Close()
 	}
 	// An error is about a listener that is closed already.
 	_ = h.server.Close()

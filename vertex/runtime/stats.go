@@ -1,6 +1,9 @@
 package runtime
 
-import "sync/atomic"
+import (
+	"slices"
+	"sync/atomic"
+)
 
 // OpStats counts what one logical stage did on a worker, as if it were not fused.
 type OpStats struct {
@@ -50,7 +53,14 @@ func (w *Worker) Stats() Stats {
 				if st.Sink != nil && j == len(st.Ops)-1 {
 					out = s.sink.Load()
 				}
-				add(st.Ops[j].Name, s.ops[j].in.Load(), out, s.ops[j].busy.Load())
+				in := s.ops[j].in.Load()
+				if st.continues(j) {
+					in = 0
+				}
+				if st.continued(j) {
+					out = 0
+				}
+				add(st.Ops[j].Name, in, out, s.ops[j].busy.Load())
 			}
 			t.EventsOut += s.sink.Load()
 			t.Late += s.late.Load()
@@ -60,6 +70,26 @@ func (w *Worker) Stats() Stats {
 		}
 	}
 	return t
+}
+
+// continues reports whether an operator goes on under the name of one that it reads: rows between the two are nobody's input or output.
+func (st *Stage) continues(op int) bool {
+	for _, in := range st.Ops[op].Inputs {
+		if in.Kind == FromOp && st.Ops[in.Index].Name == st.Ops[op].Name {
+			return true
+		}
+	}
+	return false
+}
+
+// continued reports whether an operator of the same name reads an operator's rows.
+func (st *Stage) continued(op int) bool {
+	for j := range st.Ops {
+		if st.Ops[j].Name == st.Ops[op].Name && slices.Contains(st.Ops[j].Inputs, Input{Kind: FromOp, Index: op}) {
+			return true
+		}
+	}
+	return false
 }
 
 // runs lists the counters of a stage, by core.
