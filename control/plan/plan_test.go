@@ -1,0 +1,172 @@
+package plan
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/streamscope/streamscope/control/job"
+	"github.com/streamscope/streamscope/shuffle/batch"
+	"github.com/streamscope/streamscope/vertex"
+	"github.com/streamscope/streamscope/vertex/expr"
+	"github.com/streamscope/streamscope/vertex/runtime"
+)
+
+// prunable is a source that can leave out columns.
+type prunable struct {
+	fakeSource
+	err error
+}
+
+func (p *prunable) Prune(cols []string) (vertex.Source, error) {
+	if p.err != nil {
+		return nil, p.err
+	}
+	return &prunable{fakeSource: fakeSource{subset(p.schema, cols), p.splits}}, nil
+}
+
+func events() *batch.Schema {
+	return &batch.Schema{Fields: []batch.Field{
+		{Name: "unused", Kind: batch.String}, {Name: "page", Kind: batch.String}, {Name: "user", Kind: batch.Int64},
+		{Name: "ms", Kind: batch.Int64}, {Name: "region", Kind: batch.Int64},
+	}}
+}
+
+// counting is a job over events; change alters it before it is built.
+func counting(t *testing.T, src vertex.Source, window time.Duration, keys ...string) *job.Graph {
+	t.Helper()
+	j := job.New("counting")
+	s := j.Source("events", src).Filter("slow", expr.Col("ms").Gt(expr.Int(5)))
+	w := s.Window("per_window", job.Tumbling(window)).GroupBy(keys...).Aggregate(job.Count("n"))
+	j.OrderedSink("sink", w, job.OrderBy("n"), fakeSink{})
+	g, err := j.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func mustBuild(t *testing.T, g *job.Graph, o Options) *Plan {
+	t.Helper()
+	p, err := Build(g, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestPruning(t *testing.T) {
+	src := &prunable{fakeSource: fakeSource{events(), 1}}
+	p := mustBuild(t, counting(t, src, time.Hour, "page", "region"), Options{Tasks: 2, Fuse: true})
+	if got := columns(p.Nodes[0].Schema); !slices.Equal(got, []string{"page", "ms", "region"}) {
+		t.Errorf("the source reads %v", got)
+	}
+	if got := columns(p.Nodes[1].Schema); !slices.Equal(got, []string{"page", "ms", "region"}) {
+		t.Errorf("the filter emits %v", got)
+	}
+	keys := p.Runtime.Edges[0].Keys
+	if !slices.Equal(keys, []int{0, 2}) {
+		t.Errorf("keys %v of the pruned schema, want 0 and 2", keys)
+	}
+	src.err = errors.New("cannot")
+	if _, err := Build(counting(t, src, time.Hour, "page"), Options{Tasks: 2}); err == nil || !strings.Contains(err.Error(), "counting: events: cannot") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestApplyKeepsColumns checks that a user's vertex gets the columns that it was written for.
+func TestApplyKeepsColumns(t *testing.T) {
+	j := job.New("applied")
+	s := j.Source("events", &prunable{fakeSource: fakeSource{events(), 1}})
+	out := &batch.Schema{Fields: []batch.Field{{Name: "x", Kind: batch.Int64}}}
+	a := s.ApplyKeyed("mine", []string{"user"}, out, func(job.Env) (vertex.Vertex, error) { return nil, errors.ErrUnsupported })
+	j.OrderedSink("sink", a, job.OrderBy("x"), fakeSink{})
+	g, err := j.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := mustBuild(t, g, Options{Tasks: 2, Fuse: true})
+	if !p.Nodes[0].Schema.Equal(events()) {
+		t.Errorf("the source was pruned to %v", p.Nodes[0].Schema)
+	}
+}
+
+func TestTasks(t *testing.T) {
+	for _, c := range []struct{ splits, tasks, source int }{{1, 8, 1}, {3, 8, 3}, {20, 8, 8}, {0, 8, 1}} {
+		p := mustBuild(t, counting(t, &fakeSource{events(), c.splits}, time.Hour, "page"), Options{Tasks: c.tasks, Fuse: true})
+		if got := []int{p.TasksOf("events"), p.TasksOf("slow"), p.TasksOf("per_window"), p.TasksOf("sink"), p.TasksOf("none")}; !slices.Equal(got, []int{c.source, c.source, c.tasks, 1, 0}) {
+			t.Errorf("%+v: tasks %v", c, got)
+		}
+		if got := p.Names(); !slices.Equal(got, []string{"events", "slow", "per_window", "sink"}) {
+			t.Errorf("names %v", got)
+		}
+	}
+	for _, tasks := range []int{0, -1, MaxTasks + 1} {
+		if _, err := Build(counting(t, &fakeSource{events(), 1}, time.Hour, "page"), Options{Tasks: tasks}); err == nil {
+			t.Errorf("%d tasks passed", tasks)
+		}
+	}
+}
+
+type noSplits struct{ fakeSource }
+
+func (noSplits) Splits() ([]vertex.Split, error) { return nil, errors.New("flights.csv: no such file") }
+
+func TestSplitsFail(t *testing.T) {
+	_, err := Build(counting(t, &noSplits{fakeSource{events(), 1}}, time.Hour, "page"), Options{Tasks: 1})
+	if err == nil || err.Error() != "counting.events: flights.csv: no such file" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestFingerprint checks that everything that shapes a plan is in its fingerprint.
+func TestFingerprint(t *testing.T) {
+	src := func() vertex.Source { return &fakeSource{events(), 2} }
+	base := Options{Tasks: 4, Fuse: true}
+	print := func(g *job.Graph, o Options) uint64 { return Fingerprint(mustBuild(t, g, o)) }
+	want := print(counting(t, src(), time.Hour, "page"), base)
+	if again := print(counting(t, src(), time.Hour, "page"), base); again != want {
+		t.Errorf("the same job has fingerprints %x and %x", want, again)
+	}
+	other := events()
+	other.Fields[0].Kind = batch.Bytes
+	for name, got := range map[string]uint64{
+		"window":  print(counting(t, src(), time.Minute, "page"), base),
+		"keys":    print(counting(t, src(), time.Hour, "user"), base),
+		"tasks":   print(counting(t, src(), time.Hour, "page"), Options{Tasks: 5, Fuse: true}),
+		"fusion":  print(counting(t, src(), time.Hour, "page"), Options{Tasks: 4}),
+		"splits":  print(counting(t, &fakeSource{events(), 3}, time.Hour, "page"), base),
+		"columns": print(counting(t, &fakeSource{other, 2}, time.Hour, "page"), base),
+	} {
+		if got == want {
+			t.Errorf("another %s has the same fingerprint", name)
+		}
+	}
+}
+
+// TestSharedEdge checks that keyed operators which need the same rows share one edge and stage, and a join on their keys too.
+func TestSharedEdge(t *testing.T) {
+	j := job.New("shared")
+	s := j.Source("events", &fakeSource{events(), 1})
+	a := s.Window("a", job.Tumbling(time.Hour)).GroupBy("page").Aggregate(job.Count("n"))
+	b := s.Window("b", job.Tumbling(time.Hour)).GroupBy("page").Aggregate(job.Count("m"))
+	other := s.Window("other", job.Tumbling(time.Hour)).GroupBy("user").Aggregate(job.Count("k"))
+	j.OrderedSink("sink", a.Join("both", b, job.On("page")), job.OrderBy("page"), fakeSink{})
+	j.OrderedSink("sink2", other, job.OrderBy("user"), fakeSink{})
+	g, err := j.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := mustBuild(t, g, Options{Tasks: 4, Fuse: true})
+	if len(p.Runtime.Stages) != 5 || len(p.Runtime.Edges) != 4 {
+		t.Errorf("%d stages and %d edges, want 5 and 4\n%s", len(p.Runtime.Stages), len(p.Runtime.Edges), p.Explain())
+	}
+	both := p.Runtime.Stages[p.stageOf[4]].Ops[p.opOf[4]]
+	for _, in := range both.Inputs {
+		if in.Kind != runtime.FromOp {
+			t.Errorf("the join reads %+v\n%s", in, p.Explain())
+		}
+	}
+}
