@@ -197,7 +197,7 @@ func (l *Log) detach(u *unit) {
 	i := l.index(u.number)
 	l.mu.units = slices.Delete(l.mu.units, i, i+1)
 	if u.seg != nil {
-		l.drop(u)
+		l.drop(u.number, u.seg)
 	} else {
 		l.arena.spill.release(u.spilled.extent)
 	}
@@ -208,14 +208,13 @@ func (l *Log) detach(u *unit) {
 	}
 }
 
-// drop takes the memory from a unit. Called with l.mu held.
-func (l *Log) drop(u *unit) {
-	(*l.resident.Load()).slot(u.number).CompareAndSwap(u.seg, nil)
-	if u.seg.kill() {
-		u.seg.next = l.mu.dead
-		l.mu.dead = u.seg
+// drop lets the memory of a unit go. Called with l.mu held.
+func (l *Log) drop(n SegmentNumber, s *segment) {
+	(*l.resident.Load()).slot(n).CompareAndSwap(s, nil)
+	if s.kill() {
+		s.next = l.mu.dead
+		l.mu.dead = s
 	}
-	u.seg = nil
 }
 
 func (l *Log) takeDead() *segment {

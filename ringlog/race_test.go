@@ -71,6 +71,9 @@ func raceWriter(t *testing.T, a *Arena, late bool) {
 			errs <- err
 		})
 	}
+	all.Go(func() { // asks for what may be gone: gets that very frame, or is told
+		errs <- probe(l, written)
+	})
 	all.Go(func() { // checks and releases what was leased, some of it later
 		var errLeases error
 		for lease := range leases {
@@ -89,6 +92,32 @@ func raceWriter(t *testing.T, a *Arena, late bool) {
 	}
 	if st := a.Stats(); st.Leases != 0 || l.Stats().Spilled != 0 {
 		t.Errorf("left over: %+v, %+v", st, l.Stats())
+	}
+}
+
+// probe acquires random positions near the writer, and rather behind it, until the writer is done.
+func probe(l *Log, done <-chan struct{}) error {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for {
+		select {
+		case <-done:
+			return nil
+		default:
+		}
+		n, _ := l.arena.layout.Split(l.Committed())
+		pos := l.arena.layout.First(n - min(n, SegmentNumber(rng.IntN(3))))
+		lease, err := l.Acquire(pos)
+		if errors.Is(err, ErrTrimmed) || errors.Is(err, ErrNotCommitted) {
+			runtime.Gosched()
+			continue
+		}
+		if err == nil {
+			_, err = checkFrame(pos, lease.Bytes())
+			lease.Release()
+		}
+		if err != nil {
+			return fmt.Errorf("probe %d: %w", pos, err)
+		}
 	}
 }
 

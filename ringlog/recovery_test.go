@@ -2,6 +2,7 @@ package ringlog
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
 // recovery runs the commands of testdata/recovery: what a death and its aftermath do to the files.
@@ -87,4 +90,41 @@ func TestRecovery(t *testing.T) {
 	datadriven.Walk(t, "testdata/recovery", func(t *testing.T, path string) {
 		runScenario(t, path, Tmpfs)
 	})
+}
+
+// Segments of a younger life must not come before those of an older one: somebody mixed directories.
+func TestRecoverRefusesFallingIncarnations(t *testing.T) {
+	if len(backings()) == 1 {
+		return // a race build has nothing to recover
+	}
+	leave := func(dir string, incarnation frame.Incarnation, frames frame.Tick) []string {
+		a := testArena(t, Tmpfs, 4, func(c *ArenaConfig) { c.Dir = dir })
+		l := testLog(t, a, LogConfig{Incarnation: incarnation})
+		var names []string
+		for tick := frame.Tick(1); tick <= frames; tick++ {
+			mustWrite(t, l, chainA, tick, 50000)
+			names = append(names, filepath.Base(l.writer.seg.path))
+		}
+		if err := a.crash(); err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	young, old := t.TempDir(), t.TempDir()
+	first := leave(young, 5, 2)[0]
+	second := leave(old, 1, 2)[1]
+	b, err := os.ReadFile(filepath.Join(old, second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first == second {
+		t.Fatalf("both segments are in %s", first)
+	}
+	if err := os.WriteFile(filepath.Join(young, second), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := testArena(t, Tmpfs, 4, func(c *ArenaConfig) { c.Dir = young })
+	if _, _, err := a.Recover(LogConfig{Incarnation: 9}, 0); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "incarnation 1 after") {
+		t.Errorf("recovered: %v", err)
+	}
 }

@@ -40,10 +40,19 @@ func TestReleaseLetsTheDriverSpill(t *testing.T) {
 		for len(woken) > 0 {
 			<-woken
 		}
-		a.Start()
+		for a.Step() || len(a.kick) > 0 { // until the driver would sleep
+			if len(a.kick) > 0 {
+				<-a.kick
+			}
+		}
 		for _, lease := range leases {
 			lease.Release()
 		}
+		if len(a.kick) != 1 {
+			t.Error("the driver sleeps on")
+		}
+		a.Start()
+		a.notify()
 		<-woken
 		mustClaim(t, l)
 	})
