@@ -153,12 +153,12 @@ func (c *conn) flush() error {
 			return lost(err)
 		}
 		total += len(p)
-	}
-	if pad := -len(c.pieces[len(c.pieces)-1]) & (wire.Align - 1); pad != 0 {
-		if _, err := c.w.WriteBinary(zeros[:pad]); err != nil {
-			return lost(err)
+		if pad := -len(p) & (wire.Align - 1); pad != 0 {
+			if _, err := c.w.WriteBinary(zeros[:pad]); err != nil {
+				return lost(err)
+			}
+			total += pad
 		}
-		total += pad
 	}
 	now := c.link.ep.now.Load()
 	c.writingSince.Store(now)
