@@ -29,9 +29,11 @@ var weekFile = sync.OnceValues(func() (string, error) {
 		f.Close()
 		return "", err
 	}
-	keep = f
+	keep(f)
 	return fmt.Sprintf("/proc/self/fd/%d", fd), nil
 })
 
-// keep holds the memory file, whose descriptor would be closed with it.
-var keep *os.File
+// keep holds a memory file until the process ends, since its descriptor would be closed with it.
+func keep(f *os.File) { kept = append(kept, f) }
+
+var kept []*os.File
