@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Stdin as a path is standard input, Stdout standard output.
@@ -91,7 +93,8 @@ func openInput(path string, done <-chan struct{}) (*Input, error) {
 	if path == Stdin {
 		return &Input{Name: "standard input", Size: -1, Reader: &pollReader{fd: 0, done: done}}, nil
 	}
-	f, err := os.Open(path)
+	// Without O_NONBLOCK the opening of a named pipe would wait for a writer.
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, pathError(path, err)
 	}
@@ -104,7 +107,7 @@ func openInput(path string, done <-chan struct{}) (*Input, error) {
 	if st.Mode().IsRegular() {
 		in.Size = st.Size()
 	} else {
-		in.Reader = &pollReader{fd: int(f.Fd()), done: done} // Fd makes the file blocking, which polling expects
+		in.Reader = &pollReader{fd: int(f.Fd()), done: done}
 	}
 	return in, nil
 }

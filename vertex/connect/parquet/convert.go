@@ -19,7 +19,7 @@ func (w *window) convert() {
 	case *file.Int96ColumnChunkReader:
 		w.fromInt96()
 	case *file.Float32ColumnChunkReader:
-		w.f64 = sized(w.f64)
+		w.f64 = sized(w.f64, w.size)
 		for i, v := range w.f32[:w.n-w.nulls] {
 			w.f64[i] = float64(v)
 		}
@@ -44,13 +44,13 @@ func (w *window) convert() {
 func (w *window) widen() {
 	values := w.i32[:w.n-w.nulls]
 	if w.leaf.Kind == batch.Float64 {
-		w.f64 = sized(w.f64)
+		w.f64 = sized(w.f64, w.size)
 		for i, v := range values {
 			w.f64[i] = float64(v)
 		}
 		return
 	}
-	w.i64 = sized(w.i64)
+	w.i64 = sized(w.i64, w.size)
 	if w.leaf.unsigned == 32 {
 		for i, v := range values {
 			w.i64[i] = int64(uint32(v))
@@ -65,7 +65,7 @@ func (w *window) widen() {
 // fromInt96 reads the timestamps of old writers: nanoseconds of the day, then the Julian day.
 func (w *window) fromInt96() {
 	const julianEpoch = 2440588 // of 1970-01-01
-	w.i64 = sized(w.i64)
+	w.i64 = sized(w.i64, w.size)
 	for i, v := range w.i96[:w.n-w.nulls] {
 		inDay := int64(binary.LittleEndian.Uint64(v[:8])) / 1000
 		day := int64(binary.LittleEndian.Uint32(v[8:])) - julianEpoch

@@ -74,7 +74,7 @@ func (d *decoder) group(i int) (*group, error) {
 		if err != nil {
 			return nil, damaged(err)
 		}
-		g.windows = append(g.windows, newWindow(l, rdr))
+		g.windows = append(g.windows, newWindow(l, rdr, g.rows))
 	}
 	return g, nil
 }

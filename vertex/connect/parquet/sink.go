@@ -31,6 +31,10 @@ type sink struct {
 }
 
 func newSink(out *connect.Output, cols *connect.Columns, wake func()) (*sink, error) {
+	if out.Temp == "" {
+		out.Remove()
+		return nil, fmt.Errorf("%s: Parquet needs a file", out.Final)
+	}
 	root, err := fileSchema(cols.Fields)
 	if err != nil {
 		out.Remove()

@@ -14,6 +14,7 @@ const windowRows = 4096
 //
 // Invariant: rows [at, n) are pending; values of nulls are zero; bad is in ascending order of rows.
 type window struct {
+	size  int // rows it can hold
 	leaf  leaf
 	rdr   file.ColumnChunkReader
 	at, n int
@@ -37,10 +38,10 @@ type badRow struct {
 	got, want string
 }
 
-func newWindow(l leaf, rdr file.ColumnChunkReader) *window {
-	w := &window{leaf: l, rdr: rdr}
+func newWindow(l leaf, rdr file.ColumnChunkReader, rows int64) *window {
+	w := &window{leaf: l, rdr: rdr, size: int(min(rows, windowRows))}
 	if l.optional {
-		w.defs = make([]int16, windowRows)
+		w.defs = make([]int16, w.size)
 	}
 	return w
 }
@@ -78,33 +79,33 @@ func (w *window) load() error {
 func (w *window) read() (rows int64, values int, err error) {
 	switch r := w.rdr.(type) {
 	case *file.Int64ColumnChunkReader:
-		w.i64 = sized(w.i64)
-		return r.ReadBatchInPage(windowRows, w.i64, w.defs, nil)
+		w.i64 = sized(w.i64, w.size)
+		return r.ReadBatchInPage(int64(w.size), w.i64, w.defs, nil)
 	case *file.Int32ColumnChunkReader:
-		w.i32 = sized(w.i32)
-		return r.ReadBatchInPage(windowRows, w.i32, w.defs, nil)
+		w.i32 = sized(w.i32, w.size)
+		return r.ReadBatchInPage(int64(w.size), w.i32, w.defs, nil)
 	case *file.Int96ColumnChunkReader:
-		w.i96 = sized(w.i96)
-		return r.ReadBatchInPage(windowRows, w.i96, w.defs, nil)
+		w.i96 = sized(w.i96, w.size)
+		return r.ReadBatchInPage(int64(w.size), w.i96, w.defs, nil)
 	case *file.Float64ColumnChunkReader:
-		w.f64 = sized(w.f64)
-		return r.ReadBatchInPage(windowRows, w.f64, w.defs, nil)
+		w.f64 = sized(w.f64, w.size)
+		return r.ReadBatchInPage(int64(w.size), w.f64, w.defs, nil)
 	case *file.Float32ColumnChunkReader:
-		w.f32 = sized(w.f32)
-		return r.ReadBatchInPage(windowRows, w.f32, w.defs, nil)
+		w.f32 = sized(w.f32, w.size)
+		return r.ReadBatchInPage(int64(w.size), w.f32, w.defs, nil)
 	case *file.BooleanColumnChunkReader:
-		w.bools = sized(w.bools)
-		return r.ReadBatchInPage(windowRows, w.bools, w.defs, nil)
+		w.bools = sized(w.bools, w.size)
+		return r.ReadBatchInPage(int64(w.size), w.bools, w.defs, nil)
 	case *file.ByteArrayColumnChunkReader:
-		w.bin = sized(w.bin)
-		return r.ReadBatchInPage(windowRows, w.bin, w.defs, nil)
+		w.bin = sized(w.bin, w.size)
+		return r.ReadBatchInPage(int64(w.size), w.bin, w.defs, nil)
 	}
 	return 0, 0, fmt.Errorf("columns of type %v are not read", w.rdr.Type())
 }
 
-func sized[T any](s []T) []T {
+func sized[T any](s []T, n int) []T {
 	if s == nil {
-		s = make([]T, windowRows)
+		s = make([]T, n)
 	}
 	return s
 }
