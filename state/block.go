@@ -11,7 +11,30 @@ const (
 	// Blocks of a key double up to this size, in bytes; wide rows up to PageLarge.
 	blockBytesMax = PageMedium
 	wideRowBytes  = 128
+
+	// A zone is so many neighbouring rows of a block; larger blocks keep the lifetime of each zone behind their columns, so that probes pass over
+	// the rest.
+	zoneRows  = 16
+	zoneBytes = 16
 )
+
+// zone is the lifetime that the rows of a zone lie in.
+type zone struct{ minVs, maxVe int64 }
+
+const _ = -(unsafe.Sizeof(zone{}) - zoneBytes)
+
+// zonesOf is the number of zones of a block of the given capacity; the header does for a single one.
+func zonesOf(capacity int) int {
+	if capacity <= zoneRows {
+		return 0
+	}
+	return (capacity + zoneRows - 1) / zoneRows
+}
+
+// fixedBytes is what a block takes before its variable bytes.
+func (s *side) fixedBytes(capacity int) int {
+	return blockHeaderBytes + s.rowBytes*capacity + zoneBytes*zonesOf(capacity)
+}
 
 // blockHeader stands before the columns of a block.
 type blockHeader struct {
@@ -59,6 +82,15 @@ func (b Block) header() *blockHeader { return (*blockHeader)(b.base) }
 
 func (b Block) column(i int) unsafe.Pointer {
 	return unsafe.Add(b.base, blockHeaderBytes+8*uintptr(i)*uintptr(b.header().capacity))
+}
+
+// zones are the lifetimes of the block's zones, nil for none.
+func (b Block) zones() []zone {
+	n := zonesOf(int(b.header().capacity))
+	if n == 0 {
+		return nil
+	}
+	return unsafe.Slice((*zone)(b.column(b.shape.columns())), n)
 }
 
 // Len is the number of rows.

@@ -128,6 +128,7 @@ func (t *Table) freeBucket(l link) {
 
 // moveAll places all entries of a bucket in those that to chooses.
 func (t *Table) moveAll(src unsafe.Pointer, class uint8, to func(hash uint64) link) {
+	t.moves++
 	for i := range t.capacity[class] {
 		if h := *hashAt(src, i); h != 0 {
 			l := to(h)

@@ -89,6 +89,14 @@ func (m *Multimap) Add(c Chains, hash uint64, sideNo int, vs, ve int64, cells []
 	row := int(h.n)
 	h.n++
 	h.minVs, h.maxVe, h.prefixMax = min(h.minVs, vs), max(h.maxVe, ve), max(h.prefixMax, ve)
+	if int(h.capacity) > zoneRows {
+		z := &blk.zones()[row/zoneRows]
+		if row%zoneRows == 0 {
+			*z = zone{vs, ve}
+		} else {
+			*z = zone{min(z.minVs, vs), max(z.maxVe, ve)}
+		}
+	}
 	s.fill(blk, row, vs, ve, cells, vars)
 	s.rows++
 	s.varBytes += uint64(varLen)
@@ -119,7 +127,7 @@ func (s *side) fill(b Block, row int, vs, ve int64, cells []uint64, vars [][]byt
 
 // fits reports whether the block takes one more row with so many variable bytes.
 func (s *side) fits(h *blockHeader, varLen int) bool {
-	return h.n < h.capacity && int(h.tail)-varLen >= blockHeaderBytes+s.rowBytes*int(h.capacity)
+	return h.n < h.capacity && int(h.tail)-varLen >= s.fixedBytes(int(h.capacity))
 }
 
 // blockSize chooses the size of the next block of a key after one of so many rows.
@@ -133,12 +141,14 @@ func (s *side) blockSize(after, varLen int) (size, capacity int) {
 		largest = PageLarge
 	}
 	size = min(classBytes(classOf(min(blockHeaderBytes+row*max(1, 2*after), PageLarge))), largest)
-	for size < blockHeaderBytes+s.rowBytes+varLen {
-		size = max(2*size, PageSize(blockHeaderBytes+s.rowBytes+varLen)&^(PageLarge-1))
+	for size < s.fixedBytes(1)+varLen {
+		size = max(2*size, PageSize(s.fixedBytes(1)+varLen)&^(PageLarge-1))
 	}
-	capacity = (size - blockHeaderBytes) / row
-	capacity = min(capacity, (size-blockHeaderBytes-varLen)/s.rowBytes, blockLenMax)
-	return size, max(capacity, 1)
+	capacity = min(max((size-blockHeaderBytes)/row, 1), blockLenMax)
+	for capacity > 1 && s.fixedBytes(capacity)+varLen > size {
+		capacity--
+	}
+	return size, capacity
 }
 
 func (m *Multimap) newBlock(c Chains, hash uint64, sideNo int, ve int64, varLen int) (ref, error) {

@@ -44,30 +44,78 @@ func (p *Probe) Next(sel []int32) (Block, int) {
 	return Block{}, 0
 }
 
-// scan visits the rows of b below p.row, until sel is full.
+// scan visits the rows of b below p.row, zone by zone, until sel has no room for another zone.
 func (p *Probe) scan(b Block, sel []int32) int {
-	i, n := p.row, 0
-	if i == 0 {
+	if p.row == 0 {
 		return 0
 	}
-	lo, hi := p.vs, p.ve
-	vs := b.Vs()[:i]
-	if ve := b.Ve(); ve != nil {
-		ve = ve[:i]
-		for i--; i >= 0 && n < len(sel); i-- {
-			if vs[i] < hi && ve[i] > lo {
-				sel[n] = int32(i)
-				n++
+	vs, ve, zones := b.Vs()[:p.row], b.Ve(), b.zones()
+	n := 0
+	for p.row > 0 {
+		from := 0
+		if zones != nil {
+			z := (p.row - 1) / zoneRows
+			from = z * zoneRows
+			if zones[z].maxVe <= p.vs || zones[z].minVs >= p.ve {
+				p.row = from
+				continue
 			}
 		}
-	} else {
-		for i--; i >= 0 && n < len(sel); i-- {
-			if uint64(vs[i]-lo) < uint64(hi-lo) {
-				sel[n] = int32(i)
-				n++
+		if len(sel)-n < p.row-from {
+			if n == 0 {
+				n = p.scanSome(b, sel)
 			}
+			return n
+		}
+		if ve == nil {
+			n += p.scanPoints(vs[from:p.row], int32(from), sel[n:])
+		} else {
+			n += p.scanAll(vs[from:p.row], ve[from:p.row], int32(from), sel[n:])
+		}
+		p.row = from
+	}
+	return n
+}
+
+// scanSome is scan for a sel that is smaller than a zone.
+func (p *Probe) scanSome(b Block, sel []int32) int {
+	i, n := p.row-1, 0
+	for vs := b.Vs(); i >= 0 && n < len(sel); i-- {
+		if vs[i] < p.ve && b.End(i) > p.vs {
+			sel[n] = int32(i)
+			n++
 		}
 	}
 	p.row = i + 1
 	return n
+}
+
+// scanAll finds the rows that overlap among rows from base on, with room in sel for all. It has no branch that depends on a row, since
+// none could be foretold.
+func (p *Probe) scanAll(vs, ve []int64, base int32, sel []int32) int {
+	lo, hi := p.vs, p.ve
+	n := 0
+	ve = ve[:len(vs)]
+	for i := len(vs) - 1; i >= 0; i-- {
+		sel[n] = base + int32(i)
+		n += one(vs[i] < hi) & one(ve[i] > lo)
+	}
+	return n
+}
+
+func (p *Probe) scanPoints(vs []int64, base int32, sel []int32) int {
+	lo, width := p.vs, uint64(p.ve-p.vs)
+	n := 0
+	for i := len(vs) - 1; i >= 0; i-- {
+		sel[n] = base + int32(i)
+		n += one(uint64(vs[i]-lo) < width)
+	}
+	return n
+}
+
+func one(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }

@@ -39,6 +39,7 @@ type space struct {
 	meta    []pageMeta
 	unused  []uint32        // page numbers to use again
 	partial [classes]uint32 // first page with room, by class
+	spare   []byte          // the page given back last, or nil: state that comes and goes does not go through Pages each time
 	bytes   int             // handed out by Pages
 }
 
@@ -135,11 +136,14 @@ func (s *space) newPage(size int, class uint8) uint32 {
 	if len(s.unused) == 0 && len(s.base) == maxPages {
 		return 0
 	}
-	mem := s.pages.Alloc(size)
-	if mem == nil {
+	mem := s.spare
+	if len(mem) == size {
+		s.spare = nil
+	} else if mem = s.pages.Alloc(size); mem == nil {
 		return 0
+	} else {
+		s.bytes += size
 	}
-	s.bytes += size
 	var no uint32
 	if n := len(s.unused); n > 0 {
 		no, s.unused = s.unused[n-1], s.unused[:n-1]
@@ -154,14 +158,23 @@ func (s *space) newPage(size int, class uint8) uint32 {
 
 func (s *space) dropPage(no uint32) {
 	m := &s.meta[no]
-	s.bytes -= int(m.size)
-	s.pages.Free(unsafe.Slice((*byte)(s.base[no]), m.size))
+	s.freeSpare()
+	s.spare = unsafe.Slice((*byte)(s.base[no]), m.size)
 	s.base[no], *m = nil, pageMeta{}
 	s.unused = append(s.unused, no)
 }
 
+func (s *space) freeSpare() {
+	if s.spare != nil {
+		s.bytes -= len(s.spare)
+		s.pages.Free(s.spare)
+		s.spare = nil
+	}
+}
+
 // reset returns all pages.
 func (s *space) reset() {
+	s.freeSpare()
 	for no := 1; no < len(s.base); no++ {
 		if s.base[no] != nil {
 			s.pages.Free(unsafe.Slice((*byte)(s.base[no]), s.meta[no].size))

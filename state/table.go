@@ -17,7 +17,8 @@ type Table struct {
 	shift   uint8  // 64 - depth of the directory
 	outside link   // chain of what the directory could not be widened for
 	buckets int
-	peak    int // most buckets since the last Reset
+	peak    int    // most buckets since the last Reset
+	moves   uint64 // how often entries have moved or gone
 	n       int
 }
 
@@ -44,10 +45,13 @@ func (t *Table) Len() int { return t.n }
 // Bytes is the memory taken from Pages, in bytes.
 func (t *Table) Bytes() int { return t.space.bytes }
 
+// Moves counts the times that entries have moved: cells lent before stay valid while it does not change.
+func (t *Table) Moves() uint64 { return t.moves }
+
 // Reset forgets everything and returns all pages.
 func (t *Table) Reset() {
 	t.space.reset()
-	*t = Table{space: t.space, shape: t.shape, dir: t.dir[:0], shift: 64}
+	*t = Table{space: t.space, shape: t.shape, dir: t.dir[:0], shift: 64, moves: t.moves + 1}
 }
 
 // slot is the place of an entry. b is nil for none.
@@ -141,6 +145,7 @@ func (t *Table) Delete(hash uint64, key []byte) bool {
 }
 
 func (t *Table) deleteSlot(hash uint64, s slot) {
+	t.moves++
 	t.dropKey(t.entryAt(s.b, s.l.class(), s.index))
 	t.remove(s.b, s.l.class(), s.index)
 	t.n--

@@ -110,81 +110,117 @@ func makeAccumulators(in *batch.Schema, aggs []Aggregate) (accs []accumulator, c
 	return accs, cells
 }
 
-// fold adds rows [from, to) of b to the group's cells.
-func (a *accumulator) fold(group []uint64, b *batch.Batch, from, to int) {
-	c := group[a.at : a.at+a.cells]
+// fold adds the rows of each run to its group.
+func (a *accumulator) fold(runs []run, b *batch.Batch) {
 	if a.Column == AllRows {
-		c[0] += uint64(to - from)
+		for _, r := range runs {
+			r.group[a.at] += uint64(r.to - r.from)
+		}
 		return
 	}
 	col := &b.Cols[a.Column]
 	if !col.Nulls() {
-		a.foldValues(c, col, from, to)
+		a.foldValues(runs, col)
 		return
 	}
-	for i := from; i < to; i++ {
-		if !col.Null(i) {
-			a.foldValues(c, col, i, i+1)
+	var one [1]run
+	for _, r := range runs {
+		for i := r.from; i < r.to; i++ {
+			if !col.Null(i) {
+				one[0] = run{r.group, i, i + 1}
+				a.foldValues(one[:], col)
+			}
 		}
 	}
 }
 
 // foldValues adds values none of which is null.
-func (a *accumulator) foldValues(c []uint64, col *batch.Column, from, to int) {
+func (a *accumulator) foldValues(runs []run, col *batch.Column) {
 	if a.seen {
-		c[len(c)-1] += uint64(to - from)
+		last := a.at + a.cells - 1
+		for _, r := range runs {
+			r.group[last] += uint64(r.to - r.from)
+		}
 	}
 	switch a.Func {
 	case Count:
-		c[0] += uint64(to - from)
+		for _, r := range runs {
+			r.group[a.at] += uint64(r.to - r.from)
+		}
 	case CountIf:
 		m := col.Bools()
-		for i := from; i < to; i++ {
-			if m.Get(i) {
-				c[0]++
+		for _, r := range runs {
+			for i := r.from; i < r.to; i++ {
+				r.group[a.at] += bit(m.Get(i))
 			}
 		}
 	case Sum, Avg:
-		if a.kind == batch.Float64 {
-			for _, v := range col.Float64s()[from:to] {
-				sumAdd(c, v)
+		a.foldSum(runs, col)
+	case Max:
+		a.foldGreatest(runs, col, 0)
+	case Min:
+		a.foldGreatest(runs, col, ^uint64(0))
+	}
+}
+
+func (a *accumulator) foldSum(runs []run, col *batch.Column) {
+	if a.kind == batch.Float64 {
+		for _, r := range runs {
+			for _, v := range col.Float64s()[r.from:r.to] {
+				sumAdd(r.group[a.at:], v)
 			}
-			return
 		}
+		return
+	}
+	values := col.Int64s()
+	for _, r := range runs {
+		c := r.group[a.at : a.at+2]
 		lo, hi := c[0], c[1]
-		for _, v := range col.Int64s()[from:to] {
+		for _, v := range values[r.from:r.to] {
 			var carry uint64
 			lo, carry = bits.Add64(lo, uint64(v), 0)
 			hi += uint64(v>>63) + carry
 		}
 		c[0], c[1] = lo, hi
-	case Max:
-		best := c[0]
-		for i := from; i < to; i++ {
-			best = max(best, rank(col, i))
-		}
-		c[0] = best
-	case Min:
-		best := c[0]
-		for i := from; i < to; i++ {
-			best = max(best, ^rank(col, i))
-		}
-		c[0] = best
 	}
 }
 
-// rank maps a value to an integer of the same order; 0 is no greater than any.
-func rank(col *batch.Column, i int) uint64 {
-	switch col.Kind() {
-	case batch.Float64:
-		return floatRank(col.Float64s()[i])
-	case batch.Bool:
-		if col.Bools().Get(i) {
-			return 1
+// foldGreatest keeps the greatest rank, flipped for the least.
+func (a *accumulator) foldGreatest(runs []run, col *batch.Column, flip uint64) {
+	if a.kind == batch.Bool || a.kind == batch.Float64 {
+		for _, r := range runs {
+			best := r.group[a.at]
+			for i := r.from; i < r.to; i++ {
+				best = max(best, rank(col, i)^flip)
+			}
+			r.group[a.at] = best
 		}
-		return 0
+		return
 	}
-	return uint64(col.Int64s()[i]) ^ 1<<63
+	flip ^= 1 << 63
+	values := col.Int64s()
+	for _, r := range runs {
+		best := r.group[a.at]
+		for _, v := range values[r.from:r.to] {
+			best = max(best, uint64(v)^flip)
+		}
+		r.group[a.at] = best
+	}
+}
+
+func bit(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// rank maps a float or bool to an integer of the same order.
+func rank(col *batch.Column, i int) uint64 {
+	if col.Kind() == batch.Float64 {
+		return floatRank(col.Float64s()[i])
+	}
+	return bit(col.Bools().Get(i))
 }
 
 // floatRank orders floats as integers: -0.0 as 0.0, NaN after +Inf.

@@ -55,7 +55,7 @@ func newJoin(sides *joinSides, lives [2]bool, outer bool, pages state.Pages) (*J
 	j := &Join{ended: notEnded(), sides: sides, sel: make([]int32, roomAhead)}
 	j.layout(j.sides, lives, outer)
 	for s := range j.keyers {
-		j.keyers[s].cols = j.sides.keys[s]
+		j.keyers[s] = makeKeyer(sides.in[s], sides.keys[s])
 	}
 	var err error
 	if j.rows, err = state.NewMultimap(pages, j.kept[Left].shape, j.kept[Right].shape); err != nil {
@@ -133,12 +133,12 @@ func (j *Join) begin(side Side, b *batch.Batch, i int, vs, ve int64) error {
 	if (null && (j.outer == nil || side == Right)) || ve <= vs {
 		return nil
 	}
-	c.hash = k.hash(b, i)
-	var err error
-	if c.chains, err = j.rows.Put(c.hash, k.key(b, i)); err != nil {
+	hash, key := k.at(b, i)
+	chains, err := j.rows.Put(hash, key)
+	if err != nil {
 		return fmt.Errorf("join: %w", err)
 	}
-	c.active, c.open, c.next = true, vs, ve
+	c.active, c.chains, c.hash, c.open, c.next = true, chains, hash, vs, ve
 	c.probe = j.rows.Probe(c.chains, int(side.other()), vs, ve)
 	return nil
 }

@@ -9,68 +9,88 @@ import (
 )
 
 const (
-	// hashAhead is how many rows are hashed at once.
-	hashAhead = 256
+	// keysAhead is how many keys are read at once.
+	keysAhead = 256
 	// roomAhead bounds how many rows are appended before the outbox is asked again, so that it can watch its bytes.
 	roomAhead = 1024
 )
 
-// keyer reads the keys of the rows of a batch in order.
+// keyer reads the keys of the rows of a batch in order, some rows ahead.
 type keyer struct {
 	cols     []int
-	hashes   [hashAhead]uint64
-	rows     [hashAhead]int32
-	from, to int // rows of the batch whose hashes are there
+	kinds    []batch.Kind
+	from, to int // rows of the batch that are there
+	hashes   [keysAhead]uint64
+	ends     [keysAhead + 1]uint32 // of the keys in buf, after a 0
 	buf      []byte
 }
 
-// start forgets the hashes of the last batch.
+func makeKeyer(s *batch.Schema, cols []int) keyer {
+	k := keyer{cols: cols}
+	for _, c := range cols {
+		k.kinds = append(k.kinds, s.Fields[c].Kind)
+	}
+	return k
+}
+
+// start forgets the keys of the last batch.
 func (k *keyer) start() { k.from, k.to = 0, 0 }
 
-// hash returns the hash of a row's key.
-func (k *keyer) hash(b *batch.Batch, row int) uint64 {
+// at returns the hash and the canonical bytes of a row's key; the bytes are valid until a row beyond those read ahead is asked for.
+func (k *keyer) at(b *batch.Batch, row int) (hash uint64, key []byte) {
 	if row < k.from || row >= k.to {
-		k.from, k.to = row, min(row+hashAhead, b.N)
-		for i := range k.to - k.from {
-			k.rows[i] = int32(k.from + i)
-		}
-		partition.HashRows(b, k.cols, k.rows[:k.to-k.from], k.hashes[:])
+		k.read(b, row)
 	}
-	return k.hashes[row-k.from]
+	i := row - k.from
+	return k.hashes[i], k.buf[k.ends[i]:k.ends[i+1]]
 }
 
-// key returns the canonical bytes of a row's key, valid until the next call.
-func (k *keyer) key(b *batch.Batch, row int) []byte {
-	k.buf = partition.AppendKey(k.buf[:0], b, k.cols, row)
-	return k.buf
+func (k *keyer) read(b *batch.Batch, from int) {
+	k.from, k.to, k.buf = from, min(from+keysAhead, b.N), k.buf[:0]
+	for i := range k.to - from {
+		k.buf = partition.AppendKey(k.buf, b, k.cols, from+i)
+		k.ends[i+1] = uint32(len(k.buf))
+		k.hashes[i] = partition.Hash(k.buf[k.ends[i]:], k.kinds)
+	}
 }
 
-// sameKey compares the keys of two rows. It may say no to equal ones (of floats), never yes to others.
-func sameKey(b *batch.Batch, cols []int, i, j int) bool {
+// sameKeys returns how far the rows from i on have the key of row i, at most to. It may end early at equal floats, never late.
+func sameKeys(b *batch.Batch, cols []int, i, to int) int {
 	for _, k := range cols {
-		c := &b.Cols[k]
-		if c.Nulls() && (c.Null(i) || c.Null(j)) {
-			if c.Null(i) != c.Null(j) {
-				return false
-			}
-			continue
+		to = sameValues(&b.Cols[k], i, to)
+	}
+	return to
+}
+
+func sameValues(c *batch.Column, i, to int) int {
+	end := i + 1
+	switch c.Kind() {
+	case batch.Bool:
+		for m, v := c.Bools(), c.Bools().Get(i); end < to && m.Get(end) == v; {
+			end++
 		}
-		same := false
-		switch c.Kind() {
-		case batch.Bool:
-			same = c.Bools().Get(i) == c.Bools().Get(j)
-		case batch.Float64:
-			same = c.Float64s()[i] == c.Float64s()[j]
-		case batch.String, batch.Bytes:
-			same = string(c.Bytes(i)) == string(c.Bytes(j))
-		default:
-			same = c.Int64s()[i] == c.Int64s()[j]
+	case batch.Float64:
+		for f := c.Float64s()[:to]; end < to && f[end] == f[i]; {
+			end++
 		}
-		if !same {
-			return false
+	case batch.String, batch.Bytes:
+		offs, data := c.Var()
+		for v := data[offs[i]:offs[i+1]]; end < to && string(data[offs[end]:offs[end+1]]) == string(v); {
+			end++
+		}
+	default:
+		for v := c.Int64s()[:to]; end < to && v[end] == v[i]; {
+			end++
 		}
 	}
-	return true
+	if c.Nulls() {
+		for j := i + 1; j < end; j++ {
+			if c.Null(j) != c.Null(i) {
+				return j
+			}
+		}
+	}
+	return end
 }
 
 // ended is the part of a keyed operator that knows how far event time is over.

@@ -163,10 +163,7 @@ func repeat(dst *batch.ColumnBuilder, src *batch.Column, i, n int) {
 	case batch.Float64:
 		fill(extend(&dst.F64, n), src.Float64s()[i])
 	case batch.String, batch.Bytes:
-		v := src.Bytes(i)
-		for range n {
-			dst.AppendBytes(v)
-		}
+		repeatBytes(dst, src.Bytes(i), n)
 	default:
 		fill(extend(&dst.I64, n), src.Int64s()[i])
 	}
@@ -174,6 +171,18 @@ func repeat(dst *batch.ColumnBuilder, src *batch.Column, i, n int) {
 		for range n {
 			dst.SetValid(true)
 		}
+	}
+}
+
+func repeatBytes(dst *batch.ColumnBuilder, v []byte, n int) {
+	at := int32(len(dst.Data))
+	for i, offs := 0, extend(&dst.Offs, n); i < n; i++ {
+		at += int32(len(v))
+		offs[i] = at
+	}
+	data := extend(&dst.Data, n*len(v))
+	for i := 0; i < len(data); i += len(v) {
+		copy(data[i:], v)
 	}
 }
 

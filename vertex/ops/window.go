@@ -36,8 +36,18 @@ type Window struct {
 	open  windowSet
 	ticks []tickFold // by tick
 	keyer keyer
+	runs  []run // scratch
 	emit  emission
 }
+
+// run is neighbouring rows that go to one group.
+type run struct {
+	group    []uint64
+	from, to int
+}
+
+// runsAhead bounds how many runs are looked up before they are folded, one aggregate after the other.
+const runsAhead = 256
 
 var _ Folder = (*Window)(nil)
 
@@ -60,7 +70,7 @@ func NewWindow(cfg WindowConfig, pages state.Pages) (*Window, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Window{ended: notEnded(), grid: grid{cfg.SizeUs, cfg.hop()}, out: out, keys: cfg.Keys, pages: pages, keyer: keyer{cols: cfg.Keys}}
+	w := &Window{ended: notEnded(), grid: grid{cfg.SizeUs, cfg.hop()}, out: out, keys: cfg.Keys, pages: pages, keyer: makeKeyer(cfg.Input, cfg.Keys)}
 	w.accs, w.cells = makeAccumulators(cfg.Input, cfg.Aggregates)
 	return w, nil
 }
@@ -73,45 +83,75 @@ func (w *Window) Execute(_ int, rows *batch.Batch, _ *vertex.Outbox) (int, error
 	return rows.N, w.fold(&w.open, rows)
 }
 
-// fold adds rows to the windows of a set, run by run: neighbours that lie in the same windows and have the same key.
+// fold adds rows to the windows of a set.
 func (w *Window) fold(set *windowSet, rows *batch.Batch) error {
 	w.keyer.start()
 	for i := 0; i < rows.N; {
-		vs := rows.Vs[i]
-		if vs < -timeMax || vs > timeMax {
-			return fmt.Errorf("window: row %d has Vs %d, beyond ±%d µs", i, vs, int64(timeMax))
-		}
-		from, to, first, last := w.pane(vs)
-		end := i + 1
-		for end < rows.N && rows.Vs[end] >= from && rows.Vs[end] < to && sameKey(rows, w.keys, i, end) {
-			end++
-		}
-		if first <= last {
-			if err := w.foldRun(set, rows, i, end, first, last); err != nil {
-				return err
-			}
-		}
-		i = end
-	}
-	return nil
-}
-
-func (w *Window) foldRun(set *windowSet, rows *batch.Batch, from, to int, first, last int64) error {
-	hash, key := w.keyer.hash(rows, from), w.keyer.key(rows, from)
-	for k := first; k <= last; k++ {
-		win, err := set.window(k, w)
+		next, err := w.lookup(set, rows, i)
 		if err != nil {
 			return err
 		}
-		group, _, err := win.groups.Put(hash, key)
-		if err != nil {
-			return fmt.Errorf("window: %w", err)
+		for a := range w.accs {
+			w.accs[a].fold(w.runs, rows)
 		}
-		for i := range w.accs {
-			w.accs[i].fold(group, rows, from, to)
+		i = next
+	}
+	clear(w.runs)
+	return nil
+}
+
+// lookup finds the groups of the rows from i on, run by run, and returns the row it got to. If groups moved meanwhile it looks again: then none
+// is new.
+func (w *Window) lookup(set *windowSet, rows *batch.Batch, i int) (next int, err error) {
+	for {
+		moves := set.moves
+		if next, err = w.lookupOnce(set, rows, i); err != nil || set.moves == moves {
+			return next, err
 		}
 	}
-	return nil
+}
+
+func (w *Window) lookupOnce(set *windowSet, rows *batch.Batch, i int) (int, error) {
+	w.runs = w.runs[:0]
+	var first, last int64
+	inPane := i // rows up to here are known to lie in windows first to last
+	for i < rows.N && len(w.runs) < runsAhead {
+		if i == inPane {
+			vs := rows.Vs[i]
+			if vs < -timeMax || vs > timeMax {
+				return i, fmt.Errorf("window: row %d has Vs %d, beyond ±%d µs", i, vs, int64(timeMax))
+			}
+			var from, to int64
+			from, to, first, last = w.pane(vs)
+			inPane = within(rows.Vs[:min(rows.N, i+paneAhead)], i+1, from, to)
+		}
+		if first > last {
+			i = inPane
+			continue
+		}
+		end := sameKeys(rows, w.keys, i, inPane)
+		hash, key := w.keyer.at(rows, i)
+		for k := first; k <= last; k++ {
+			group, err := set.group(k, w, hash, key)
+			if err != nil {
+				return i, err
+			}
+			w.runs = append(w.runs, run{group, i, end})
+		}
+		i = end
+	}
+	return i, nil
+}
+
+// paneAhead bounds how many rows are looked at before the first of them is folded.
+const paneAhead = 1024
+
+// within returns how far the times from i on lie in [from, to).
+func within(vs []int64, i int, from, to int64) int {
+	for i < len(vs) && vs[i] >= from && vs[i] < to {
+		i++
+	}
+	return i
 }
 
 // Close implements vertex.Vertex: it emits the windows that have ended.

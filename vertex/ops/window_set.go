@@ -2,6 +2,7 @@ package ops
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
@@ -23,6 +24,22 @@ type windowSet struct {
 	list   []*window
 	last   *window // found last
 	spares []*window
+	moves  uint64 // changes when cells of groups that were lent have moved
+}
+
+// group returns the cells of a group of window k.
+func (s *windowSet) group(k int64, w *Window, hash uint64, key []byte) ([]uint64, error) {
+	win, err := s.window(k, w)
+	if err != nil {
+		return nil, err
+	}
+	before := win.groups.Moves()
+	cells, _, err := win.groups.Put(hash, key)
+	if err != nil {
+		return nil, fmt.Errorf("window: %w", err)
+	}
+	s.moves += win.groups.Moves() - before
+	return cells, nil
 }
 
 // window returns window k, opened if need be.
