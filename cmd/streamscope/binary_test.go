@@ -53,10 +53,12 @@ type result struct {
 // runBinary runs the program in a folder and waits for its end.
 func runBinary(t testing.TB, dir string, args ...string) result {
 	t.Helper()
-	cmd := exec.Command(binary, args...)
+	cmd := newCommand(args...)
 	cmd.Dir = dir
 	return finish(t, cmd)
 }
+
+func newCommand(args ...string) *exec.Cmd { return exec.Command(binary, args...) }
 
 func finish(t testing.TB, cmd *exec.Cmd) result {
 	t.Helper()

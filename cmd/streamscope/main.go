@@ -51,6 +51,8 @@ func newApp() *app {
 		terminal: term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb",
 		machine:  options.Machine{Cores: runtime.GOMAXPROCS(0), TempDir: os.TempDir()},
 		now:      time.Now,
+		jobs:     jobs,
+		run:      runEngine,
 	}
 }
 

@@ -115,7 +115,12 @@ func (a *app) runJob(ctx context.Context, job string, run options.Run) (err erro
 		defer file.Abort()
 	}
 	memory := report.WatchMemory()
-	stats, err := a.run(ctx, jobRun{job: job, options: run, stdout: a.stdout, log: a.log, observe: rep.Observe})
+	stats, err := a.run(ctx, jobRun{
+		job: job, options: run, cores: a.machine.Cores, stdout: a.stdout, stderr: rep.Lines(), log: a.log, observe: rep.Observe,
+	})
+	for _, w := range stats.Workers {
+		memory.Note(w.PID, w.PeakBytes)
+	}
 	stats.Finish(rep.Elapsed(), memory.Stop())
 	rep.Close()
 	if err != nil {

@@ -22,6 +22,8 @@ type Run struct {
 	FrameBytes   Size
 	CreditBytes  Size
 	ArenaBytes   Size
+	// ArenaGiven tells a demand from a default, which gives way to what the machine has.
+	ArenaGiven bool
 	// SpillDir is "" where nothing may be spilled.
 	SpillDir string
 
@@ -50,18 +52,20 @@ const (
 func Parse(raw Raw, m Machine) (Run, []error) {
 	p := parser{}
 	run := Run{
-		Inputs:    raw.Input,
-		Airports:  text(raw.Airports, ""),
-		Out:       text(raw.Out, ""),
-		Workers:   value(&p, "--workers", raw.Workers, 0, func(s string) (int, error) { return parseCount(s, 0, workersMax) }),
-		Tasks:     value(&p, "--tasks", raw.Tasks, max(1, 2*m.Cores), func(s string) (int, error) { return parseCount(s, 1, tasksMax) }),
-		SpillDir:  text(raw.Spill, m.TempDir),
-		Lateness:  value(&p, "--lateness", raw.Lateness, 0, parseLateness),
-		Rate:      value(&p, "--rate", raw.Rate, 0, ParseRate),
-		Stats:     text(raw.Stats, ""),
-		LogFormat: text(raw.LogFormat, "text"),
-		Pprof:     text(raw.Pprof, ""),
-		BadRow:    value(&p, "--on-bad-row", raw.OnBadRow, BadRow{}, ParseBadRow),
+		Inputs:   raw.Input,
+		Airports: text(raw.Airports, ""),
+		Out:      text(raw.Out, ""),
+		Workers:  value(&p, "--workers", raw.Workers, 0, func(s string) (int, error) { return parseCount(s, 0, workersMax) }),
+		Tasks:    value(&p, "--tasks", raw.Tasks, max(1, 2*m.Cores), func(s string) (int, error) { return parseCount(s, 1, tasksMax) }),
+		SpillDir: text(raw.Spill, m.TempDir),
+
+		ArenaGiven: raw.Arena != nil,
+		Lateness:   value(&p, "--lateness", raw.Lateness, 0, parseLateness),
+		Rate:       value(&p, "--rate", raw.Rate, 0, ParseRate),
+		Stats:      text(raw.Stats, ""),
+		LogFormat:  text(raw.LogFormat, "text"),
+		Pprof:      text(raw.Pprof, ""),
+		BadRow:     value(&p, "--on-bad-row", raw.OnBadRow, BadRow{}, ParseBadRow),
 	}
 	tick := Tick{Bytes: DefaultTick}
 	if raw.Rate != nil {

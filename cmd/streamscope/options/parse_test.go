@@ -55,7 +55,7 @@ func TestEveryFlagIsRead(t *testing.T) {
 		"--stats=s.json", "--log-format=json", "--pprof=localhost:6060", "--on-bad-row=divert=bad.csv"), machine)
 	want := Run{
 		Inputs: []string{"a.csv", "b*.parquet"}, Airports: "x.csv", Out: "r.parquet", Workers: 3, Tasks: 16, Tick: Tick{Length: 7 * time.Millisecond},
-		SegmentBytes: MiB, FrameBytes: 32 * KiB, CreditBytes: 2 * MiB, ArenaBytes: 64 * MiB, SpillDir: "/var/spill", Lateness: 90 * time.Second, Rate: 2e5,
+		SegmentBytes: MiB, FrameBytes: 32 * KiB, CreditBytes: 2 * MiB, ArenaBytes: 64 * MiB, ArenaGiven: true, SpillDir: "/var/spill", Lateness: 90 * time.Second, Rate: 2e5,
 		Stats: "s.json", LogFormat: "json", Pprof: "localhost:6060", BadRow: BadRow{DivertBadRow, "bad.csv"},
 	}
 	if len(errs) > 0 || !reflect.DeepEqual(got, want) {

@@ -134,3 +134,18 @@ func (m *Memory) field(pid int, file, name string) (uint64, bool) {
 	}
 	return 0, false
 }
+
+// OwnPeak is the high-water mark of this process in bytes, 0 where the kernel does not tell.
+func OwnPeak() uint64 {
+	peak, _ := newMemory("/proc", os.Getpid()).field(os.Getpid(), "status", "VmHWM:")
+	return peak
+}
+
+// Note takes the high-water mark that a child told itself; it is exact where samples may be too old.
+func (m *Memory) Note(pid int, peakBytes uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u := m.seen[pid]
+	u.peak = max(u.peak, peakBytes)
+	m.seen[pid] = u
+}

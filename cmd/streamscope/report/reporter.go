@@ -27,6 +27,7 @@ type Config struct {
 type Reporter struct {
 	cfg   Config
 	log   *slog.Logger
+	lines io.Writer
 	start time.Time
 	last  atomic.Pointer[Progress] // what the bar's goroutine shows
 
@@ -52,6 +53,7 @@ func New(job string, cfg Config) *Reporter {
 			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return r.liveText() })))
 		out = barWriter{r.bars, out}
 	}
+	r.lines = out
 	if cfg.JSON {
 		r.log = slog.New(slog.NewJSONHandler(out, nil))
 	} else {
@@ -62,6 +64,9 @@ func New(job string, cfg Config) *Reporter {
 
 // Log is where messages go, those of the engine included.
 func (r *Reporter) Log() *slog.Logger { return r.log }
+
+// Lines takes whole lines, above the live bar where there is one. It may be used by any goroutine.
+func (r *Reporter) Lines() io.Writer { return r.lines }
 
 // Elapsed is the time since New.
 func (r *Reporter) Elapsed() time.Duration { return r.cfg.Now().Sub(r.start) }

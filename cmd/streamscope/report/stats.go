@@ -49,6 +49,8 @@ type Worker struct {
 	RowsIn   uint64 `json:"rows_in"`
 	BytesIn  uint64 `json:"bytes_in"`
 	BytesOut uint64 `json:"bytes_out"`
+	// PeakBytes is the child's own high-water mark, part of the sum in Stats.
+	PeakBytes uint64 `json:"-"`
 }
 
 // Finish fills in what follows from the elapsed time, and empty lists for absent ones.
