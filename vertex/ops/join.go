@@ -75,7 +75,6 @@ func (j *Join) Execute(port int, rows *batch.Batch, out *vertex.Outbox) (int, er
 			return 0, err
 		}
 	}
-	j.keyers[side].start()
 	room := 0
 	for i := range rows.N {
 		full, err := j.row(side, rows, i, out, &room)

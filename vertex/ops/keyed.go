@@ -8,21 +8,14 @@ import (
 	"github.com/streamscope/streamscope/shuffle/partition"
 )
 
-const (
-	// keysAhead is how many keys are read at once.
-	keysAhead = 256
-	// roomAhead bounds how many rows are appended before the outbox is asked again, so that it can watch its bytes.
-	roomAhead = 1024
-)
+// roomAhead bounds how many rows are appended before the outbox is asked again, so that it can watch its bytes.
+const roomAhead = 1024
 
-// keyer reads the keys of the rows of a batch in order, some rows ahead.
+// keyer reads keys of rows.
 type keyer struct {
-	cols     []int
-	kinds    []batch.Kind
-	from, to int // rows of the batch that are there
-	hashes   [keysAhead]uint64
-	ends     [keysAhead + 1]uint32 // of the keys in buf, after a 0
-	buf      []byte
+	cols  []int
+	kinds []batch.Kind
+	buf   []byte
 }
 
 func makeKeyer(s *batch.Schema, cols []int) keyer {
@@ -33,25 +26,10 @@ func makeKeyer(s *batch.Schema, cols []int) keyer {
 	return k
 }
 
-// start forgets the keys of the last batch.
-func (k *keyer) start() { k.from, k.to = 0, 0 }
-
-// at returns the hash and the canonical bytes of a row's key; the bytes are valid until a row beyond those read ahead is asked for.
+// at returns the hash and the canonical bytes of a row's key; the bytes are valid until the next call.
 func (k *keyer) at(b *batch.Batch, row int) (hash uint64, key []byte) {
-	if row < k.from || row >= k.to {
-		k.read(b, row)
-	}
-	i := row - k.from
-	return k.hashes[i], k.buf[k.ends[i]:k.ends[i+1]]
-}
-
-func (k *keyer) read(b *batch.Batch, from int) {
-	k.from, k.to, k.buf = from, min(from+keysAhead, b.N), k.buf[:0]
-	for i := range k.to - from {
-		k.buf = partition.AppendKey(k.buf, b, k.cols, from+i)
-		k.ends[i+1] = uint32(len(k.buf))
-		k.hashes[i] = partition.Hash(k.buf[k.ends[i]:], k.kinds)
-	}
+	k.buf = partition.AppendKey(k.buf[:0], b, k.cols, row)
+	return partition.Hash(k.buf, k.kinds), k.buf
 }
 
 // sameKeys returns how far the rows from i on have the key of row i, at most to. It may end early at equal floats, never late.

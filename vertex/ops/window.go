@@ -85,7 +85,6 @@ func (w *Window) Execute(_ int, rows *batch.Batch, _ *vertex.Outbox) (int, error
 
 // fold adds rows to the windows of a set.
 func (w *Window) fold(set *windowSet, rows *batch.Batch) error {
-	w.keyer.start()
 	for i := 0; i < rows.N; {
 		next, err := w.lookup(set, rows, i)
 		if err != nil {
