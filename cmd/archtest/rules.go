@@ -34,6 +34,7 @@ var Rules = []Rule{
 	{Pkg: "shuffle/partition", May: []string{"ringlog/frame", "shuffle/batch"}, Pure: true},
 	{Pkg: "shuffle/...", May: []string{"shuffle/...", "ringlog/...", "netio/..."}, Goroutines: true},
 
+	{Pkg: "state/extent", May: []string{"state"}},
 	{Pkg: "state/snapshot", May: []string{"state/...", "ringlog/..."}, Goroutines: true},
 	{Pkg: "state/...", May: []string{"state/...", "ringlog/frame", "shuffle/batch", "shuffle/partition"}, Pure: true},
 
