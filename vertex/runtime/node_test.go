@@ -1,0 +1,89 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/state"
+	"github.com/streamscope/streamscope/vertex/vertextest"
+)
+
+// TestNodesOverLoopback runs the three stages on nodes that are driven by goroutines and linked over TCP.
+func TestNodesOverLoopback(t *testing.T) {
+	for _, schedule := range []Schedule{{Bytes: 4096}, {Length: time.Millisecond}} {
+		for _, nodes := range []int{1, 2, 3} {
+			t.Run(fmt.Sprintf("nodes=%d/%+v", nodes, schedule), func(t *testing.T) { runNodes(t, nodes, schedule) })
+		}
+	}
+}
+
+func runNodes(t *testing.T, count int, schedule Schedule) {
+	rng := rand.New(rand.NewPCG(uint64(count), 5))
+	src := &vertextest.MemorySource{MaxRead: 300, Stutter: 3}
+	var want []string
+	for range 2 {
+		rows := testRows(rng, 20_000)
+		src.Rows = append(src.Rows, rows)
+		for i := range rows.N {
+			want = append(want, line(rows, i))
+		}
+	}
+	schedule.StartNs = time.Now().UnixNano()
+	sinks := make([]*vertextest.MemorySink, count)
+	var nodes []*Node
+	addrs := map[frame.NodeID]string{}
+	for i := range count {
+		n, err := NewNode(NodeConfig{
+			Plan: threeStages(src, &sinks[i], 4, false), JobID: 1, Node: frame.NodeID(i), Nodes: count, Cores: 2, Incarnation: 1, Schedule: schedule,
+			Admission: Admission{Ticks: 64, Bytes: 1 << 20}, FrameBytes: 16 << 10, SegmentBytes: 64 << 10, CreditBytes: 64 << 10,
+			ArenaBytes: 4 << 20, SpillDir: t.TempDir(), Token: "secret", Listen: "127.0.0.1:0", Sums: true,
+			Pages: func(int) state.Pages { return &state.HeapPages{} },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		nodes = append(nodes, n)
+		addrs[frame.NodeID(i)] = n.Addr()
+	}
+	var wg sync.WaitGroup
+	for _, n := range nodes {
+		if count > 1 {
+			if err := n.Connect(addrs); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n.Start()
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			if err := n.Wait(ctx); err != nil {
+				t.Errorf("node %d: %v\n%+v", n.cfg.Node, err, n.worker.Stats())
+			}
+		})
+	}
+	wg.Wait()
+	var got []string
+	for i, n := range nodes {
+		if err := n.Stop(); err != nil {
+			t.Error(err)
+		}
+		if sinks[i] == nil {
+			continue
+		}
+		rows := sinks[i].Rows.View()
+		for k := range rows.N {
+			got = append(got, line(rows, k))
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Fatalf("got %d rows, want %d", len(got), len(want))
+	}
+}
