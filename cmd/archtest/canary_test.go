@@ -1,6 +1,7 @@
 package archtest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -21,14 +22,15 @@ var canaries = []struct {
 	{"renamed clock", "pure", "state/s.go", "package state\nimport clock \"time\"\nfunc f() { clock.Sleep(1) }\n", "must not use time.Sleep"},
 	{"goroutine in pure", "pure", "control/c.go", "package control\nfunc f() { go f() }\n", "must not start goroutines"},
 	{"goroutine in kit", "pure", "vertex/vertextest/k.go", "package vertextest\nfunc f() { func() { go f() }() }\n", "must not start goroutines"},
-	{"no document", "docs", "netio/link.go", "// Package netio links nodes, but the sentence stands in the wrong file.\npackage netio\n", "no doc.go"},
-	{"empty document", "docs", "netio/doc.go", "// Package netio\npackage netio\n", "no doc.go"},
+	{"no document", "docs", "netio/link.go", "package netio\n", "no document"},
+	{"empty document", "docs", "netio/doc.go", "// Package netio\npackage netio\n", "no document"},
 	{"strange folder", "docs", "utils/doc.go", "// Package utils is what nobody could name; it stands where no code may stand.\npackage utils\n", "code stands in"},
 	{"sleep", "lint", "netio/l_test.go", "package netio\nimport \"time\"\nfunc f() { time.Sleep(1) }\n", "time.Sleep in a test"},
 	{"bare skip", "lint", "netio/l_test.go", "package netio\nfunc f(t T) { t.Skip() }\n", "gives its reason"},
 	{"skip now", "lint", "netio/l_test.go", "package netio\nfunc f(t T) { t.SkipNow() }\n", "gives its reason"},
 	{"long", "lint", "netio/l.go", "package netio\n" + strings.Repeat("\n", MaxLines), "601 lines"},
 	{"promise", "lint", "docs/x.md", "text\nTO" + "DO: more\n", "docs/x.md:2"},
+	{"old promise", "lint", "netio/l.go", "package netio\n\n// XX" + "X: this is slow\n", "netio/l.go:3"},
 	{"path", "lint", ".ci/run", "cd /ho" + "me/me/src\n", "path of one machine"},
 }
 
@@ -53,6 +55,25 @@ func TestCanaries(t *testing.T) {
 		if !seen[name] {
 			t.Errorf("check %q has no canary", name)
 		}
+	}
+}
+
+// A package of many files has its document in doc.go.
+func TestCanaryDocumentOutOfPlace(t *testing.T) {
+	texts := []string{"// Package netio links nodes, and this sentence stands where nobody looks for it.\npackage netio\n", "package netio\n", "package netio\n", "package netio\n"}
+	var files []File
+	for i, text := range texts {
+		f, err := NewFile(fmt.Sprintf("netio/f%d.go", i), text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	if v := CheckDocs(files); len(v) != 1 || !strings.Contains(v[0].What, "has a doc.go") {
+		t.Errorf("got %v, want one complaint", v)
+	}
+	if v := CheckDocs(files[:3]); len(v) > 0 {
+		t.Errorf("a small package: %v", v)
 	}
 }
 

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"os"
 	"sync/atomic"
@@ -17,7 +16,10 @@ import (
 	"github.com/streamscope/streamscope/control/rpc"
 	"github.com/streamscope/streamscope/netio"
 	"github.com/streamscope/streamscope/netio/wire"
+	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/state"
+	"github.com/streamscope/streamscope/state/extent"
 	vruntime "github.com/streamscope/streamscope/vertex/runtime"
 )
 
@@ -51,7 +53,11 @@ const (
 )
 
 func (w *workers) newWorker(p *plan.Plan, a control.Assignment, limits rpc.Limits) (agent.Worker, error) {
-	n := &worker{plan: p, pages: &pageSet{}}
+	budget, err := stateBudget(a.Nodes, limits.ArenaBytes)
+	if err != nil {
+		return nil, err
+	}
+	n := &worker{plan: p, state: extent.NewArena(budget)}
 	listen := ""
 	if a.Nodes > 1 {
 		listen = "127.0.0.1:0"
@@ -64,13 +70,26 @@ func (w *workers) newWorker(p *plan.Plan, a control.Assignment, limits rpc.Limit
 		Lateness: time.Duration(limits.LatenessUs) * time.Microsecond, Rate: limits.RatePerS,
 		FrameBytes: limits.FrameBytes, SegmentBytes: limits.SegmentBytes, CreditBytes: limits.CreditBytes,
 		ArenaBytes: limits.ArenaBytes, SpillDir: limits.SpillDir, Token: w.job.Token, Listen: listen, Sums: a.Nodes > 1,
-		Pages: n.pages.forCore, LinkEvents: w.linkEvents(),
+		Pages: n.newPages, LinkEvents: w.linkEvents(),
 	})
 	if err != nil {
-		return nil, errors.Join(err, n.pages.close())
+		n.freeState()
+		return nil, err
 	}
 	n.node = node
 	return n, nil
+}
+
+// stateMin is the least budget for the state of a worker: below it, hardly a job could run.
+const stateMin = 256 << 20
+
+// stateBudget is what this worker's state may take: its share of what the machine has, less its rings.
+func stateBudget(nodes int, arenaBytes int64) (int64, error) {
+	m, err := ringlog.AvailableMemory()
+	if err != nil {
+		return 0, err
+	}
+	return max(stateMin, m.Bytes/int64(nodes)-arenaBytes), nil
 }
 
 // schedule hands on the entry from tick 1; a run has no other.
@@ -83,30 +102,53 @@ func schedule(s control.Schedule) vruntime.Schedule {
 func (w *workers) linkEvents() netio.Events {
 	return netio.Events{
 		Down: func(_ *netio.Link, _ uint64, err error) {
-			switch cause := netio.CauseOf(err); cause {
-			case netio.CauseBye, netio.CauseLost, netio.CauseClosed, netio.CauseReplaced:
-			default:
-				w.log.Warn("a link was cut", "cause", cause, "error", err)
+			if !ordinary(err) {
+				w.log.Warn("a link was cut", "cause", netio.CauseOf(err), "error", err)
 			}
 		},
 		Refused: func(_ *netio.Link, remote string, reason wire.Reason, err error) {
-			if reason.Final() || reason == wire.Welcome {
+			if reason.Final() || reason == wire.Welcome && !ordinary(err) {
 				w.log.Warn("a peer was refused", "remote", remote, "error", err)
 			}
 		},
 	}
 }
 
+// ordinary tells ends of connections that need no words: whatever they meant, somebody else says it.
+func ordinary(err error) bool {
+	switch netio.CauseOf(err) {
+	case netio.CauseBye, netio.CauseLost, netio.CauseClosed, netio.CauseReplaced:
+		return true
+	}
+	return false
+}
+
 // worker is a node behind an agent.
 type worker struct {
 	plan     *plan.Plan
 	node     *vruntime.Node
-	pages    *pageSet
+	state    *extent.Arena
+	pages    []*extent.Pages
 	complete atomic.Bool
 	stopped  bool
 }
 
 var _ agent.Worker = (*worker)(nil)
+
+// newPages is called once per core, while the node is made.
+func (w *worker) newPages(int) state.Pages {
+	p := w.state.NewPages()
+	w.pages = append(w.pages, p)
+	return p
+}
+
+// freeState gives the state's memory back. No task runs any more.
+func (w *worker) freeState() {
+	for _, p := range w.pages {
+		p.Close()
+	}
+	w.pages = nil
+}
 
 // Addr implements agent.Worker.
 func (w *worker) Addr() string { return w.node.Addr() }
@@ -142,7 +184,7 @@ func (w *worker) Stop() {
 	if !w.complete.Load() {
 		w.node.Worker().Abort()
 	}
-	_ = w.pages.close()
+	w.freeState()
 }
 
 // Stats implements agent.Worker.
