@@ -18,8 +18,8 @@ import (
 // tableMaxBytes bounds the table of airports, which is held in memory by every worker.
 const tableMaxBytes = 256 << 20
 
-// airports reads the table of airports, from the embedded file if no path is given.
-func airports(path string) (*job.Table, error) {
+// Airports reads the table of airports, from the embedded file if no path is given.
+func Airports(path string) (*job.Table, error) {
 	if path == "" {
 		return readAirports("airports.csv", bytes.NewReader(airportsCSV))
 	}

@@ -3,11 +3,13 @@ package flights
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/streamscope/streamscope/control/job"
 	"github.com/streamscope/streamscope/control/job/files"
 	"github.com/streamscope/streamscope/shuffle/batch"
+	"github.com/streamscope/streamscope/vertex"
 	"github.com/streamscope/streamscope/vertex/connect"
 	"github.com/streamscope/streamscope/vertex/expr"
 
@@ -39,6 +41,9 @@ var flightFields = []batch.Field{
 	{Name: "origin", Kind: batch.String}, {Name: "destination", Kind: batch.String},
 }
 
+// Fields are the columns that the job reads, besides the event time.
+func Fields() []batch.Field { return slices.Clone(flightFields) }
+
 // resultColumns are the columns of the result, in order.
 var resultColumns = []connect.Column{
 	{Name: "hour", From: connect.FromVs}, {Name: "airport"}, {Name: "state"}, {Name: "departures"}, {Name: "late_departures"},
@@ -51,7 +56,7 @@ func Job(o Options) (*job.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	table, err := airports(o.Airports)
+	table, err := Airports(o.Airports)
 	if err != nil {
 		return nil, err
 	}
@@ -59,11 +64,11 @@ func Job(o Options) (*job.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	return define(src, table, out)
+	return Define(src, table, out)
 }
 
-// define is the job itself.
-func define(src *files.Source, airports *job.Table, out job.Sink) (*job.Graph, error) {
+// Define builds the job itself, over any source with the columns of Fields and any table with airports' states.
+func Define(src vertex.Source, airports *job.Table, out job.Sink) (*job.Graph, error) {
 	minutes := expr.Greatest(expr.Int(30).Add(expr.Col("distance").FloorDiv(expr.Int(8))).Add(expr.Col("delay")), expr.Int(0))
 	late := func(column string) expr.Expr { return expr.Col(column).Gt(expr.Int(lateMinutes)) }
 
