@@ -180,6 +180,7 @@ func (s *space) reset() {
 			s.pages.Free(unsafe.Slice((*byte)(s.base[no]), s.meta[no].size))
 		}
 	}
+	clear(s.base) // pages may be unmapped: nothing must point there
 	*s = space{pages: s.pages, base: s.base[:1], meta: s.meta[:1], unused: s.unused[:0]}
 }
 

@@ -82,6 +82,10 @@ func (j *Join) Execute(port int, rows *batch.Batch, out *vertex.Outbox) (int, er
 			return i, err
 		}
 	}
+	if !j.cursor.active { // or an empty batch came before the rest
+		j.cursor = cursor{} // the batch and pages may go: nothing must point there
+	}
+	clear(j.kept[side].vars)
 	return rows.N, nil
 }
 

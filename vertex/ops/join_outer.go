@@ -118,7 +118,7 @@ func (o *outer) close(cti int64, out *vertex.Outbox) bool {
 		o.join.rows.Drop(int(Left), blk, cti)
 	}
 	o.join.rows.Expire(int(Left), cti)
-	o.pieces, o.ended, o.emitted, o.closing = o.pieces[:0], o.ended[:0], 0, false
+	o.pieces, o.ended, o.emitted, o.closing = emptied(o.pieces), emptied(o.ended), 0, false
 	return true
 }
 

@@ -148,7 +148,7 @@ func (o *Order) Close(cti frame.CTI, out *vertex.Outbox) (frame.CTI, bool, error
 		o.rows.Drop(0, blk, int64(cti))
 	}
 	o.rows.Expire(0, int64(cti))
-	o.due, o.spent, o.next, o.going = shrink(o.due), o.spent[:0], 0, false
+	o.due, o.spent, o.next, o.going = emptied(o.due), emptied(o.spent), 0, false
 	o.cti = max(o.cti, cti)
 	return cti, true, nil
 }
@@ -211,11 +211,12 @@ func (o *Order) emit(r *heldRow, dst *batch.Builder) {
 	}
 }
 
-// shrink empties s, and lets go of it if it was much larger than what it last held.
-func shrink[T any](s []T) []T {
+// emptied empties s, or lets go of it if it is much larger than what it held. Nothing of it points into pages any more: they may be unmapped.
+func emptied[T any](s []T) []T {
 	if cap(s) > 4096 && len(s) < cap(s)/8 {
 		return nil
 	}
+	clear(s)
 	return s[:0]
 }
 

@@ -111,6 +111,7 @@ func (w *Window) lookup(set *windowSet, rows *batch.Batch, i int) (next int, err
 }
 
 func (w *Window) lookupOnce(set *windowSet, rows *batch.Batch, i int) (int, error) {
+	clear(w.runs) // pages may be unmapped: nothing must point there
 	w.runs = w.runs[:0]
 	var first, last int64
 	inPane := i // rows up to here are known to lie in windows first to last
