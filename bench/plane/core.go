@@ -1,0 +1,228 @@
+package plane
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/streamscope/streamscope/bench/rows"
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle"
+	"github.com/streamscope/streamscope/shuffle/batch"
+)
+
+// core is one worker core of a measured exchange: at most one producer task, and a range of destination tasks.
+type core struct {
+	shape shape
+	port  *shuffle.Port
+	spin  spinner
+	until time.Time    // producers make rows until then
+	stop  *atomic.Bool // somebody failed
+	peers []*core      // of the same process, this one included
+
+	producer *producer
+	consumer *consumer
+	busy     busyTimes
+}
+
+// busyTimes say what a core did with its time.
+type busyTimes struct{ make, send, read time.Duration }
+
+// run steps the core until its producer has ended and its consumer has read everything. done reports that nothing is left in logs.
+func (c *core) run(done func() bool) error {
+	for !c.stop.Load() {
+		worked, err := c.step()
+		if err != nil {
+			return err
+		}
+		if worked {
+			continue
+		}
+		if c.finished() && done() {
+			return nil
+		}
+		c.spin.wait()
+	}
+	return nil
+}
+
+func (c *core) finished() bool {
+	return (c.producer == nil || c.producer.closed) && (c.consumer == nil || c.consumer.executed.Load() == uint64(frame.MaxTick))
+}
+
+// step does a piece of work: what arrived first, then more rows, then what is staged.
+func (c *core) step() (worked bool, err error) {
+	start := time.Now()
+	if worked, err = c.port.Poll(); err != nil {
+		return worked, err
+	}
+	if c.consumer != nil {
+		read, err := c.consumer.step(c.port)
+		if err != nil {
+			return worked, err
+		}
+		worked = worked || read
+	}
+	if worked {
+		c.busy.read += time.Since(start)
+		for _, p := range c.peers {
+			if p != c {
+				p.spin.wake() // it may have waited for this core's ticks
+			}
+		}
+		return true, nil
+	}
+	if c.producer != nil && !c.producer.closed {
+		if worked, err = c.produce(start); worked || err != nil {
+			return worked, err
+		}
+	}
+	_, err = c.port.FlushAll() // what found no room before
+	return false, err
+}
+
+// produce makes and appends one batch, or ends the tick. false: no room, or too far ahead of the consumers.
+func (c *core) produce(now time.Time) (worked bool, err error) {
+	p := c.producer
+	if p.inTick == 0 && p.tick > c.slowest()+uint64(c.shape.Ahead) {
+		return false, nil
+	}
+	if p.staged == 0 && now.Before(c.until) {
+		rows.Stream(p.task).Generate(p.rows, p.made, c.shape.BatchRows)
+		p.staged = c.shape.BatchRows
+		made := time.Now()
+		c.busy.make += made.Sub(now)
+		now = made
+	}
+	worked, err = p.send(c.port, c.shape.TickRows, !now.Before(c.until))
+	c.busy.send += time.Since(now)
+	return worked, err
+}
+
+// slowest is the least tick that all consumers of this process have executed; without any, logs and credit alone hold producers back.
+func (c *core) slowest() uint64 {
+	least, any := uint64(0), false
+	for _, p := range c.peers {
+		if p.consumer == nil {
+			continue
+		}
+		if t := p.consumer.executed.Load(); !any || t < least {
+			least, any = t, true
+		}
+	}
+	if !any {
+		return uint64(frame.MaxTick) / 2
+	}
+	return least
+}
+
+// producer is a source task.
+type producer struct {
+	task   frame.TaskID
+	rows   *batch.Builder
+	made   uint64 // rows appended
+	staged int    // rows made and not appended
+	tick   uint64 // open
+	inTick int    // rows appended in it
+	closed bool
+}
+
+func newProducer(task frame.TaskID) *producer {
+	return &producer{task: task, rows: batch.NewBuilder(rows.Schema), tick: 1}
+}
+
+// send appends the rows made, and ends the tick when it is full, or everything when last.
+func (p *producer) send(port *shuffle.Port, tickRows int, last bool) (bool, error) {
+	tick := frame.Tick(p.tick)
+	if p.staged > 0 {
+		ok, err := port.Append(edge, p.task, tick, p.rows.View())
+		if err != nil || !ok {
+			return false, err
+		}
+		p.made += uint64(p.staged)
+		p.inTick += p.staged
+		p.staged = 0
+	}
+	if !last && p.inTick < tickRows {
+		return true, nil
+	}
+	cti := frame.CTI(p.tick)
+	port.Close(edge, p.task, tick, tick, cti-1, cti)
+	p.tick++
+	p.inTick = 0
+	if last {
+		port.Close(edge, p.task, tick+1, frame.MaxTick, cti, frame.MaxCTI)
+		p.closed = true
+	}
+	_, err := port.Flush(edge)
+	return true, err
+}
+
+// consumer is the destination tasks of a core.
+type consumer struct {
+	tasks    shuffle.TaskRange
+	ordered  bool
+	executed atomic.Uint64 // ticks
+	view     batch.Batch
+	sums     rows.Sums
+	fold     func(frame.TaskID, *batch.Batch) error
+}
+
+func newConsumer(tasks shuffle.TaskRange, ordered bool) *consumer {
+	c := &consumer{tasks: tasks, ordered: ordered}
+	c.fold = func(_ frame.TaskID, b *batch.Batch) error {
+		c.sums.Add(b)
+		return nil
+	}
+	return c
+}
+
+// step reads what can be read: unordered rows as they come, ordered ones when their tick is closed.
+func (c *consumer) step(port *shuffle.Port) (worked bool, err error) {
+	for {
+		at, closed := frame.Tick(c.executed.Load()), port.Closed(edge)
+		next, rows := port.NextEvent(edge, at)
+		if !rows {
+			next = closed
+		}
+		if !c.ordered && at < frame.MaxTick {
+			read, err := port.Fold(edge, at+1, c.fold)
+			if err != nil {
+				return worked, err
+			}
+			worked = worked || read
+		}
+		if closed <= at {
+			return worked, nil
+		}
+		if rows {
+			if err := c.read(port, next); err != nil {
+				return worked, err
+			}
+		}
+		port.Executed(edge, next)
+		c.executed.Store(uint64(next))
+		worked = true
+	}
+}
+
+// read reads the rows of a closed tick, task by task.
+func (c *consumer) read(port *shuffle.Port, t frame.Tick) error {
+	if !c.ordered {
+		_, err := port.Fold(edge, t, c.fold)
+		return err
+	}
+	for i := range c.tasks.Count {
+		for {
+			ok, err := port.Peek(edge, t, c.tasks.First+frame.TaskID(i), &c.view)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				break
+			}
+			c.sums.Add(&c.view)
+			port.Consume(edge, c.view.N)
+		}
+	}
+	return nil
+}

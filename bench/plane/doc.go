@@ -1,0 +1,23 @@
+// Package plane measures the data plane: the ring log alone, the shuffle within a process, the shuffle between two processes.
+//
+// Producers make every row of every frame; consumers read every column and compare the sums with the closed form of package rows. A
+// repetition is over when the last row made was read.
+//
+//	ringlog         one goroutine claims, fills and commits frames, another polls, sums and trims
+//	shuffle-local   two cores, each a producer task and half of the 64 destination tasks, through shuffle.Exchange
+//	shuffle-tcp     a producer in this process, 64 destination tasks in a child process, through links of netio over loopback
+//
+// # Concurrency
+//
+// Goroutines of a measurement are locked to threads while it lasts, so that each one's processor time is known. A core spins briefly before it
+// sleeps, as the other one is about to wake it. The child process is this program's hidden command `bench peer`; it ends when
+// its standard input does.
+//
+// # Failure
+//
+// Sums that differ from the closed form are an error of the workload: a figure for wrong rows is not reported.
+//
+// # Not here
+//
+// The runtime of vertices: a core here is the shortest loop that can drive a port.
+package plane

@@ -1,0 +1,148 @@
+package plane
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/streamscope/streamscope/bench/kernel"
+	"github.com/streamscope/streamscope/bench/measure"
+	"github.com/streamscope/streamscope/bench/rows"
+	"github.com/streamscope/streamscope/netio"
+)
+
+// tcpShape lets a tick be sent while the next one is made.
+func tcpShape(ordered bool) shape {
+	return shape{
+		Tasks: 64, Ordered: ordered, BatchRows: 2048, TickRows: 32768, FrameBytes: 256 << 10,
+		SegmentBytes: 1 << 20, ArenaBytes: 16 << 20, CreditBytes: 4 << 20, Sums: true,
+	}
+}
+
+// tcp is a session of shuffle-tcp.
+type tcp struct {
+	start func(ctx context.Context) (*child, error)
+	shape shape
+}
+
+func openTCP(s shape) func(context.Context, measure.Env) (measure.Session, error) {
+	return func(_ context.Context, env measure.Env) (measure.Session, error) {
+		t := &tcp{shape: s, start: func(ctx context.Context) (*child, error) { return startProcess(ctx, env.Exe) }}
+		return measure.Func(t.measure), nil
+	}
+}
+
+// measure runs the shuffle, and then, for a share of d, bare net.Buffers between the same two processes.
+func (t *tcp) measure(ctx context.Context, d time.Duration) (sample measure.Sample, err error) {
+	bare, err := t.buffers(ctx, d/5)
+	if err != nil {
+		return sample, err
+	}
+	sample, err = t.shuffle(ctx, d-d/5)
+	if err != nil {
+		return sample, err
+	}
+	sample.Ratios["of_net_buffers"] = sample.Value * sample.Ratios["link_bytes_per_row"] / bare.Value
+	sample.Ratios["net_buffers_bytes_per_s"] = bare.Value
+	sample.Ratios["net_buffers_cpu_ns_per_byte"] = bare.Ratios["cpu_ns_per_byte"]
+	return sample, nil
+}
+
+func (t *tcp) child(ctx context.Context, task peerTask) (*child, error) {
+	c, err := t.start(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("child process: %w", err)
+	}
+	return c.begin(task)
+}
+
+func (t *tcp) shuffle(ctx context.Context, d time.Duration) (sample measure.Sample, err error) {
+	token := rand.Text()
+	peer, err := t.child(ctx, peerTask{Role: roleShuffle, Token: token, Shape: t.shape})
+	if err != nil {
+		return sample, err
+	}
+	result, sent, err := t.send(ctx, peer, token, d)
+	if err != nil {
+		return sample, err
+	}
+	n := result.Sums.Rows
+	return measure.Sample{Value: float64(n) / sent.took.Seconds(), Ratios: measure.Ratios{
+		"link_bytes_per_row":       float64(sent.bytes) / float64(n),
+		"sender_cpu_ns_per_row":    measure.PerRow(sent.cpu, n),
+		"receiver_cpu_ns_per_row":  measure.PerRow(result.CPU, n),
+		"sender_make_ns_per_row":   measure.PerRow(sent.busy.make, n),
+		"sender_send_ns_per_row":   measure.PerRow(sent.busy.send, n),
+		"receiver_read_ns_per_row": measure.PerRow(result.Read, n),
+		"bytes_per_flush":          float64(sent.bytes) / float64(max(sent.flushes, 1)),
+	}}, nil
+}
+
+// sent is what the sending side knows after a repetition.
+type sent struct {
+	took, cpu      time.Duration
+	bytes, flushes uint64
+	busy           busyTimes
+}
+
+// send runs the sending node until the child has read everything. The child has ended when it returns.
+func (t *tcp) send(ctx context.Context, peer *child, token string, d time.Duration) (r peerResult, s sent, err error) {
+	n, err := newNode(senderNode, t.shape, token, "")
+	if err != nil {
+		return r, s, peer.end(err)
+	}
+	defer func() { err = errors.Join(err, n.close()) }()
+	link, err := n.endpoint.Dial(netio.Peer{Node: receiverNode, Incarnation: 1, Addr: peer.Addr}, n.exchange.Outgoing(receiverNode))
+	if err != nil {
+		return r, s, peer.end(err)
+	}
+	n.link.Store(link)
+	link.Wake()
+	cpu, start := measure.ProcessCPU(), time.Now()
+	n.core.until = start.Add(d)
+	defer context.AfterFunc(ctx, n.halt)()
+	err = errors.Join(n.core.run(n.exchange.Idle), n.err(), ctx.Err())
+	s = sent{cpu: measure.ProcessCPU() - cpu, busy: n.core.busy}
+	if err != nil {
+		return r, s, peer.end(err)
+	}
+	if err := link.Close(ctx); err != nil {
+		return r, s, peer.end(err)
+	}
+	s.bytes, s.flushes = link.Stats().BytesOut, link.Stats().Flushes
+	if r, err = peer.result(); err != nil {
+		return r, s, err
+	}
+	s.took = time.Since(start) // the child's end included, so that the last rows are
+	return r, s, r.Sums.Check(rows.Stream(0).Want(n.core.producer.made))
+}
+
+// buffers measures bare net.Buffers from this process to a child that reads and does nothing else.
+func (t *tcp) buffers(ctx context.Context, d time.Duration) (sample measure.Sample, err error) {
+	peer, err := t.child(ctx, peerTask{Role: roleBuffers})
+	if err != nil {
+		return sample, err
+	}
+	var dialer net.Dialer
+	c, err := dialer.DialContext(ctx, "tcp", peer.Addr)
+	if err != nil {
+		return sample, peer.end(err)
+	}
+	cpu, start := measure.ProcessCPU(), time.Now()
+	sent, err := kernel.Send(c, d)
+	if err = errors.Join(err, c.Close()); err != nil {
+		return sample, peer.end(err)
+	}
+	r, err := peer.result()
+	if err != nil {
+		return sample, err
+	}
+	took, used := time.Since(start), measure.ProcessCPU()-cpu+r.CPU
+	return measure.Sample{
+		Value:  float64(sent) / took.Seconds(),
+		Ratios: measure.Ratios{"cpu_ns_per_byte": float64(used) / float64(max(sent, 1))},
+	}, nil
+}

@@ -1,0 +1,56 @@
+package plane
+
+import (
+	"context"
+
+	"github.com/streamscope/streamscope/bench/measure"
+)
+
+// Workloads are the measurements of the data plane by name.
+func Workloads() []measure.Workload {
+	return []measure.Workload{
+		{
+			Name: "ringlog", Unit: measure.RowsPerSecond, Target: 80e6,
+			About:   "one writer, one reader of a ring log, 128 KiB frames of 32-byte rows",
+			Open:    always(measureLog),
+			Kernels: []string{"fill", "sum"}, Relate: ofSlower,
+		},
+		{
+			Name: "shuffle-local", Unit: measure.RowsPerSecond, Target: 35e6,
+			About:   "two cores, each a producer and half of 64 destination tasks, unordered",
+			Open:    always(measureLocal(localShape(false))),
+			Kernels: []string{"fill", "scatter", "sum"}, Relate: ofBound,
+		},
+		{
+			Name: "shuffle-local-ordered", Unit: measure.RowsPerSecond,
+			About:   "shuffle-local with rows in canonical order per tick",
+			Open:    always(measureLocal(localShape(true))),
+			Kernels: []string{"fill", "scatter", "sum"}, Relate: ofBound,
+		},
+		{
+			Name: "shuffle-tcp", Unit: measure.RowsPerSecond, Target: 18e6,
+			About: "one producer to 64 tasks of another process over loopback, unordered, checksummed",
+			Open:  openTCP(tcpShape(false)),
+		},
+		{
+			Name: "shuffle-tcp-ordered", Unit: measure.RowsPerSecond,
+			About: "shuffle-tcp with rows in canonical order per tick",
+			Open:  openTCP(tcpShape(true)),
+		},
+	}
+}
+
+func always(f measure.Func) func(context.Context, measure.Env) (measure.Session, error) {
+	return func(context.Context, measure.Env) (measure.Session, error) { return f, nil }
+}
+
+// ofSlower relates a pipeline of two cores to the slower of its ends.
+func ofSlower(median float64, k map[string]float64) measure.Ratios {
+	return measure.Ratios{"of_slower_kernel": median / min(k["fill"], k["sum"])}
+}
+
+// ofBound relates a shuffle on two cores to what they could do if making, scattering and summing rows were all there is to do.
+func ofBound(median float64, k map[string]float64) measure.Ratios {
+	bound := localCores / (1/k["fill"] + 1/k["scatter"] + 1/k["sum"])
+	return measure.Ratios{"of_bound": median / bound, "bound_rows_per_s": bound}
+}
