@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -93,12 +94,35 @@ var processStart = time.Now()
 
 func nanotime() int64 { return int64(time.Since(processStart)) }
 
+// listen opens the endpoint and expects all other nodes, so that none is a stranger when it dials before this node has heard where it is.
 func (n *Node) listen() (err error) {
 	n.endpoint, err = netio.Listen(netio.Config{
 		Identity: wire.Identity{Job: n.cfg.Plan.Job, Node: n.cfg.Node, Incarnation: n.cfg.Incarnation, Token: []byte(n.cfg.Token)},
 		Listen:   n.cfg.Listen, MaxFrameBytes: n.cfg.FrameBytes, Events: n.cfg.LinkEvents,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	for id := range n.others() {
+		in, err := n.endpoint.Expect(netio.Peer{Node: id, Incarnation: n.cfg.Incarnation}, n.worker.Exchange().Incoming(id))
+		if err != nil {
+			return err
+		}
+		n.links[id].in.Store(in)
+		in.Wake()
+	}
+	return nil
+}
+
+// others yields the other nodes.
+func (n *Node) others() iter.Seq[frame.NodeID] {
+	return func(yield func(frame.NodeID) bool) {
+		for i := range n.cfg.Nodes {
+			if id := frame.NodeID(i); id != n.cfg.Node && !yield(id) {
+				return
+			}
+		}
+	}
 }
 
 // Addr is where other nodes reach this one; empty for a node that is alone.
@@ -109,29 +133,19 @@ func (n *Node) Addr() string {
 	return n.endpoint.Addr()
 }
 
-// Connect makes the links to and from all other nodes, whose incarnation is this node's. Call it once, before Start.
+// Connect makes the links to all other nodes, whose incarnation is this node's; those from them were expected from the start. Call it once,
+// before Start.
 func (n *Node) Connect(addrs map[frame.NodeID]string) error {
-	for i := range n.cfg.Nodes {
-		id := frame.NodeID(i)
-		if id == n.cfg.Node {
-			continue
-		}
+	for id := range n.others() {
 		addr, ok := addrs[id]
 		if !ok {
 			return fmt.Errorf("no address for node %d", id)
 		}
-		peer := netio.Peer{Node: id, Incarnation: n.cfg.Incarnation, Addr: addr}
-		in, err := n.endpoint.Expect(peer, n.worker.Exchange().Incoming(id))
+		out, err := n.endpoint.Dial(netio.Peer{Node: id, Incarnation: n.cfg.Incarnation, Addr: addr}, n.worker.Exchange().Outgoing(id))
 		if err != nil {
 			return err
 		}
-		out, err := n.endpoint.Dial(peer, n.worker.Exchange().Outgoing(id))
-		if err != nil {
-			return err
-		}
-		n.links[i].in.Store(in)
-		n.links[i].out.Store(out)
-		in.Wake()
+		n.links[id].out.Store(out)
 		out.Wake()
 	}
 	return nil
