@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -67,7 +68,9 @@ func runNodes(t *testing.T, count int, schedule Schedule) {
 			}
 		})
 	}
+	cuts := cutLinks(nodes, rng)
 	wg.Wait()
+	t.Logf("%d cuts", cuts())
 	var got []string
 	for i, n := range nodes {
 		if err := n.Stop(); err != nil {
@@ -85,5 +88,32 @@ func runNodes(t *testing.T, count int, schedule Schedule) {
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Fatalf("got %d rows, want %d", len(got), len(want))
+	}
+}
+
+// cutLinks cuts a link at random, again and again until the function it returns is called, which tells how often.
+func cutLinks(nodes []*Node, rng *rand.Rand) (stop func() int) {
+	quit, done := make(chan struct{}), make(chan int)
+	go func() {
+		cuts := 0
+		tick := time.NewTicker(3 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			n := nodes[rng.IntN(len(nodes))]
+			if l := n.links[rng.IntN(len(n.links))].out.Load(); l != nil {
+				l.Cut(errors.New("cut by the test"))
+				cuts++
+			}
+			select {
+			case <-quit:
+				done <- cuts
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return func() int {
+		close(quit)
+		return <-done
 	}
 }
