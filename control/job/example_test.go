@@ -2,10 +2,15 @@ package job_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/streamscope/streamscope/control/job"
 	"github.com/streamscope/streamscope/control/plan"
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle/batch"
+	"github.com/streamscope/streamscope/vertex"
 	"github.com/streamscope/streamscope/vertex/expr"
 )
 
@@ -61,7 +66,74 @@ func ExampleJob_Build() {
 	_, err := j.Build()
 	fmt.Println(err)
 	// Output:
-	// job/example_test.go:58: typos.slow: filter: expression: no column "mss"; have page, user, ms
-	// job/example_test.go:60: typos.unread: nothing reads this stream; give it a sink or remove it
-	// job/example_test.go:56: typos: the job has no sink
+	// job/example_test.go:63: typos.slow: filter: expression: no column "mss"; have page, user, ms
+	// job/example_test.go:65: typos.unread: nothing reads this stream; give it a sink or remove it
+	// job/example_test.go:61: typos: the job has no sink
+}
+
+// gaps is a vertex of our own: it emits the time since the last click of the same user. It keeps no more than a number per user.
+type gaps struct {
+	last map[int64]int64
+}
+
+func (g *gaps) Execute(_ int, rows *batch.Batch, out *vertex.Outbox) (int, error) {
+	users := rows.Cols[0].Int64s()
+	for i := range rows.N {
+		if out.Room() == 0 {
+			return i, nil // we are called again with the rest
+		}
+		if before, ok := g.last[users[i]]; ok {
+			out.Rows.AppendTime(rows.Vs[i], 0, 0)
+			out.Rows.Cols[0].AppendInt64(users[i])
+			out.Rows.Cols[1].AppendInt64(rows.Vs[i] - before)
+		}
+		g.last[users[i]] = rows.Vs[i]
+	}
+	return rows.N, nil
+}
+
+func (g *gaps) Close(cti frame.CTI, _ *vertex.Outbox) (frame.CTI, bool, error) { return cti, true, nil }
+
+func (g *gaps) GetSnapshot(w vertex.SnapshotWriter) error {
+	w.Uint64(uint64(len(g.last)))
+	for _, user := range slices.Sorted(maps.Keys(g.last)) { // equal states write equal bytes
+		w.Uint64(uint64(user))
+		w.Uint64(uint64(g.last[user]))
+	}
+	return nil
+}
+
+func (g *gaps) Load(r vertex.SnapshotReader) error {
+	for range r.Uint64() {
+		user := int64(r.Uint64())
+		g.last[user] = int64(r.Uint64())
+		if r.Err() != nil {
+			break
+		}
+	}
+	return r.Err()
+}
+
+// A vertex of your own is a stage like any other. Clicks of one user meet in one task.
+func ExampleStream_ApplyKeyed() {
+	out := &batch.Schema{Fields: []batch.Field{{Name: "user", Kind: batch.Int64}, {Name: "gap_us", Kind: batch.Int64}}}
+	j := job.New("gaps")
+	users := j.Source("clicks", clicks()).Project("users", job.Keep("user")...)
+	gapsOf := users.ApplyKeyed("gaps", []string{"user"}, out, func(job.Env) (vertex.Vertex, error) {
+		return &gaps{last: map[int64]int64{}}, nil
+	})
+	j.OrderedSink("result", gapsOf, job.OrderBy("user"), nowhere{})
+	graph, err := j.Build()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, n := range graph.Nodes {
+		fmt.Println(n.Name, n.Schema)
+	}
+	// Output:
+	// clicks (vs, page string, user int64, ms int64 null)
+	// users (vs, user int64)
+	// gaps (vs, user int64, gap_us int64)
+	// result (vs, user int64, gap_us int64)
 }

@@ -62,6 +62,11 @@ func everyOperator(t *testing.T) *job.Graph {
 	left := w.LeftJoin("left_join", p, job.On("page"), job.Take(job.Left("page"), job.Left("n"), job.Right("user")))
 	near := inner.IntervalJoin("interval_join", left, job.Between(-time.Second, time.Second), job.On("page"), job.Take(job.Left("page"), job.Right("n")))
 	j.OrderedSink("sink", near.Lookup("lookup", "page", pages("page"), job.LookupColumn{Name: "title", As: "t"}), job.OrderBy("page").Desc("n"), nowhere{})
+	seen := &batch.Schema{Fields: []batch.Field{{Name: "user", Kind: batch.Int64}, {Name: "gap_us", Kind: batch.Int64}}}
+	own := s.Project("users", job.Keep("user")...).ApplyKeyed("apply", []string{"user"}, seen, func(job.Env) (vertex.Vertex, error) {
+		return &gaps{last: map[int64]int64{}}, nil
+	})
+	j.OrderedSink("own_sink", own, job.OrderBy("user"), nowhere{})
 	j.OrderedSink("inner_sink", near.LookupInner("lookup_inner", "page", pages("page")), job.OrderBy(), nowhere{})
 	g, err := j.Build()
 	if err != nil {

@@ -42,7 +42,7 @@ func Processes(s Spawn) func(Hub) (Host, error) {
 		h := &processes{spawn: s, hub: hub, children: map[frame.NodeID]*child{}, url: "http://" + l.Addr().String()}
 		h.server = rpc.Server(h.handler())
 		h.running.Go(func() {
-			if err := h.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			if err := h.server.Serve(boundedListener(l, connectionsMax)); !errors.Is(err, http.ErrServerClosed) {
 				h.hub.Tell(control.Cancel{Reason: fmt.Sprintf("the manager cannot listen: %v", err)})
 			}
 		})

@@ -45,6 +45,9 @@ const (
 	pingWait  = 5 * time.Second
 )
 
+// streamsMax bounds the calls on one connection; an agent makes one.
+const streamsMax = 4
+
 // http2 returns protocols and settings for HTTP/2 without TLS, and nothing else.
 func http2() (*http.Protocols, *http.HTTP2Config) {
 	var p http.Protocols
@@ -55,7 +58,10 @@ func http2() (*http.Protocols, *http.HTTP2Config) {
 // Server returns an HTTP server for the handler. The caller listens and serves.
 func Server(h http.Handler) *http.Server {
 	p, c := http2()
-	return &http.Server{Handler: h, Protocols: p, HTTP2: c, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
+	c.MaxConcurrentStreams = streamsMax
+	return &http.Server{
+		Handler: h, Protocols: p, HTTP2: c, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
+	}
 }
 
 // Client returns an HTTP client for agents. CloseIdleConnections frees what it holds once its calls have ended.
