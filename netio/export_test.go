@@ -24,3 +24,10 @@ func (l *Link) Unread() int {
 
 // Aligned is aligned.
 func Aligned(b, scratch []byte) ([]byte, []byte) { return aligned(b, scratch) }
+
+// LastConnection is the number of the newest hello that was taken.
+func (l *Link) LastConnection() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mu.last
+}

@@ -152,7 +152,7 @@ func TestQueueAgainstNaive(t *testing.T) {
 			},
 			"attach": func(t *rapid.T) {
 				session++
-				grant = wire.Grant{Edge: 3, Session: session, Open: frame.Tick(tick.Draw(t, "open")), Closed: n.closed}
+				grant = wire.Grant{Edge: 3, Session: session, Open: frame.Tick(tick.Draw(t, "open")) / 2, AllowedBytes: rapid.Uint64Range(0, 9).Draw(t, "allowed"), Closed: n.closed}
 				if rapid.Bool().Draw(t, "further") {
 					grant.Closed++ // the peer has it from an earlier life of ours
 				}

@@ -204,6 +204,35 @@ func TestConnectionNumbers(t *testing.T) {
 	}
 }
 
+// Of two connections that wait for an older one to end, the newer is taken.
+func TestNewestWins(t *testing.T) {
+	n := newLoopback(t).(*loopback)
+	s := n.Node(rawConfig()).(node)
+	in := &slow{Sink: netiotest.NewSink(1000, []frame.EdgeID{1}, n.Changed), gate: make(chan struct{})}
+	l, err := s.Expect(netio.Peer{Node: 1, Incarnation: 1}, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := rawDial(t, s.Addr())
+	first.hello(1)
+	first.send(dataFrame(1, 1, 200))
+	n.Until("the sink waits", in.waiting.Load)
+	waiting := make(map[uint64]raw)
+	for _, number := range []uint64{2, 3} {
+		waiting[number] = rawDial(t, s.Addr())
+		h := id1.Greet(2, 1, number)
+		waiting[number].send(wire.AppendHello(nil, wire.TypeHello, &h))
+		n.Until("the hello is taken", func() bool { return l.(link).LastConnection() == number })
+	}
+	close(in.gate)
+	if got := waiting[2].unit(); got != wire.TypeRefuse {
+		t.Errorf("the older is answered %v, want %v", got, wire.TypeRefuse)
+	}
+	if got := waiting[3].unit(); got != wire.TypeHelloAck {
+		t.Errorf("the newer is answered %v, want %v", got, wire.TypeHelloAck)
+	}
+}
+
 func TestSilenceAndPing(t *testing.T) {
 	cfg := rawConfig()
 	cfg.PingEvery, cfg.Silence, cfg.WriteTimeout = time.Hour, 2*time.Hour, 1<<62
@@ -231,10 +260,12 @@ type slow struct {
 	*netiotest.Sink
 	gate    chan struct{}
 	waiting atomic.Bool
+	frames  atomic.Int64
 }
 
 func (s *slow) Frame([]byte) error {
 	s.waiting.Store(true)
+	s.frames.Add(1)
 	<-s.gate
 	return nil
 }
@@ -266,4 +297,7 @@ func TestFlood(t *testing.T) {
 	r.closed()
 	close(in.gate)
 	n.Until("cut for flood", func() bool { return s.Counters().Cuts[netio.CauseFlood] == 1 })
+	if got := in.frames.Load(); got != 1 {
+		t.Errorf("%d frames taken, want none of the flood after the first", got)
+	}
 }

@@ -19,7 +19,7 @@ func Run(t *testing.T, start func(t *testing.T) Net) {
 		{"Order", order}, {"SmallestWindow", smallestWindow}, {"Window", window}, {"EntitledOvertakes", entitledOvertakes},
 		{"RangesOfTicks", ranges}, {"CutAndResume", cutAndResume}, {"Bye", bye}, {"ByeOfReceiver", byeOfReceiver},
 		{"LyingSenders", lyingSenders}, {"LyingReceivers", lyingReceivers}, {"Refused", refused}, {"RefusesToAttach", refusesToAttach},
-		{"Panics", panics}, {"Counts", counts}, {"BothWays", bothWays},
+		{"CutInAttach", cutInAttach}, {"Panics", panics}, {"Counts", counts}, {"BothWays", bothWays},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.f(t, start(t)) })
 	}
@@ -248,6 +248,63 @@ func refusesToAttach(t *testing.T, n Net) {
 	if got := to.Counters().Refused[wire.Busy]; got != 2 {
 		t.Errorf("refused %d times, want 2", got)
 	}
+}
+
+// A Cut from inside Attach, when the connection is not at hand yet, holds.
+func cutInAttach(t *testing.T, n Net) {
+	from, to := nodes(n)
+	sender := &hastySender{Sender: NewSender([]frame.EdgeID{1}, n.Changed)}
+	sink := &hastySink{Sink: NewSink(1000, []frame.EdgeID{1}, n.Changed)}
+	var in, out Link
+	ready := make(chan struct{})
+	sender.attached = func() { <-ready; out.Cut(errCut) }
+	sink.attached = func() { <-ready; in.Cut(errCut) }
+	in, err := to.Expect(netio.Peer{Node: 1, Incarnation: 1}, sink)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink.SetWake(in.Wake)
+	out, err = from.Dial(netio.Peer{Node: 2, Incarnation: 1, Addr: to.Addr()}, sender)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sender.SetWake(out.Wake)
+	close(ready)
+	p := &pair{net: n, sender: sender.Sender, sink: sink.Sink, edges: []frame.EdgeID{1}, want: map[frame.EdgeID][]Tick{}, loaded: map[frame.EdgeID]frame.Tick{}}
+	p.load(2, 2, 500)
+	p.done(t)
+	for end, errs := range map[string][]error{"sender": sender.Detached(), "sink": sink.Detached()} {
+		if !slices.ContainsFunc(errs, func(err error) bool { return errors.Is(err, errCut) }) {
+			t.Errorf("the %s was detached by %v, want %v among them", end, errs, errCut)
+		}
+	}
+}
+
+// hastySender and hastySink do something in their first Attach.
+type hastySender struct {
+	*Sender
+	attached func()
+}
+
+func (s *hastySender) Attach(peer wire.Hello) error {
+	err := s.Sender.Attach(peer)
+	if s.Attaches() == 1 {
+		s.attached()
+	}
+	return err
+}
+
+type hastySink struct {
+	*Sink
+	attached func()
+}
+
+func (s *hastySink) Attach(peer wire.Hello) error {
+	err := s.Sink.Attach(peer)
+	if s.Attaches() == 2 { // in another connection than the sender
+		s.attached()
+	}
+	return err
 }
 
 // shy refuses the first two connections.

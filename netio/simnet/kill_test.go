@@ -75,3 +75,34 @@ func TestKill(t *testing.T) {
 		}
 	}
 }
+
+// keeper is a Sink that keeps a borrowed frame.
+type keeper struct {
+	*netiotest.Sink
+	kept []byte
+}
+
+func (k *keeper) Frame(b []byte) error {
+	k.kept = b
+	return k.Sink.Frame(b)
+}
+
+// Who keeps what was lent finds it overwritten.
+func TestLoansEnd(t *testing.T) {
+	w := &world{t, &simnet.Net{}, rand.New(rand.NewPCG(1, 1))}
+	edges := []frame.EdgeID{1}
+	a, b := w.net.Node(config(1, 1)), w.net.Node(config(2, 1))
+	sender, k := netiotest.NewSender(edges, w.Changed), &keeper{Sink: netiotest.NewSink(100, edges, w.Changed)}
+	if _, err := b.Expect(netio.Peer{Node: 1, Incarnation: 1}, k); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Dial(netio.Peer{Node: 2, Incarnation: 1}, sender); err != nil {
+		t.Fatal(err)
+	}
+	sender.Data(1, 1, 100)
+	for w.net.Step(w.r) {
+	}
+	if len(k.kept) == 0 || k.kept[0] != 0xdb {
+		t.Errorf("kept %x, want it overwritten", k.kept)
+	}
+}

@@ -15,7 +15,9 @@ type Link struct {
 	out  netio.Outgoing // of an outgoing link
 	in   netio.Incoming // of an incoming one
 
-	conn    *conn  // at hand
+	conn    *conn // at hand
+	making  bool  // a connection is being made; cut is for it
+	cut     error
 	last    uint64 // number of the last connection
 	triedAt int    // Net.changes at the last refusal: in vain as long as nothing has changed
 	awake   bool
@@ -36,8 +38,11 @@ func (l *Link) Ended() (error, bool) { return l.err, l.ended }
 
 // Cut ends the connection at hand for the reason err; an outgoing link dials again.
 func (l *Link) Cut(err error) {
-	if l.conn != nil {
+	switch {
+	case l.conn != nil:
 		l.conn.cut(l, err)
+	case l.making && l.cut == nil:
+		l.cut = err
 	}
 }
 
@@ -96,6 +101,8 @@ func (l *Link) dial() {
 // connect attaches both ends.
 func (l *Link) connect(in *Link, hello wire.Hello) {
 	to := in.node
+	l.making, l.cut, in.making, in.cut = true, nil, true, nil
+	defer func() { l.making, in.making = false, false }()
 	if err := guard(func() error { return in.in.Attach(hello) }); err != nil {
 		to.refuse(wire.Busy)
 		to.net.changes++ // asked again later
@@ -115,6 +122,9 @@ func (l *Link) connect(in *Link, hello wire.Hello) {
 	for _, end := range []*Link{l, in} {
 		end.conn, end.awake = c, true
 		end.stats.Connections++
+		if end.cut != nil {
+			c.cut(end, end.cut)
+		}
 	}
 }
 
