@@ -96,9 +96,11 @@ func TestLoansEnd(t *testing.T) {
 	if _, err := b.Expect(netio.Peer{Node: 1, Incarnation: 1}, k); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Dial(netio.Peer{Node: 2, Incarnation: 1}, sender); err != nil {
+	l, err := a.Dial(netio.Peer{Node: 2, Incarnation: 1}, sender)
+	if err != nil {
 		t.Fatal(err)
 	}
+	sender.SetWake(l.Wake)
 	sender.Data(1, 1, 100)
 	for w.net.Step(w.r) {
 	}
