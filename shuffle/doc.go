@@ -30,11 +30,11 @@
 //
 // # Ownership
 //
-// Append copies rows. Peek lends rows until Consume; frames stay leased while their tick is executed, within Config.LeaseBytes.
+// Append copies rows. Peek lends rows until Consume; frames stay leased while their tick is executed, within ExchangeConfig.LeaseBytes.
 //
 // # Failure
 //
 // A peer that sends what no correct one does (bad sums, tables, tasks, offsets, ticks, overrun credit) loses its link, with ErrProtocol,
 // frame.ErrCorrupt or netio's errors. A cut link between living nodes resumes at the last closed tick. Logs that fail are reported by
-// Config.Fail. Recovery of dead nodes is not here.
+// ExchangeConfig.Fail. Recovery of dead nodes is not here.
 package shuffle

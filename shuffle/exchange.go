@@ -9,8 +9,8 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
-// Config describes a node's part of an exchange.
-type Config struct {
+// ExchangeConfig describes a node's part of an exchange.
+type ExchangeConfig struct {
 	Cluster     Cluster
 	Self        frame.NodeID
 	Job         uint64
@@ -36,7 +36,7 @@ type Config struct {
 
 // Exchange is a node's part of all the edges of a job: a port per core, and for every other node what is sent to it and received from it.
 type Exchange struct {
-	cfg     Config
+	cfg     ExchangeConfig
 	cluster Cluster
 	self    frame.NodeID
 	edges   []Edge
@@ -53,8 +53,8 @@ type edgeDone struct {
 	drain  atomic.Uint64   // drained downstream of this node's destination tasks
 }
 
-// New returns the exchange. Its logs take segments from the arena as they are needed.
-func New(cfg Config) (*Exchange, error) {
+// NewExchange returns the exchange. Its logs take segments from the arena as they are needed.
+func NewExchange(cfg ExchangeConfig) (*Exchange, error) {
 	if least := frame.HeaderLen + frame.CloseEntryLen; cfg.FrameBytes < least {
 		return nil, fmt.Errorf("frames of %d bytes: want at least %d", cfg.FrameBytes, least)
 	}

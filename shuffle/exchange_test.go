@@ -37,7 +37,7 @@ func newTestCluster(t *testing.T, k Cluster, edges []Edge, segment, frameBytes, 
 		}
 		step()
 		c.step = append(c.step, step)
-		x, err := New(Config{Cluster: k, Self: frame.NodeID(n), Job: 1, Incarnation: 1, Edges: edges, Arena: arena, FrameBytes: frameBytes,
+		x, err := NewExchange(ExchangeConfig{Cluster: k, Self: frame.NodeID(n), Job: 1, Incarnation: 1, Edges: edges, Arena: arena, FrameBytes: frameBytes,
 			CreditBytes: credit, LeaseBytes: 64 << 10, Sums: true, Wake: func(int) {}, WakePeer: func(frame.NodeID) {},
 			DrainedChanged: func() {}, Fail: func(err error) { t.Error(err) },
 			Room: func(<-chan struct{}) error {

@@ -38,7 +38,7 @@ func newLocal(s shape) (*local, error) {
 	}
 	edges, cluster := s.edges(localCores), shuffle.Cluster{Nodes: 1, Cores: localCores}
 	var err error
-	l.plant, err = newPlant(s, shuffle.Config{
+	l.plant, err = newPlant(s, shuffle.ExchangeConfig{
 		Cluster: cluster, Edges: edges,
 		Wake:     func(c int) { l.cores[c].spin.wake() },
 		WakePeer: func(frame.NodeID) {},

@@ -140,7 +140,7 @@ func newNode(self frame.NodeID, s shape, token, listen string) (*node, error) {
 	n.core.peers = []*core{n.core}
 	edges, cluster := s.edges(1), betweenNodes(1)
 	var err error
-	n.plant, err = newPlant(s, shuffle.Config{
+	n.plant, err = newPlant(s, shuffle.ExchangeConfig{
 		Cluster: cluster, Self: self, Edges: edges,
 		Wake:     func(int) { n.core.spin.wake() },
 		WakePeer: n.wakePeer,

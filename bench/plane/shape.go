@@ -43,7 +43,7 @@ type plant struct {
 }
 
 // newPlant makes a node of an exchange. cfg holds what shape does not say.
-func newPlant(s shape, cfg shuffle.Config) (*plant, error) {
+func newPlant(s shape, cfg shuffle.ExchangeConfig) (*plant, error) {
 	p := &plant{failed: make(chan error, 1)}
 	var err error
 	p.arena, err = ringlog.NewArena(ringlog.ArenaConfig{SegmentBytes: s.SegmentBytes, LimitBytes: s.ArenaBytes, OnError: p.fail})
@@ -55,7 +55,7 @@ func newPlant(s shape, cfg shuffle.Config) (*plant, error) {
 	cfg.FrameBytes, cfg.CreditBytes, cfg.LeaseBytes, cfg.Sums = s.FrameBytes, s.CreditBytes, 8<<20, s.Sums
 	cfg.DrainedChanged = func() {}
 	cfg.Fail = p.fail
-	if p.exchange, err = shuffle.New(cfg); err != nil {
+	if p.exchange, err = shuffle.NewExchange(cfg); err != nil {
 		return nil, errors.Join(err, p.arena.Close())
 	}
 	return p, nil

@@ -36,7 +36,7 @@ type Config struct {
 	// Wake is called when a core may have something to do, WakePeer when a link may.
 	Wake     func(core int)
 	WakePeer func(n frame.NodeID)
-	// Room is called by a link when the arena is full; see shuffle.Config.
+	// Room is called by a link when the arena is full; see shuffle.ExchangeConfig.
 	Room func(ready <-chan struct{}) error
 	// Fail is called when a link met an error of this node's own.
 	Fail func(error)
@@ -80,7 +80,7 @@ func NewWorker(cfg Config) (*Worker, error) {
 			}
 		}
 	}
-	x, err := shuffle.New(shuffle.Config{
+	x, err := shuffle.NewExchange(shuffle.ExchangeConfig{
 		Cluster: w.cluster, Self: cfg.Node, Job: cfg.JobID, Incarnation: cfg.Incarnation, Edges: buildEdges(cfg.Plan), Arena: cfg.Arena,
 		FrameBytes: cfg.FrameBytes, CreditBytes: cfg.CreditBytes, LeaseBytes: cfg.LeaseBytes, Sums: cfg.Sums,
 		Wake: w.wake, WakePeer: cfg.WakePeer, Room: cfg.Room, Fail: cfg.Fail, DrainedChanged: func() { w.dirty.Store(true); w.wakeAll() },
