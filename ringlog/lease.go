@@ -15,7 +15,16 @@ type Lease struct {
 }
 
 // Bytes is exactly the frame, unpadded, borrowed until Release. Nobody may write to it.
-func (e Lease) Bytes() []byte { return e.b }
+func (e Lease) Bytes() []byte { return e.b[:len(e.b):len(e.b)] }
+
+// Padded is the frame with the zeros that follow it in memory, a multiple of frame.Align, borrowed like Bytes: what a link sends without
+// adding any. A frame that came back from disk may lack them; it is then just the frame.
+func (e Lease) Padded() []byte {
+	if n := frame.PadLen(len(e.b)); e.seg != nil && n <= cap(e.b) {
+		return e.b[:n]
+	}
+	return e.b
+}
 
 // Release gives the frame back. Safe from any goroutine; it may call Wake of waiting logs of the arena.
 // The zero Lease may be released.
@@ -67,7 +76,7 @@ func (l *Log) frameAt(s *segment, pos frame.Pos, offset int) ([]byte, error) {
 	if n < frame.HeaderLen || n > len(s.mem)-offset {
 		return nil, fmt.Errorf("%w: frame at %d has length %d", ErrCorrupt, pos, n)
 	}
-	b := s.mem[offset : offset+n : offset+n]
+	b := s.mem[offset : offset+n : min(offset+frame.PadLen(n), len(s.mem))]
 	if got := le64(b[16:]); got != uint64(pos) && !l.cfg.Relay {
 		return nil, fmt.Errorf("%w: frame at %d says it is at %d", ErrCorrupt, pos, got)
 	}

@@ -134,7 +134,7 @@ func (o *outgoing) Gather(pieces [][]byte, maxBytes int) [][]byte {
 			break
 		}
 		o.lent = append(o.lent, lease)
-		pieces = append(pieces, lease.Bytes())
+		pieces = append(pieces, lease.Padded())
 		bytes += int(r.Len)
 	}
 	return pieces
