@@ -48,12 +48,18 @@ func newApp() *app {
 	return &app{
 		stdout:   os.Stdout,
 		stderr:   os.Stderr,
-		terminal: term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb",
+		terminal: isTerminal(os.Stderr),
 		machine:  options.Machine{Cores: runtime.GOMAXPROCS(0), TempDir: os.TempDir()},
 		now:      time.Now,
 		jobs:     jobs,
 		run:      runEngine,
 	}
+}
+
+// isTerminal tells whether a live line can be drawn there: some terminals have no size, some can only append.
+func isTerminal(f *os.File) bool {
+	width, height, err := term.GetSize(int(f.Fd()))
+	return err == nil && width > 0 && height > 0 && os.Getenv("TERM") != "dumb"
 }
 
 // usageError is a fault of the command line.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 
@@ -13,7 +15,8 @@ import (
 
 // workerCommand is what `run --workers` starts; its end is told to the parent, and what it says goes through the parent's standard error.
 func (a *app) workerCommand() *cobra.Command {
-	return &cobra.Command{
+	var format string
+	cmd := &cobra.Command{
 		Use:    "worker",
 		Short:  "Be a worker process of a run (started by `run`)",
 		Hidden: true,
@@ -22,11 +25,25 @@ func (a *app) workerCommand() *cobra.Command {
 			a.started = true
 			// A worker that is told to end by anybody but its parent dies, and the parent says so.
 			signal.Reset(syscall.SIGTERM)
-			rep := report.New("worker", report.Config{Out: a.stderr, Now: a.now})
+			rep := report.New("worker", report.Config{Out: a.stderr, JSON: format == "json", Now: a.now})
+			a.log = rep.Log()
 			if err := engine.Process(definitions, rep.Log()); err != nil {
 				return fmt.Errorf("worker: %w", err)
 			}
 			return nil
 		},
+	}
+	cmd.Flags().StringVar(&format, "log-format", "text", "messages on standard error: text or json")
+	return cmd
+}
+
+// workerProcess makes the command of a worker whose messages are as those of this process.
+func workerProcess(logFormat string) func() *exec.Cmd {
+	return func() *exec.Cmd {
+		self, err := os.Executable()
+		if err != nil {
+			self = os.Args[0] // starting it tells what is wrong
+		}
+		return exec.Command(self, "worker", "--log-format", logFormat)
 	}
 }
