@@ -114,11 +114,11 @@ func (x *Exchange) newPort(c frame.CoreID) (*Port, error) {
 // Port returns the port of a core.
 func (x *Exchange) Port(core int) *Port { return x.ports[core] }
 
-// putClose hands close entries to every core that has destination tasks of the edge. The entries are shared.
+// putClose hands close entries to every core that has destination tasks of the edge. The entries are copied.
 func (x *Exchange) putClose(e frame.EdgeID, from frame.NodeID, entries []frame.CloseEntry) {
 	for _, p := range x.ports {
 		if p.ins[e] != nil {
-			p.box.put(arrival{kind: arriveClose, edge: e, from: from, ents: entries})
+			p.box.put(arrival{kind: arriveClose, edge: e, from: from}, entries...)
 		}
 	}
 }

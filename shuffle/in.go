@@ -23,6 +23,9 @@ type inEdge struct {
 	buckets  []*bucket
 	executed frame.Tick
 	spare    []*bucket
+	part     batch.Batch // what fold lends
+	subs     []subRef    // scratch of sorting, with starts
+	starts   []int32
 	discard  frame.Tick // the tick whose folded rows were dropped in part, 0: none
 }
 
@@ -87,10 +90,18 @@ func (in *inEdge) data(a arrival) error {
 		}
 	}
 	if len(bk.subs) > before {
-		bk.refs = append(bk.refs, dataRef{log: a.log, pos: a.pos, from: a.from})
+		bk.refer(&a)
 	}
 	in.dropEmpty(bk)
 	return nil
+}
+
+// refer adds a frame to the bucket. The place of an old reference is used again, with the memory of its columns.
+func (bk *bucket) refer(a *arrival) {
+	n := len(bk.refs)
+	bk.refs = slices.Grow(bk.refs, 1)[:n+1]
+	r := &bk.refs[n]
+	*r = dataRef{log: a.log, pos: a.pos, from: a.from, rows: batch.Batch{Cols: r.rows.Cols[:0]}}
 }
 
 func (in *inEdge) denseSubs(bk *bucket, f *frame.DataFrame, ref int32, from frame.NodeID) {
@@ -150,9 +161,11 @@ func (in *inEdge) bucket(t frame.Tick) *bucket {
 	if i > 0 && in.buckets[i-1].tick == t {
 		return in.buckets[i-1]
 	}
-	bk := &bucket{}
+	var bk *bucket
 	if n := len(in.spare); n > 0 {
 		bk, in.spare = in.spare[n-1], in.spare[:n-1]
+	} else {
+		bk = &bucket{}
 	}
 	bk.tick = t
 	in.buckets = slices.Insert(in.buckets, i, bk)
@@ -170,22 +183,46 @@ func (in *inEdge) dropEmpty(bk *bucket) {
 
 func (in *inEdge) recycle(bk *bucket) {
 	bk.releaseAll()
-	clear(bk.refs)
 	*bk = bucket{refs: bk.refs[:0], subs: bk.subs[:0]}
 	if len(in.spare) < 8 {
 		in.spare = append(in.spare, bk)
 	}
 }
 
-// open sorts the bucket canonically: by destination, then (source task, index).
-func (bk *bucket) open() {
+// open sorts a bucket canonically: by destination, then (source task, index). Frames are sorted in themselves, so one counting pass by
+// destination leaves each destination's sub-batches nearly in order.
+func (in *inEdge) open(bk *bucket) {
 	if bk.opened {
 		return
 	}
 	bk.opened = true
-	slices.SortFunc(bk.subs, func(a, b subRef) int {
-		return cmp.Or(cmp.Compare(a.dst, b.dst), cmp.Compare(a.src, b.src), cmp.Compare(a.index, b.index), cmp.Compare(a.ref, b.ref))
-	})
+	starts := grow(in.starts, in.local.Count+1)
+	clear(starts)
+	for i := range bk.subs {
+		starts[bk.subs[i].dst-in.local.First+1]++
+	}
+	for d := range in.local.Count {
+		starts[d+1] += starts[d]
+	}
+	sorted := grow(in.subs, len(bk.subs))
+	for i := range bk.subs {
+		at := &starts[bk.subs[i].dst-in.local.First]
+		sorted[*at] = bk.subs[i]
+		*at++
+	}
+	from := int32(0)
+	for _, to := range starts[:in.local.Count] { // each start has moved to its end
+		if own := sorted[from:to]; !slices.IsSortedFunc(own, canonical) {
+			slices.SortFunc(own, canonical)
+		}
+		from = to
+	}
+	in.starts, in.subs, bk.subs = starts, bk.subs, sorted
+}
+
+// canonical orders the sub-batches of one destination.
+func canonical(a, b subRef) int {
+	return cmp.Or(cmp.Compare(a.src, b.src), cmp.Compare(a.index, b.index), cmp.Compare(a.ref, b.ref))
 }
 
 // peek lends the next rows of a task in tick t, in canonical order, or nil when it has none left. Tasks must be asked in ascending order.
@@ -194,7 +231,7 @@ func (in *inEdge) peek(t frame.Tick, task frame.TaskID, dst *batch.Batch) (bool,
 		return false, nil
 	}
 	bk := in.buckets[0]
-	bk.open()
+	in.open(bk)
 	if bk.cur == len(bk.subs) || bk.subs[bk.cur].dst != task {
 		return false, nil
 	}
@@ -243,15 +280,14 @@ func (in *inEdge) fold(t frame.Tick, take func(task frame.TaskID, rows *batch.Ba
 	}
 	bk := in.buckets[0]
 	defer bk.releaseAll()
-	var part batch.Batch
 	for ; bk.folded < len(bk.subs); bk.folded++ {
 		s := &bk.subs[bk.folded]
 		rows, err := in.lend(bk, int(s.ref))
 		if err != nil {
 			return worked, err
 		}
-		rows.SliceInto(&part, int(s.first), int(s.first+s.rows))
-		if err := take(s.dst, &part); err != nil {
+		rows.SliceInto(&in.part, int(s.first), int(s.first+s.rows))
+		if err := take(s.dst, &in.part); err != nil {
 			return worked, err
 		}
 		worked = true

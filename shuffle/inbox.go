@@ -15,7 +15,8 @@ type arrival struct {
 	from frame.NodeID
 	log  *ringlog.Log
 	pos  frame.Pos
-	ents []frame.CloseEntry // shared by all cores, read only
+	// first and last bound the entries of a CLOSE among those that inbox.take returns.
+	first, last int32
 }
 
 type arrivalKind uint8
@@ -31,13 +32,29 @@ type inbox struct {
 	wake func()
 	mu   struct {
 		sync.Mutex
-		items []arrival
+		arrivals
 	}
 }
 
-func (b *inbox) put(a arrival) {
+// arrivals are things in the order in which they came, with the entries of the closes among them.
+type arrivals struct {
+	items []arrival
+	ents  []frame.CloseEntry
+}
+
+// clear empties them for their next use.
+func (a *arrivals) clear() {
+	clear(a.items)
+	a.items, a.ents = a.items[:0], a.ents[:0]
+}
+
+// put adds one thing; entries are those of a CLOSE, which are copied.
+func (b *inbox) put(a arrival, entries ...frame.CloseEntry) {
 	b.mu.Lock()
 	first := len(b.mu.items) == 0
+	a.first = int32(len(b.mu.ents))
+	b.mu.ents = append(b.mu.ents, entries...)
+	a.last = int32(len(b.mu.ents))
 	b.mu.items = append(b.mu.items, a)
 	b.mu.Unlock()
 	if first {
@@ -45,11 +62,11 @@ func (b *inbox) put(a arrival) {
 	}
 }
 
-// take swaps what has arrived for the emptied slice of the previous call.
-func (b *inbox) take(spare []arrival) []arrival {
+// take swaps what has arrived for what the previous call returned, emptied.
+func (b *inbox) take(spare arrivals) arrivals {
 	b.mu.Lock()
-	items := b.mu.items
-	b.mu.items = spare[:0]
-	b.mu.Unlock()
-	return items
+	defer b.mu.Unlock()
+	came := b.mu.arrivals
+	b.mu.arrivals = spare
+	return came
 }

@@ -27,7 +27,8 @@ type incoming struct {
 	blocked atomic.Bool
 	rows    atomic.Uint64 // received
 	view    batch.Batch
-	edges   []*linkEdge // by edge; nil where nothing comes from that node
+	entries []frame.CloseEntry // of the CLOSE at hand
+	edges   []*linkEdge        // by edge; nil where nothing comes from that node
 	mu      struct {
 		sync.Mutex
 		credit *netio.Receiver
@@ -242,7 +243,8 @@ func (in *incoming) roomMade() {
 }
 
 func (in *incoming) closes(le *linkEdge, h frame.Header, b []byte) error {
-	entries, err := frame.ParseClose(h, b, nil)
+	entries, err := frame.ParseClose(h, b, in.entries[:0])
+	in.entries = entries
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ type Port struct {
 	outs   []*outEdge // by edge; nil where the core has no source task
 	ins    []*inEdge  // by edge; nil where the core has no destination task
 	starts []uint32
-	spare  []arrival
+	spare  arrivals // emptied
 	now    int64
 
 	blocked atomic.Bool // the last claim found no segment
@@ -59,19 +59,20 @@ func (p *Port) FlushAll() (done bool, err error) {
 
 // Poll takes in what has arrived and reports whether there was anything.
 func (p *Port) Poll() (worked bool, err error) {
-	items := p.box.take(p.spare)
-	for i := range items {
-		if err := p.arrive(&items[i]); err != nil {
+	came := p.box.take(p.spare)
+	for i := range came.items {
+		a := &came.items[i]
+		if err := p.arrive(a, came.ents[a.first:a.last]); err != nil {
 			return true, err
 		}
 	}
-	worked = len(items) > 0
-	clear(items)
-	p.spare = items
+	worked = len(came.items) > 0
+	came.clear()
+	p.spare = came
 	return worked, nil
 }
 
-func (p *Port) arrive(a *arrival) error {
+func (p *Port) arrive(a *arrival, entries []frame.CloseEntry) error {
 	if a.kind == arriveReset {
 		for _, in := range p.ins {
 			if in != nil {
@@ -84,7 +85,7 @@ func (p *Port) arrive(a *arrival) error {
 	if a.kind == arriveData {
 		return in.data(*a)
 	}
-	for _, e := range a.ents {
+	for _, e := range entries {
 		if err := in.prog.close(e); err != nil {
 			return err
 		}
@@ -175,7 +176,7 @@ func (p *Port) handOnClose(e *Edge, h *frame.Header, pos frame.Pos, entries []fr
 		p.x.peers[h.Node].push(p.core, h, pos, entries[0].FirstTick)
 		return
 	}
-	p.x.putClose(e.ID, p.x.self, append([]frame.CloseEntry(nil), entries...))
+	p.x.putClose(e.ID, p.x.self, entries)
 }
 
 // tasks is the core's range, empty for the nil edge of a core without destination tasks.

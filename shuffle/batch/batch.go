@@ -75,7 +75,18 @@ func (c *Column) Var() (offsets []int32, data []byte) { return c.offs, c.data }
 
 // Slice returns rows [from, to) in place.
 func (c *Column) Slice(from, to int) Column {
-	s := Column{kind: c.kind, n: to - from, valid: c.valid.Slice(from)}
+	var s Column
+	c.sliceInto(&s, from, to)
+	return s
+}
+
+// sliceInto makes s the rows [from, to) of c. A column header is large and mostly empty: where s was a slice of the same kind, which is so
+// for a view that walks over sub-batches, only what differs is stored.
+func (c *Column) sliceInto(s *Column, from, to int) {
+	if s.kind != c.kind {
+		*s = Column{kind: c.kind}
+	}
+	s.n, s.valid = to-from, c.valid.Slice(from)
 	switch c.kind {
 	case Float64:
 		s.f64 = c.f64[from:to]
@@ -86,7 +97,6 @@ func (c *Column) Slice(from, to int) Column {
 	default:
 		s.i64 = c.i64[from:to]
 	}
-	return s
 }
 
 // Batch is a set of rows of one schema, column by column: a view that borrows its buffers from a frame or a Builder.
@@ -110,9 +120,13 @@ func (b *Batch) End(i int) int64 {
 
 // SliceInto makes dst the rows [from, to) of b in place, reusing dst's column headers. dst may be b.
 func (b *Batch) SliceInto(dst *Batch, from, to int) {
-	cols := dst.Cols[:0]
+	cols := dst.Cols
+	if cap(cols) < len(b.Cols) {
+		cols = make([]Column, len(b.Cols))
+	}
+	cols = cols[:len(b.Cols)]
 	for i := range b.Cols {
-		cols = append(cols, b.Cols[i].Slice(from, to))
+		b.Cols[i].sliceInto(&cols[i], from, to)
 	}
 	s := Batch{Schema: b.Schema, N: to - from, Vs: b.Vs[from:to], Cols: cols}
 	if b.Ve != nil {

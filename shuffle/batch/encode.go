@@ -168,7 +168,7 @@ func Decode(dst *Batch, s *Schema, f *frame.DataFrame) error {
 		return fmt.Errorf("%w: %d buffers, schema %v has %d", frame.ErrCorrupt, f.Buffers, s, s.Buffers())
 	}
 	n := f.Rows()
-	d := decoder{f: f, n: n}
+	d := decoder{f: *f, n: n}
 	*dst = Batch{Schema: s, N: n, Cols: dst.Cols[:0]}
 	dst.Vs = head[int64](&d, n)
 	if s.HasVe {
@@ -201,8 +201,9 @@ func Decode(dst *Batch, s *Schema, f *frame.DataFrame) error {
 	return d.err
 }
 
+// decoder walks over a frame's buffers. It has a copy of the frame's description, so that the caller's need not be on the heap.
 type decoder struct {
-	f   *frame.DataFrame
+	f   frame.DataFrame
 	n   int
 	i   int
 	err error
