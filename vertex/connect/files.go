@@ -39,8 +39,6 @@ type Wanted struct {
 	Schema *batch.Schema
 	Time   string
 	Comma  byte
-	// Parallel is how many lanes are decoded at the same time at most.
-	Parallel int
 }
 
 // Validate reports all that is wrong with the description.

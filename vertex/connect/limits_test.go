@@ -62,16 +62,8 @@ func TestFileLimit(t *testing.T) {
 func TestReadingDoesNotAllocatePerRow(t *testing.T) {
 	const n = 200_000
 	rows := generated(t, n)
-	dir := t.TempDir()
 	for _, format := range []string{"csv", "jsonl", "parquet"} {
-		path := dir + "/in." + format
-		sink := connect.FileSink{Path: path, Schema: rows.Schema, Token: "k"}
-		if err := connecttest.Write(sink.Open, rows.View(), 4096); err != nil {
-			t.Fatal(err)
-		}
-		if err := connect.Commit(connect.TempPath(path, "k"), path); err != nil {
-			t.Fatal(err)
-		}
+		path := writeFile(t, rows, format)
 		src, err := connect.NewSource(connect.Files{Paths: []string{path}, Schema: rows.Schema, Time: "t"})
 		if err != nil {
 			t.Fatal(err)

@@ -47,7 +47,7 @@ func openReader(f *Files, format *Format, path string, rejects *rejects, offset 
 		parallel = 1 // so that the divert file has the order of the rows
 	}
 	r.lanes = make([]*Lane, parallel)
-	want := &Wanted{Schema: f.Schema, Time: f.Time, Comma: f.Comma, Parallel: parallel}
+	want := &Wanted{Schema: f.Schema, Time: f.Time, Comma: f.Comma}
 	r.running.Add(1)
 	go r.open(format, path, want)
 	return r
