@@ -1,10 +1,8 @@
 package shuffle
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
@@ -51,19 +49,12 @@ type plannedFrame struct {
 	firstSub, lastSub int
 }
 
-// closeRec is a close that has not been written.
-type closeRec struct {
-	task        frame.TaskID
-	first, last frame.Tick
-	cti         frame.CTI
-}
-
 func newOutEdge(p *Port, e *Edge) (*outEdge, error) {
 	x := p.x
 	o := &outEdge{
 		port: p, e: e, local: x.cluster.On(e.Source, x.self, p.core),
-		rows:  batch.NewBuilder(e.Schema),
-		limit: x.cfg.FrameBytes * x.cluster.Nodes, varLen: make([]int, len(e.Schema.Fields)),
+		rows:   batch.NewBuilder(e.Schema),
+		varLen: make([]int, len(e.Schema.Fields)),
 	}
 	var err error
 	if o.sc, err = newScatter(e, x.cluster); err != nil {
@@ -73,6 +64,7 @@ func newOutEdge(p *Port, e *Edge) (*outEdge, error) {
 	for _, f := range e.Schema.Fields {
 		o.fixed = o.fixed && !f.Kind.VarLen()
 	}
+	o.limit = o.stagingBytes()
 	n := o.local.Count
 	o.indexTick, o.emitted, o.sent = make([]frame.Tick, n), make([]frame.Tick, n), make([]sentRows, n)
 	if !e.Unordered {
@@ -81,10 +73,31 @@ func newOutEdge(p *Port, e *Edge) (*outEdge, error) {
 	return o, nil
 }
 
+// stagingBytes is what fills one frame for each node that has destination tasks, their directories included.
+func (o *outEdge) stagingBytes() int {
+	sources := o.local.Count
+	if o.e.Unordered {
+		sources = 1
+	}
+	total := 0
+	for _, tasks := range o.sc.nodes {
+		if tasks.Count > 0 {
+			room := o.port.x.cfg.FrameBytes - frameOverhead(o.e.Schema)
+			total += room - min(sources*tasks.Count*frame.SubBatchLen, room/2)
+		}
+	}
+	return max(total, 1)
+}
+
 // append stages rows of one task and tick. false means that the log has no room: nothing was taken.
 func (o *outEdge) append(task frame.TaskID, t frame.Tick, b *batch.Batch) (bool, error) {
 	if o.busy() || (o.tick != t && (o.rows.Len() > 0 || len(o.closes) > 0)) {
 		if done, err := o.flush(); !done {
+			return false, err
+		}
+	}
+	if o.rows.Len() > 0 && o.rows.Bytes()+o.bytes(b) > o.limit {
+		if done, err := o.writeStaged(); !done {
 			return false, err
 		}
 	}
@@ -95,23 +108,30 @@ func (o *outEdge) append(task frame.TaskID, t frame.Tick, b *batch.Batch) (bool,
 	}
 	o.rows.AppendBatch(b, 0, b.N)
 	if o.rows.Bytes() >= o.limit {
-		if err := o.plan(); err != nil {
-			return false, err
-		}
-		if _, err := o.write(); err != nil {
+		if _, err := o.writeStaged(); err != nil {
 			return false, err // a full log is met again by the next call
 		}
 	}
 	return true, nil
 }
 
-// close notes that a task has closed ticks first to last. The entry is written by the next flush, after the rows.
-func (o *outEdge) close(task frame.TaskID, first, last frame.Tick, cti frame.CTI, before frame.CTI) {
-	if first < last && o.emitted[task-o.local.First] == last {
-		o.closes = append(o.closes, closeRec{task, first, last - 1, before})
-		first = last
+// bytes is what the rows of b take when they are staged.
+func (o *outEdge) bytes(b *batch.Batch) int {
+	n := b.N * o.e.Schema.FixedRowBytes()
+	for i := range b.Cols {
+		if c := &b.Cols[i]; c.Kind().VarLen() {
+			offsets, _ := c.Var()
+			n += int(offsets[b.N] - offsets[0])
+		}
 	}
-	o.closes = append(o.closes, closeRec{task, first, last, cti})
+	return n
+}
+
+func (o *outEdge) writeStaged() (done bool, err error) {
+	if err := o.plan(); err != nil {
+		return false, err
+	}
+	return o.write()
 }
 
 func (o *outEdge) busy() bool { return len(o.planned) > 0 }
@@ -145,7 +165,7 @@ func (o *outEdge) plan() error {
 			n, bytes := o.fit(at, c.to, room-used-frame.SubBatchLen)
 			if n == 0 {
 				if cur.from == cur.to {
-					row := int(o.sc.perm[at])
+					row := int(o.sc.order()[at])
 					return fmt.Errorf("a row of %d bytes (vs %d) does not fit a frame of %d: raise --frame-bytes", o.rowBytes(row), o.staged.Vs[row], o.port.x.cfg.FrameBytes)
 				}
 				cur = nil
@@ -174,8 +194,9 @@ func (o *outEdge) fit(from, to int32, room int) (n int32, bytes int) {
 		n = min(to-from, int32(max(room, 0)/fixed))
 		return n, int(n) * fixed
 	}
+	order := o.sc.order()
 	for i := from; i < to; i++ {
-		b := o.rowBytes(int(o.sc.perm[i]))
+		b := o.rowBytes(int(order[i]))
 		if bytes+b > room {
 			break
 		}
@@ -246,20 +267,25 @@ func (o *outEdge) write() (done bool, err error) {
 }
 
 func (o *outEdge) writeFrame(f *plannedFrame) error {
-	rows := o.sc.perm[f.from:f.to]
 	subs := o.subs[f.firstSub:f.lastSub]
-	batch.VarBytes(o.staged, rows, o.varLen)
+	count := int(f.to - f.from)
+	whole := o.fixed && count == o.staged.N
+	var rows []int32 // in order, where they must be gathered
+	if !whole {
+		rows = o.sc.order()[f.from:f.to]
+		batch.VarBytes(o.staged, rows, o.varLen)
+	}
 	h := frame.Header{Type: frame.Data, Tick: o.tick, Edge: o.e.ID, Node: f.node, OldestNs: o.port.now,
 		SubBatches: uint16(len(subs)), Buffers: uint16(o.e.Schema.Buffers())}
 	dirEnd := frame.HeaderLen + len(subs)*frame.SubBatchLen
-	starts := o.denseStarts(subs, len(rows))
+	starts := o.denseStarts(subs, count)
 	if starts != nil {
 		h.Flags, h.SubBatches = frame.Unordered|frame.Dense, 0
 		dirEnd = frame.HeaderLen + frame.DenseDirLen(len(starts)-1)
 	} else if o.e.Unordered {
 		h.Flags = frame.Unordered
 	}
-	n := batch.EncodedLen(o.e.Schema, dirEnd, len(rows), o.varLen)
+	n := batch.EncodedLen(o.e.Schema, dirEnd, count, o.varLen)
 	b, err := o.port.claim(n)
 	if err != nil {
 		return err
@@ -271,7 +297,11 @@ func (o *outEdge) writeFrame(f *plannedFrame) error {
 			frame.PutSubBatch(b[frame.HeaderLen+i*frame.SubBatchLen:], s)
 		}
 	}
-	batch.EncodeRows(b, dirEnd, o.staged, rows, o.varLen)
+	if whole {
+		batch.ScatterRows(b, dirEnd, o.staged, o.sc.place)
+	} else {
+		batch.EncodeRows(b, dirEnd, o.staged, rows, o.varLen)
+	}
 	h.Len = int32(n)
 	pos := o.port.log.Commit(h)
 	o.port.handOn(o.e, &h, pos, subs)
@@ -302,92 +332,4 @@ func (o *outEdge) denseStarts(subs []frame.SubBatch, rows int) []uint32 {
 	}
 	starts[count] = uint32(rows)
 	return starts
-}
-
-// writeCloses writes the pending closes, a CLOSE frame per node (more where they do not fit). What was written stays written when the log
-// fills up in between: an entry goes to a node exactly once.
-func (o *outEdge) writeCloses() (done bool, err error) {
-	if len(o.closes) == 0 {
-		return true, nil
-	}
-	if o.closing == 0 {
-		o.closing = len(o.closes)
-	}
-	for ; o.closeNode < o.port.x.cluster.Nodes; o.closeNode++ {
-		if o.sc.nodes[o.closeNode].Count == 0 {
-			continue
-		}
-		if err := o.writeClose(frame.NodeID(o.closeNode)); err != nil {
-			if errors.Is(err, ringlog.ErrNoSegment) {
-				return false, nil
-			}
-			return false, err
-		}
-	}
-	for _, c := range o.closes[:o.closing] {
-		if c.first == c.last {
-			o.sent[o.counter(c.task)].forget(c.first)
-		}
-	}
-	o.closes = append(o.closes[:0], o.closes[o.closing:]...)
-	o.closing, o.closeNode = 0, 0
-	return len(o.closes) == 0, nil
-}
-
-func (o *outEdge) writeClose(node frame.NodeID) error {
-	most := (o.port.x.cfg.FrameBytes - frame.HeaderLen) / frame.CloseEntryLen
-	all := o.closeEntries(node)
-	for o.closeAt < len(all) {
-		entries := sameTick(all[o.closeAt:min(o.closeAt+most, len(all))])
-		n := frame.HeaderLen + len(entries)*frame.CloseEntryLen
-		b, err := o.port.claim(n)
-		if err != nil {
-			return err
-		}
-		h := frame.Header{Type: frame.Close, Edge: o.e.ID, Node: node, OldestNs: o.port.now, Len: int32(n)}
-		for i, e := range entries {
-			frame.PutCloseEntry(b[frame.HeaderLen+i*frame.CloseEntryLen:], e)
-			h.Tick = max(h.Tick, e.LastTick)
-		}
-		pos := o.port.log.Commit(h)
-		o.port.handOnClose(o.e, &h, pos, entries)
-		o.closeAt += len(entries)
-	}
-	o.closeAt = 0
-	return nil
-}
-
-// sameTick returns the entries that begin with the same tick as the first. A frame holds no others: on a link it follows the rows of
-// that tick, and must not make the close of one task wait for rows of another that lack credit.
-func sameTick(entries []frame.CloseEntry) []frame.CloseEntry {
-	n := 1
-	for n < len(entries) && entries[n].FirstTick == entries[0].FirstTick {
-		n++
-	}
-	return entries[:n]
-}
-
-// closeEntries merges the pending closes of neighbouring tasks into ranges, with the rows sent to the node, sorted by tick.
-func (o *outEdge) closeEntries(node frame.NodeID) []frame.CloseEntry {
-	o.entries = o.entries[:0]
-	reported := frame.Tick(0) // unordered: the tick whose shared count an entry has
-	slices.SortStableFunc(o.closes[:o.closing], func(a, b closeRec) int { return cmp.Compare(a.first, b.first) })
-	for _, c := range o.closes[:o.closing] {
-		e := frame.CloseEntry{First: c.task, Last: c.task, FirstTick: c.first, LastTick: c.last, CTI: c.cti}
-		if c.first == c.last && !(o.e.Unordered && reported == c.first) {
-			if rows := o.sent[o.counter(c.task)].find(c.first); rows != nil {
-				e.Rows = rows[node]
-				reported = c.first
-			}
-		}
-		if n := len(o.entries); n > 0 {
-			if l := &o.entries[n-1]; l.Last+1 == e.First && l.FirstTick == e.FirstTick && l.LastTick == e.LastTick && l.CTI == e.CTI {
-				l.Last = e.Last
-				l.Rows += e.Rows
-				continue
-			}
-		}
-		o.entries = append(o.entries, e)
-	}
-	return o.entries
 }

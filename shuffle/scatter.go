@@ -20,7 +20,9 @@ type scatter struct {
 	nodes  []TaskRange // destination tasks by node
 	hashes []uint64
 	dst    []uint32 // destination task of each staged row, counted from Destination.First
-	perm   []int32  // staged rows in sorted order
+	place  []int32  // of each staged row in the sorted order
+	perm   []int32  // the inverse: staged rows in sorted order; made when it is asked for
+	sorted bool     // perm is that of place
 	counts []uint32
 	cells  []cell
 	srcs   []frame.TaskID
@@ -48,7 +50,7 @@ func newScatter(e *Edge, k Cluster) (*scatter, error) {
 
 // sort orders the rows of b, whose source tasks runs tells, and returns the non-empty cells in order.
 func (s *scatter) sort(b *batch.Batch, runs []run) []cell {
-	s.perm = grow(s.perm, b.N)
+	s.place, s.sorted = grow(s.place, b.N), false
 	s.cells = s.cells[:0]
 	s.route(b)
 	sources := s.sources(runs)
@@ -77,13 +79,25 @@ func (s *scatter) sort(b *batch.Batch, runs []run) []cell {
 	}
 	for i, r := range runs {
 		counts := s.counts[sourceIndex(sources, r.task)*nDst:][:nDst]
-		for row := r.from; row < runEnd(runs, i, b.N); row++ {
-			d := s.dst[row]
-			s.perm[counts[d]] = row
+		dst := s.dst[r.from:runEnd(runs, i, b.N)]
+		place := s.place[r.from:][:len(dst)]
+		for row, d := range dst {
+			place[row] = int32(counts[d])
 			counts[d]++
 		}
 	}
 	return s.cells
+}
+
+// order returns the staged rows in sorted order.
+func (s *scatter) order() []int32 {
+	if !s.sorted {
+		s.perm, s.sorted = grow(s.perm, len(s.place)), true
+		for row, at := range s.place {
+			s.perm[at] = int32(row)
+		}
+	}
+	return s.perm
 }
 
 // route computes the destination of every row.
@@ -91,6 +105,10 @@ func (s *scatter) route(b *batch.Batch) {
 	s.dst = grow(s.dst, b.N)
 	if s.table == nil {
 		clear(s.dst)
+		return
+	}
+	if c := &b.Cols[s.edge.Keys[0]]; len(s.edge.Keys) == 1 && c.Kind() != batch.Float64 && c.Kind().Fixed() && !c.Nulls() {
+		s.table.RouteInts(c.Int64s()[:b.N], s.dst)
 		return
 	}
 	s.hashes = partition.HashRows(b, s.edge.Keys, nil, grow(s.hashes, b.N))

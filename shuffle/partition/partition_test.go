@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"math"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -307,4 +308,26 @@ func BenchmarkHashRows(bm *testing.B) {
 			bm.ReportMetric(float64(bm.Elapsed().Nanoseconds())/float64(bm.N*b.N), "ns/row")
 		})
 	}
+}
+
+func TestRouteIntsIsRouteOfHashes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		tasks := rapid.IntRange(1, 300).Draw(t, "tasks")
+		r, err := NewRouting(KeyGroups(tasks), tasks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys := rapid.SliceOf(rapid.Int64()).Draw(t, "keys")
+		b := batch.NewBuilder(&batch.Schema{Fields: []batch.Field{{Name: "k", Kind: batch.Int64}}})
+		for _, k := range keys {
+			b.AppendTime(0, 0, 0)
+			b.Cols[0].AppendInt64(k)
+		}
+		want, got := make([]uint32, len(keys)), make([]uint32, len(keys))
+		r.Route(HashRows(b.View(), []int{0}, nil, make([]uint64, len(keys))), want)
+		r.RouteInts(keys, got)
+		if !slices.Equal(got, want) {
+			t.Fatalf("got %v, want %v", got, want)
+		}
+	})
 }
