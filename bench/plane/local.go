@@ -19,7 +19,7 @@ const localCores = 2
 // localShape keeps what a tick brings within the caches of the two cores.
 func localShape(ordered bool) shape {
 	return shape{
-		Tasks: 64, Ordered: ordered, BatchRows: 2048, TickRows: 16384, FrameBytes: 256 << 10,
+		Tasks: 64, Ordered: ordered, BatchRows: 1024, TickRows: 14336, FrameBytes: 256 << 10,
 		SegmentBytes: 1 << 20, ArenaBytes: 16 << 20, CreditBytes: 1 << 20, Ahead: 2,
 	}
 }
