@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"text/tabwriter"
@@ -101,6 +102,11 @@ func (a *app) benchRun(cmd *cobra.Command, names []string, duration time.Duratio
 	exe, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("bench: this program's own path: %w", err)
+	}
+	if file != "" { // rather now than after minutes
+		if _, err := os.Stat(filepath.Dir(file)); err != nil {
+			return fmt.Errorf("--json %s: cannot be written: %w", file, err)
+		}
 	}
 	say := func(string, ...any) {}
 	if a.terminal {
