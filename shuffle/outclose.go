@@ -9,20 +9,26 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
-// closeRec is a close that has not been written.
+// closeRec is a close that has not been written: of tasks task to through.
 type closeRec struct {
-	task        frame.TaskID
-	first, last frame.Tick
-	cti         frame.CTI
+	task, through frame.TaskID
+	first, last   frame.Tick
+	cti           frame.CTI
 }
 
-// close notes that a task has closed ticks first to last. The entry is written by the next flush, after the rows.
+// close notes that a task has closed ticks first to last. The entry is written by the next flush, after the rows. cti holds at last, before
+// until then.
 func (o *outEdge) close(task frame.TaskID, first, last frame.Tick, cti frame.CTI, before frame.CTI) {
 	if first < last && o.emitted[task-o.local.First] == last {
-		o.closes = append(o.closes, closeRec{task, first, last - 1, before})
+		o.closes = append(o.closes, closeRec{task, task, first, last - 1, before})
 		first = last
 	}
-	o.closes = append(o.closes, closeRec{task, first, last, cti})
+	o.closes = append(o.closes, closeRec{task, task, first, last, cti})
+}
+
+// closeIdle notes that none of the core's tasks had anything to say in ticks first to last: no row, no new CTI.
+func (o *outEdge) closeIdle(first, last frame.Tick) {
+	o.closes = append(o.closes, closeRec{o.local.First, o.local.First + frame.TaskID(o.local.Count-1), first, last, frame.SameCTI})
 }
 
 // writeCloses writes the pending closes, a CLOSE frame per node (more where they do not fit). What was written stays written when the log
@@ -94,7 +100,7 @@ func (o *outEdge) closeEntries(node frame.NodeID) []frame.CloseEntry {
 	reported := frame.Tick(0) // unordered: the tick whose shared count an entry has
 	slices.SortStableFunc(o.closes[:o.closing], func(a, b closeRec) int { return cmp.Compare(a.first, b.first) })
 	for _, c := range o.closes[:o.closing] {
-		e := frame.CloseEntry{First: c.task, Last: c.task, FirstTick: c.first, LastTick: c.last, CTI: c.cti}
+		e := frame.CloseEntry{First: c.task, Last: c.through, FirstTick: c.first, LastTick: c.last, CTI: c.cti}
 		if c.first == c.last && !(o.e.Unordered && reported == c.first) {
 			if rows := o.sent[o.counter(c.task)].find(c.first); rows != nil {
 				e.Rows = rows[node]

@@ -38,6 +38,9 @@ func (p *Port) Close(e frame.EdgeID, task frame.TaskID, first, last frame.Tick, 
 	p.outs[e].close(task, first, last, cti, before)
 }
 
+// CloseIdle says for all tasks of this core that they had nothing to say on an edge in ticks first to last: no row, no new CTI.
+func (p *Port) CloseIdle(e frame.EdgeID, first, last frame.Tick) { p.outs[e].closeIdle(first, last) }
+
 // Flush writes what is staged on an edge, rows first, then closes. done is false when the log has no room.
 func (p *Port) Flush(e frame.EdgeID) (done bool, err error) { return p.outs[e].flush() }
 

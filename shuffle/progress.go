@@ -68,7 +68,7 @@ func (p *progress) close(e frame.CloseEntry) error {
 			continue
 		case e.FirstTick > was+1:
 			return fmt.Errorf("%w: task %d closes tick %d after %d", ErrProtocol, t, e.FirstTick, was)
-		case e.CTI < p.lastCTI[i]:
+		case e.CTI < p.lastCTI[i] && e.CTI != frame.SameCTI:
 			return fmt.Errorf("%w: task %d: CTI %d in tick %d after %d", ErrProtocol, t, e.CTI, e.LastTick, p.lastCTI[i])
 		}
 		p.closedBy[i] = e.LastTick

@@ -54,6 +54,8 @@ type CTI int64
 const (
 	// MinCTI promises nothing.
 	MinCTI CTI = math.MinInt64
+	// SameCTI, in a close, is the CTI that the task had before: an idle stage closes for all its tasks in one entry.
+	SameCTI = MinCTI
 	// MaxCTI promises that no event follows.
 	MaxCTI CTI = math.MaxInt64
 )

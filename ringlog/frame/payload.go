@@ -177,7 +177,7 @@ const CloseEntryLen = 40
 // CloseEntry says that source tasks First to Last (inclusive) will send nothing more for ticks FirstTick to LastTick.
 //
 // Invariants: First <= Last, FirstTick <= LastTick; Rows > 0 only where FirstTick == LastTick; in a range of ticks
-// the CTI changes only at the last one (PROTOCOL F19). LastTick == MaxTick ends the tasks.
+// the CTI changes only at the last one (PROTOCOL F19), and SameCTI leaves it as it was. LastTick == MaxTick ends the tasks.
 type CloseEntry struct {
 	First, Last         TaskID
 	FirstTick, LastTick Tick

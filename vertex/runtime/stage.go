@@ -60,13 +60,24 @@ func (s *stageRun) begin() {
 	for _, e := range s.in {
 		closed = min(closed, s.core.port.Closed(e))
 	}
-	last := closed
+	last, event := closed, false
 	for _, e := range s.in {
 		if t, ok := s.core.port.NextEvent(e, s.executed); ok {
-			last = min(last, t)
+			last, event = min(last, t), true
 		}
 	}
 	s.first, s.last, s.cur, s.edge, s.fed = s.executed+1, last, 0, 0, false
+	if !event {
+		s.skip()
+	}
+}
+
+// skip executes ticks in which nothing happens: no task is touched, however many there are.
+func (s *stageRun) skip() {
+	for _, e := range s.out {
+		s.core.port.CloseIdle(e.ID, s.first, s.last)
+	}
+	s.cur = len(s.tasks)
 }
 
 // step executes some of the next tick. worked is false when everything it could do is blocked.
