@@ -35,12 +35,17 @@ const (
 	longest    = 500 * time.Millisecond // of a kernel or a warm-up
 )
 
-// Measure runs the workloads one after the other. What was measured before an error is in the report.
+// Measure runs the workloads of the catalogue that o names. What was measured before an error is in the report.
 func Measure(ctx context.Context, o Options) (*Report, error) {
 	workloads, err := Select(o.Names)
 	if err != nil {
 		return nil, err
 	}
+	return MeasureThese(ctx, o, workloads)
+}
+
+// MeasureThese runs workloads one after the other, of the catalogue or not; their kernels are. It does not read o.Names.
+func MeasureThese(ctx context.Context, o Options, workloads []measure.Workload) (*Report, error) {
 	r := &Report{Machine: machine.Read(), Runs: []Run{}}
 	if err := measureMachine(ctx, o, &r.Machine); err != nil {
 		return r, err
