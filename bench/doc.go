@@ -20,6 +20,6 @@
 //
 // # Noise
 //
-// A run is noisy if its repetitions spread by more than 10 %, or if others (programs, or other guests of the host) used more than 5 % of the
+// A run is noisy if its repetitions spread by more than 15 %, or if others (programs, or other guests of the host) used more than 5 % of the
 // processors meanwhile. Figures of a noisy run are reported, and marked.
 package bench

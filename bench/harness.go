@@ -24,7 +24,7 @@ type Options struct {
 
 // What is noise, as fractions.
 const (
-	noisySpread = 0.10
+	noisySpread = 0.15
 	noisyOthers = 0.05
 )
 

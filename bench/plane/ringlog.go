@@ -14,12 +14,13 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
-// The shape of the ring log's measurement: what writer and reader have in flight stays within a core's share of the caches.
+// The shape of the ring log's measurement: eight frames fill a segment, and what is in flight lies beyond the writer's own cache (L2) and within
+// the shared one: a reader close on the heels of the writer would take each line out of the other core's cache, which costs more.
 const (
-	logFrameRows    = (128<<10 - frame.HeaderLen) / rows.Bytes
+	logFrameRows    = 4000
 	logFrameBytes   = frame.HeaderLen + logFrameRows*rows.Bytes
-	logSegmentBytes = 512 << 10
-	logSegments     = 4
+	logSegmentBytes = 1 << 20
+	logSegments     = 8
 )
 
 var logChain = frame.Chain{Edge: 1, Node: 1}
