@@ -45,8 +45,8 @@ type blockHeader struct {
 	prefixMax int64
 	n         uint16
 	capacity  uint16
-	tail      uint32 // variable bytes lie in [tail, size)
-	place     [2]uint32
+	tail      uint32    // variable bytes lie in [tail, size)
+	id        [2]uint32 // in the time indexes; no part of an image
 	_         uint64
 }
 
@@ -118,7 +118,7 @@ func (b Block) End(row int) int64 {
 	return pointEnd(b.Vs()[row])
 }
 
-// Cell is a cell column; it may be written.
+// Cell is a cell column; it may be written after Multimap.Change.
 func (b Block) Cell(i int) []uint64 {
 	if b.shape.HasVe {
 		i++

@@ -22,6 +22,7 @@ func (t *Table) chain(hash uint64, at *link) (link, error) {
 	if next != 0 {
 		l |= linkChained
 	}
+	t.touch(at.ref())
 	head.next = l
 	t.relink(hash, at, *at|linkChained)
 	return l, nil
@@ -49,6 +50,7 @@ func (t *Table) dropBucket(hash uint64, s slot) {
 	}
 	if at.ref() == s.l.ref() {
 		if next != 0 {
+			t.touch(next.ref())
 			(*bucketHeader)(t.at(next.ref())).depth = empty.depth
 		}
 		t.relink(hash, at, next)
@@ -60,6 +62,7 @@ func (t *Table) dropBucket(hash uint64, s slot) {
 		prev = h.next
 		h = (*bucketHeader)(t.at(prev.ref()))
 	}
+	t.touch(prev.ref())
 	(*bucketHeader)(t.at(prev.ref())).next = next
 	if next == 0 {
 		t.unchain(hash, at, prev)
@@ -76,6 +79,7 @@ func (t *Table) unchain(hash uint64, at *link, last link) {
 	for l := *at; ; {
 		h := (*bucketHeader)(t.at(l.ref()))
 		if h.next.ref() == last.ref() {
+			t.touch(l.ref())
 			h.next &^= linkChained
 			return
 		}

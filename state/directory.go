@@ -187,7 +187,10 @@ func (t *Table) deepen(depth uint8) bool {
 	eachLink(old, func(l link) {
 		prefix, lowest := t.commonPrefixChained(l)
 		h := (*bucketHeader)(t.at(l.ref()))
-		h.depth = min(depth, prefix)
+		if d := min(depth, prefix); d != h.depth {
+			t.touch(l.ref())
+			h.depth = d
+		}
 		t.setRange(lowest, h.depth, l)
 	})
 	return true

@@ -19,6 +19,21 @@
 //
 // A snapshot is by value, not by page: entries ordered by (hash, key), rows of a key in the order they were added, none that has expired.
 //
+// # Images
+//
+// Freeze makes an image of a state at one moment: it copies the page table and the directory, not the pages. Before the owner changes a page
+// for the first time since (touch precedes every write), the page is copied, and the copy goes to the image: what the owner has lent stays
+// where it is, nothing can fail in the middle of an operation, and if memory runs out it is the image that is lost. Which pages changed
+// since the last Freeze is kept in a roaring bitmap, so an image can be stored as an increment over the one before. The head of an image is
+// what lies outside the pages, little endian:
+//
+//	kind u32 (1 table, 2 multimap), cells a key u32, shift u32, outside u32, buckets u32, peak u32, keys u64, first u64, directory entries u32,
+//	pages u32, sides u64; per side {shape, expired, variable bytes, variable rows, rows} u64 each; per page number from 0 on {size u32,
+//	class u8, 0 u8, live u16, carved u16, free u16}; per directory entry u32
+//
+// The time indexes are no part of an image: a thaw builds them from the blocks. Nor do they lie in pages: moving through a heap dirties none.
+// A thaw follows every reference and refuses what does not fit; whether the content is the one stored is for the sums of who stored it.
+//
 // # Invariants
 //
 // Equal states write equal bytes. Rows of a key are visited newest first, whatever blocks they lie in, so that a restored state emits in
@@ -26,13 +41,17 @@
 //
 // # Concurrency
 //
-// One goroutine at a time uses a Table or Multimap and its Pages. The package is pure.
+// One goroutine at a time uses a Table or Multimap and its Pages. A Frozen may be read and released from any goroutine while the owner goes on:
+// a lock orders the copy that a reader makes of a page with the owner's first change of it; all later changes come after that first one.
+// The package is pure.
 //
 // # Ownership
 //
-// Cells, keys and rows lent by a Table or Multimap are views of its pages, valid until its next change.
+// Cells, keys and rows lent by a Table or Multimap are views of its pages, valid until its next change. Freeze ends loans
+// for writing. Pages that only images hold count in Bytes until the images are released.
 //
 // # Failure
 //
-// ErrFull: Pages had no more memory. ErrDamaged: a snapshot that was not written by the same kind of state.
+// ErrFull: Pages had no more memory. ErrDamaged: a snapshot or image that was not written by the same kind of state.
+// ErrFrozen: too many images are alive.
 package state

@@ -16,7 +16,7 @@ type Entry struct {
 // Key is the entry's key, borrowed.
 func (t *Table) Key(e Entry) []byte { return t.storedKey(t.entry(e)) }
 
-// Cells are the entry's cells; they may be written.
+// Cells are the entry's cells, borrowed, for reading.
 func (t *Table) Cells(e Entry) []uint64 { return t.cellsOf(t.entry(e)) }
 
 func (t *Table) entry(e Entry) unsafe.Pointer {

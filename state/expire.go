@@ -34,7 +34,8 @@ func (m *Multimap) TakeDue(side int, t int64) (Block, bool) {
 		return Block{}, false
 	}
 	s.due.remove(&m.keys.space, top.block)
-	headerOf(&m.keys.space, top.block).place[0] = notIndexed
+	m.keys.touch(top.block)
+	headerOf(&m.keys.space, top.block).id[0] = notIndexed
 	return m.view(side, top.block), true
 }
 
@@ -80,8 +81,7 @@ func (m *Multimap) ChainsOf(side int, b Block) Chains {
 	for h := headerOf(sp, newest); h.newer != 0; h = headerOf(sp, newest) {
 		newest = h.newer
 	}
-	at := m.keys.findCell(b.Hash(), side, uint64(newest))
-	return Chains{m.keys.cellsOf(m.keys.entryAt(at.b, at.l.class(), at.index))}
+	return m.chainsAt(m.keys.findCell(b.Hash(), side, uint64(newest)))
 }
 
 // Drop forgets a block and its rows; t is the time up to which all of them have ended.
@@ -97,16 +97,18 @@ func (m *Multimap) drop(sideNo int, b ref) {
 	s, sp := &m.sides[sideNo], &m.keys.space
 	h := headerOf(sp, b)
 	s.rows -= int(h.n)
-	if h.place[0] != notIndexed {
+	if h.id[0] != notIndexed {
 		s.due.remove(sp, b)
 	}
 	if s.Low {
 		s.low.remove(sp, b)
 	}
 	if h.older != 0 {
+		sp.touch(h.older)
 		headerOf(sp, h.older).newer = h.newer
 	}
 	if h.newer != 0 {
+		sp.touch(h.newer)
 		headerOf(sp, h.newer).older = h.older
 		sp.free(b)
 		return
@@ -115,6 +117,7 @@ func (m *Multimap) drop(sideNo int, b ref) {
 	at := m.keys.findCell(hash, sideNo, uint64(b))
 	sp.free(b)
 	cells := m.keys.cellsOf(m.keys.entryAt(at.b, at.l.class(), at.index))
+	sp.touch(at.l.ref())
 	cells[sideNo] = uint64(older)
 	for _, c := range cells {
 		if c != 0 {

@@ -55,19 +55,32 @@ func (m *Multimap) Keys() int { return m.keys.Len() }
 func (m *Multimap) Rows(side int) int { return m.sides[side].rows }
 
 // Chains are the rows of one key, by side, until the next change of the Multimap other than Add to them.
-type Chains struct{ cells []uint64 }
+type Chains struct {
+	cells  []uint64
+	bucket ref
+}
 
 // Found reports whether the chains belong to a key that is there.
 func (c Chains) Found() bool { return c.cells != nil }
 
 // Put returns the chains of a key, made if need be; the caller adds a row to them, or calls Get instead. The error is ErrFull.
 func (m *Multimap) Put(hash uint64, key []byte) (Chains, error) {
-	cells, _, err := m.keys.Put(hash, key)
-	return Chains{cells}, err
+	cells, bucket, _, err := m.keys.put(tag(hash), key)
+	return Chains{cells, bucket}, err
 }
 
 // Get returns the chains of a key, empty if it has none.
-func (m *Multimap) Get(hash uint64, key []byte) Chains { return Chains{m.keys.Get(hash, key)} }
+func (m *Multimap) Get(hash uint64, key []byte) Chains {
+	s := m.keys.find(tag(hash), words(key), key)
+	if s.b == nil {
+		return Chains{}
+	}
+	return m.chainsAt(s)
+}
+
+func (m *Multimap) chainsAt(s slot) Chains {
+	return Chains{m.keys.cellsOf(m.keys.entryAt(s.b, s.l.class(), s.index)), s.l.ref()}
+}
 
 // Add adds a row as the newest of a key. cells and vars are copied; their numbers are those of the shape. The error is ErrFull.
 // It returns the block and the row in it.
@@ -84,6 +97,7 @@ func (m *Multimap) Add(c Chains, hash uint64, sideNo int, vs, ve int64, cells []
 			return Block{}, 0, err
 		}
 	}
+	m.keys.touch(b)
 	blk := Block{&s.RowShape, m.keys.at(b), b}
 	h := blk.header()
 	row := int(h.n)
@@ -167,9 +181,11 @@ func (m *Multimap) newBlock(c Chains, hash uint64, sideNo int, ve int64, varLen 
 	*h = blockHeader{older: older, hash: hash, minVs: math.MaxInt64, maxVe: math.MinInt64, prefixMax: math.MinInt64,
 		capacity: uint16(capacity), tail: uint32(size)}
 	if older != 0 {
+		sp.touch(older)
 		o := headerOf(sp, older)
 		o.newer, h.prefixMax = b, o.prefixMax
 	}
+	sp.touch(c.bucket)
 	c.cells[sideNo] = uint64(b)
 	s.due.push(sp, ve, b)
 	if s.Low {

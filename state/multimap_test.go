@@ -108,6 +108,7 @@ func TestMultimapAgainstModel(t *testing.T) {
 		hash := hashes[rapid.IntRange(0, len(hashes)-1).Draw(t, "hash")].f
 		keys := rapid.SampledFrom([]int{1, 3, 50, 1000}).Draw(t, "keys")
 		now := int64(0)
+		var cam camera
 		for range rapid.IntRange(1, 15).Draw(t, "steps") {
 			for range rapid.IntRange(0, 300).Draw(t, "rows") {
 				side := rapid.IntRange(0, 1).Draw(t, "side")
@@ -150,10 +151,27 @@ func TestMultimapAgainstModel(t *testing.T) {
 				m.Expire(side, now)
 				want.expire(side, now)
 			}
-			if rapid.IntRange(0, 2).Draw(t, "restore") == 0 {
-				m = restored(t, m, pages, shapes)
+			switch rapid.IntRange(0, 5).Draw(t, "restore") {
+			case 0:
+				cam.releaseAll()
+				m, cam = restored(t, m, pages, shapes), camera{}
+			case 1:
+				cam.releaseAll()
+				m, cam = thawedCopy(t, m, pages, shapes), camera{}
+			case 2:
+				if f, err := m.Freeze(); err == nil {
+					cam.takeMultimap(t, f, m)
+				}
+			case 3:
+				cam.checkMultimaps(t, shapes)
+			}
+			if cam.stored != nil {
+				checkClean(t, &m.keys.space, cam.stored)
 			}
 		}
+		cam.checkMultimaps(t, shapes)
+		cam.releaseAll()
+		m.keys.reclaim()
 		for side := range shapes {
 			m.Expire(side, now+1000)
 		}

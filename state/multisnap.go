@@ -82,8 +82,7 @@ func (m *Multimap) Reset() {
 	m.keys.Reset()
 	for i := range m.sides {
 		s := &m.sides[i]
-		*s = side{RowShape: s.RowShape, rowBytes: s.rowBytes, due: timeHeap{which: 0, items: s.due.items[:0]},
-			low: timeHeap{which: 1, items: s.low.items[:0]}, expired: math.MinInt64}
+		*s = side{RowShape: s.RowShape, rowBytes: s.rowBytes, due: s.due.emptied(), low: s.low.emptied(), expired: math.MinInt64}
 	}
 }
 

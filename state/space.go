@@ -3,6 +3,8 @@ package state
 import (
 	"math/bits"
 	"unsafe"
+
+	"github.com/RoaringBitmap/roaring/v2"
 )
 
 // ref names a block: page number << refBits | offset / refUnit. 0 is none.
@@ -40,7 +42,12 @@ type space struct {
 	unused  []uint32        // page numbers to use again
 	partial [classes]uint32 // first page with room, by class
 	spare   []byte          // the page given back last, or nil: state that comes and goes does not go through Pages each time
-	bytes   int             // handed out by Pages
+	bytes   int             // handed out by Pages, but for what images hold
+
+	// Invariant: the bit of a page is set from the last Freeze to its first change; beyond the slice, none is.
+	clean  []uint64
+	dirty  *roaring.Bitmap // pages that changed, came or went since the last Freeze; nil before the first
+	images *images         // nil before the first Freeze
 }
 
 func newSpace(pages Pages) space {
@@ -81,6 +88,7 @@ func (s *space) alloc(size int) ref {
 		s.link(no)
 	}
 	m := &s.meta[no]
+	s.touch(ref(no << refBits))
 	var i uint16
 	if m.free != 0 {
 		i = m.free - 1
@@ -109,6 +117,7 @@ func (s *space) free(r ref) {
 		return
 	}
 	i := uint16(int(r&(1<<refBits-1)) * refUnit >> (m.class + minBlockLog))
+	s.touch(r)
 	*(*uint16)(s.block(no, i)) = m.free
 	m.free = i + 1
 	if !m.linked {
@@ -136,6 +145,7 @@ func (s *space) newPage(size int, class uint8) uint32 {
 	if len(s.unused) == 0 && len(s.base) == maxPages {
 		return 0
 	}
+	s.reclaim()
 	mem := s.spare
 	if len(mem) == size {
 		s.spare = nil
@@ -153,13 +163,18 @@ func (s *space) newPage(size int, class uint8) uint32 {
 	}
 	s.base[no] = unsafe.Pointer(unsafe.SliceData(mem))
 	s.meta[no] = pageMeta{size: uint32(size), class: class}
+	if s.dirty != nil {
+		s.dirty.Add(no)
+	}
 	return no
 }
 
 func (s *space) dropPage(no uint32) {
 	m := &s.meta[no]
-	s.freeSpare()
-	s.spare = unsafe.Slice((*byte)(s.base[no]), m.size)
+	if !s.handOver(no) {
+		s.freeSpare()
+		s.spare = unsafe.Slice((*byte)(s.base[no]), m.size)
+	}
 	s.base[no], *m = nil, pageMeta{}
 	s.unused = append(s.unused, no)
 }
@@ -172,16 +187,17 @@ func (s *space) freeSpare() {
 	}
 }
 
-// reset returns all pages.
+// reset returns all pages that no image needs.
 func (s *space) reset() {
+	s.reclaim()
 	s.freeSpare()
 	for no := 1; no < len(s.base); no++ {
-		if s.base[no] != nil {
+		if s.base[no] != nil && !s.handOver(uint32(no)) {
 			s.pages.Free(unsafe.Slice((*byte)(s.base[no]), s.meta[no].size))
 		}
 	}
 	clear(s.base) // pages may be unmapped: nothing must point there
-	*s = space{pages: s.pages, base: s.base[:1], meta: s.meta[:1], unused: s.unused[:0]}
+	*s = space{pages: s.pages, base: s.base[:1], meta: s.meta[:1], unused: s.unused[:0], clean: s.clean, dirty: s.dirty, images: s.images}
 }
 
 func (s *space) link(no uint32) {

@@ -42,8 +42,13 @@ func (t *Table) init(pages Pages, cells int) error {
 // Len is the number of keys.
 func (t *Table) Len() int { return t.n }
 
-// Bytes is the memory taken from Pages, in bytes.
-func (t *Table) Bytes() int { return t.space.bytes }
+// Bytes is the memory taken from Pages, in bytes, that of frozen images included.
+func (t *Table) Bytes() int {
+	if t.images != nil {
+		return t.space.bytes + t.images.owner.savedBytes
+	}
+	return t.space.bytes
+}
 
 // Moves counts the times that entries have moved: cells lent before stay valid while it does not change.
 func (t *Table) Moves() uint64 { return t.moves }
@@ -101,36 +106,46 @@ func (t *Table) cellsOf(e unsafe.Pointer) []uint64 {
 	return unsafe.Slice((*uint64)(unsafe.Add(e, keyBytes)), t.cells)
 }
 
-// Get returns the cells of a key, or nil. hash must be the same function of the key in all calls.
+// Get returns the cells of a key, which may be written, or nil. hash must be the same function of the key in all calls.
 func (t *Table) Get(hash uint64, key []byte) []uint64 {
 	s := t.find(tag(hash), words(key), key)
 	if s.b == nil {
 		return nil
 	}
+	t.touch(s.l.ref())
 	return t.cellsOf(t.entryAt(s.b, s.l.class(), s.index))
 }
 
 // Put returns the cells of a key, all zero if it is fresh. The error is ErrFull; the table is as before then.
 func (t *Table) Put(hash uint64, key []byte) (cells []uint64, fresh bool, err error) {
-	hash = tag(hash)
+	cells, bucket, fresh, err := t.put(tag(hash), key)
+	if err == nil && !fresh {
+		t.touch(bucket)
+	}
+	return cells, fresh, err
+}
+
+// put returns the cells of a key and the bucket they lie in, which the caller must touch before it writes cells that are not fresh.
+func (t *Table) put(hash uint64, key []byte) (cells []uint64, bucket ref, fresh bool, err error) {
 	k := words(key)
 	if s := t.find(hash, k, key); s.b != nil {
-		return t.cellsOf(t.entryAt(s.b, s.l.class(), s.index)), false, nil
+		return t.cellsOf(t.entryAt(s.b, s.l.class(), s.index)), s.l.ref(), false, nil
 	}
 	l, err := t.roomFor(hash)
 	if err != nil {
-		return nil, false, err
+		return nil, 0, false, err
 	}
 	var stored [1]keyWords
 	if !t.putKey(unsafe.Pointer(&stored), k, key) {
-		return nil, false, ErrFull
+		return nil, 0, false, ErrFull
 	}
+	t.touch(l.ref())
 	e := t.place(t.at(l.ref()), l.class(), hash)
 	*(*keyWords)(e) = stored[0]
 	t.n++
 	cells = t.cellsOf(e)
 	clear(cells)
-	return cells, true, nil
+	return cells, l.ref(), true, nil
 }
 
 // Delete forgets a key and reports whether it was there.
@@ -147,6 +162,7 @@ func (t *Table) Delete(hash uint64, key []byte) bool {
 func (t *Table) deleteSlot(hash uint64, s slot) {
 	t.moves++
 	t.dropKey(t.entryAt(s.b, s.l.class(), s.index))
+	t.touch(s.l.ref())
 	t.remove(s.b, s.l.class(), s.index)
 	t.n--
 	if t.n == 0 {

@@ -65,6 +65,7 @@ func (o *outer) met(side Side, vs, ve int64, blk state.Block, sel []int32) {
 		}
 		return
 	}
+	o.join.rows.Change(blk)
 	open, next := blk.Cell(cellOpen), blk.Cell(cellNext)
 	for _, r := range sel {
 		p, n := cover(int64(open[r]), int64(next[r]), vs, ve)
@@ -181,6 +182,7 @@ func (o *outer) sweepRow(chains state.Chains, blk state.Block, r int, cti int64)
 		o.pieces = append(o.pieces, piece{span{open, end}, blk, int32(r)})
 		open = end
 	}
+	o.join.rows.Change(blk)
 	cells[r], blk.Cell(cellNext)[r] = uint64(open), uint64(next)
 	return next
 }

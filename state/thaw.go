@@ -1,0 +1,134 @@
+package state
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// ReadPage fills dst, whose length is the size of the page, with the content of a page.
+type ReadPage func(no uint32, dst []byte) error
+
+// ThawPages replaces the content by that of an image: its head, and its pages as read calls for them, in the order of their numbers. All
+// references are checked, so that no damage reaches memory; content is the business of sums. The next Freeze counts the pages that change from
+// here on. No image may be alive. Errors wrap ErrDamaged or ErrFull, or are those of read; the table is empty then.
+func (t *Table) ThawPages(headBytes []byte, read ReadPage) error {
+	h, err := parseHead(headBytes)
+	if err == nil && h.kind != headTable {
+		err = fmt.Errorf("%w: image of kind %d, want a table", ErrDamaged, h.kind)
+	}
+	if err == nil {
+		err = t.thaw(h, read)
+	}
+	if err == nil {
+		c := checker{t: t}
+		if err = c.table(); err == nil {
+			err = c.done()
+		}
+	}
+	return t.thawed(err)
+}
+
+// ThawPages replaces the content by that of an image, as Table.ThawPages does. Every block enters the time indexes as if it were new, by the
+// greatest end of its rows.
+func (m *Multimap) ThawPages(headBytes []byte, read ReadPage) error {
+	m.Reset()
+	h, err := parseHead(headBytes)
+	if err == nil && (h.kind != headMultimap || len(h.sides) != len(m.sides)) {
+		err = fmt.Errorf("%w: image of kind %d with %d sides, want a multimap with %d", ErrDamaged, h.kind, len(h.sides), len(m.sides))
+	}
+	if err == nil {
+		err = m.keys.thaw(h, read)
+	}
+	if err == nil {
+		err = m.thawSides(h)
+	}
+	if err = m.keys.thawed(err); err != nil {
+		m.Reset()
+	}
+	return err
+}
+
+// thawed ends a thaw: the pages are those of the image, or there are none.
+func (t *Table) thawed(err error) error {
+	if err != nil {
+		t.Reset()
+		return err
+	}
+	if t.images == nil {
+		t.images = &images{}
+	}
+	t.allClean()
+	return nil
+}
+
+// thaw loads pages and directory, unchecked.
+func (t *Table) thaw(h *head, read ReadPage) error {
+	t.Reset()
+	if t.images != nil {
+		t.reclaim()
+		t.images.mu.Lock()
+		alive := len(t.images.mu.live)
+		t.images.mu.Unlock()
+		if alive > 0 {
+			return fmt.Errorf("%w: %d alive", ErrFrozen, alive)
+		}
+	}
+	if int(h.cells) != t.cells {
+		return fmt.Errorf("%w: %d cells a key, want %d", ErrDamaged, h.cells, t.cells)
+	}
+	t.dirty, t.clean = nil, t.clean[:0]
+	if err := t.loadPages(h, read); err != nil {
+		return err
+	}
+	t.dir = append(t.dir[:0], h.dir...)
+	t.first, t.shift, t.outside = h.first, uint8(h.shift), link(h.outside)
+	t.buckets, t.peak, t.n = int(h.buckets), int(h.peak), int(h.n)
+	return nil
+}
+
+func (s *space) loadPages(h *head, read ReadPage) error {
+	for no := 1; no < len(h.pages); no++ {
+		meta := h.pages[no]
+		s.base, s.meta = append(s.base, nil), append(s.meta, pageMeta{})
+		if meta.size == 0 {
+			s.unused = append(s.unused, uint32(no))
+			continue
+		}
+		mem := s.pages.Alloc(int(meta.size))
+		if mem == nil {
+			return ErrFull
+		}
+		s.bytes += len(mem)
+		s.base[no], s.meta[no] = unsafe.Pointer(unsafe.SliceData(mem)), meta
+		if err := read(uint32(no), mem); err != nil {
+			return err
+		}
+		if meta.class != classLarge && int(meta.live)<<(meta.class+minBlockLog) < int(meta.size) {
+			s.link(uint32(no))
+		}
+	}
+	return nil
+}
+
+func (m *Multimap) thawSides(h *head) error {
+	for i, f := range h.sides {
+		s := &m.sides[i]
+		if f.word != s.word() {
+			return fmt.Errorf("%w: shape of rows %d, want %d", ErrDamaged, f.word, s.word())
+		}
+		s.expired, s.varBytes, s.varRows = int64(f.expired), f.varBytes, f.varRows
+	}
+	c := checker{t: &m.keys, m: m}
+	if err := c.table(); err != nil {
+		return err
+	}
+	if err := c.done(); err != nil {
+		return err
+	}
+	for i, f := range h.sides {
+		if got := uint64(m.sides[i].rows); got != f.rows {
+			return fmt.Errorf("%w: %d rows on side %d, want %d", ErrDamaged, got, i, f.rows)
+		}
+	}
+	return nil
+}
