@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help build demo test test-shapes race check fmt vet lint bench fuzz-smoke sim clean
+.PHONY: help build demo test test-shapes race check fmt vet lint bench bench-peers check-peers fuzz-smoke sim clean
 
 GO        ?= go
 BIN       := bin/streamscope
@@ -47,6 +47,13 @@ bench: build ## the standard set of measurements, on an otherwise idle machine
 	@if ! $(BIN) bench list >/dev/null 2>&1; then echo "this build has no benchmark harness"; exit 1; fi
 	mkdir -p bench/report
 	$(BIN) bench run standard --json bench/report/report.json
+
+bench-peers: ## shuffles beside Go channels, NATS, gRPC and Arrow Flight, into bench/report/peers.json
+	cd bench/peers && CGO_ENABLED=0 $(GO) build -trimpath -o ../../bin/peers .
+	bin/peers --json bench/report/peers.json
+
+check-peers: ## vet and test bench/peers, a module of its own
+	cd bench/peers && $(GO) vet ./... && $(GO) test ./...
 
 fuzz-smoke: ## every Fuzz function for FUZZTIME (default 3s)
 	.ci/fuzz-smoke $(FUZZTIME)

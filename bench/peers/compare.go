@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/streamscope/streamscope/bench"
+)
+
+// relate adds to each peer's ratios how much of it ours is: "shuffle_tcp_over_this" and the like.
+func relate(r *bench.Report, groups []group) {
+	for _, g := range groups {
+		ours := find(r, g.ours)
+		for _, w := range g.peers {
+			if peer := find(r, w.Name); ours != nil && peer != nil && peer.Median > 0 {
+				peer.Ratios[ratioName(g.ours)] = ours.Median / peer.Median
+			}
+		}
+	}
+}
+
+func ratioName(ours string) string { return strings.ReplaceAll(ours, "-", "_") + "_over_this" }
+
+func find(r *bench.Report, name string) *bench.Run {
+	for i := range r.Runs {
+		if r.Runs[i].Name == name {
+			return &r.Runs[i]
+		}
+	}
+	return nil
+}
+
+// table prints ours and theirs side by side. relate comes first.
+func table(out io.Writer, r *bench.Report, groups []group) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(w, "\nname\tM rows/s\t±\tours / theirs\t\t\n")
+	for _, g := range groups {
+		for i, name := range append([]string{g.ours}, names(g)...) {
+			run := find(r, name)
+			if run == nil {
+				continue
+			}
+			ratio := "ours"
+			if i > 0 {
+				ratio = fmt.Sprintf("%.2f", run.Ratios[ratioName(g.ours)])
+			}
+			noisy := ""
+			if run.Noisy {
+				noisy = "NOISY"
+			}
+			fmt.Fprintf(w, "%s\t%.1f\t%.1f %%\t%s\t%s\t\n", name, run.Median/1e6, 50*run.Spread, ratio, noisy)
+		}
+	}
+	return w.Flush()
+}
+
+func names(g group) (out []string) {
+	for _, w := range g.peers {
+		out = append(out, w.Name)
+	}
+	return out
+}
