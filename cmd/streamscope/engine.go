@@ -65,6 +65,10 @@ func arenaBytes(o options.Run) (int64, error) {
 	want := int64(o.ArenaBytes)
 	if !o.ArenaGiven {
 		least := int64(options.ArenaSegments * o.SegmentBytes)
+		if least > m.Bytes {
+			return 0, fmt.Errorf("--segment-bytes %v: %d of them are more than the %s that are available (%s); give a smaller one",
+				o.SegmentBytes, options.ArenaSegments, report.Bytes(uint64(m.Bytes)), m.Source)
+		}
 		return max(least, min(want, m.Bytes/2/int64(max(1, o.Workers)))), nil
 	}
 	if want > m.Bytes {
