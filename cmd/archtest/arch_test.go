@@ -8,6 +8,7 @@ var checks = map[string]func([]File) []Violation{
 	"pure":    CheckPure,
 	"docs":    CheckDocs,
 	"lint":    Lint,
+	"links":   CheckLinks,
 }
 
 func TestTree(t *testing.T) {

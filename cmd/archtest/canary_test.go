@@ -31,6 +31,7 @@ var canaries = []struct {
 	{"long", "lint", "netio/l.go", "package netio\n" + strings.Repeat("\n", MaxLines), "601 lines"},
 	{"promise", "lint", "docs/x.md", "text\nTO" + "DO: more\n", "docs/x.md:2"},
 	{"old promise", "lint", "netio/l.go", "package netio\n\n// XX" + "X: this is slow\n", "netio/l.go:3"},
+	{"dead link", "links", "docs/x.md", "see [this](y.md#part)\n", "link to y.md"},
 	{"path", "lint", ".ci/run", "cd /ho" + "me/me/src\n", "path of one machine"},
 }
 
@@ -84,6 +85,7 @@ func TestAccepts(t *testing.T) {
 		"netio/link.go":         "package netio\nimport _ \"github.com/cloudwego/netpoll\"\nimport _ \"" + Module + "/ringlog/frame\"\nfunc f() { go f() }\n",
 		"netio/l_test.go":       "package netio\nfunc f(t T) { t.Skip(\"no kernel support\"); r.Skip() }\n",
 		"ringlog/frame/doc.go":  "// Package frame is the byte tables and coordinates that log, wire, replica and disk share.\npackage frame\n",
+		"docs/x.md":             "[a](../netio/link.go) [b](https://example.org/z) [c](#here) [d](../netio)\n",
 		"ringlog/frame/time.go": "package frame\nimport \"time\"\nconst d = time.Second\n",
 	}
 	var files []File

@@ -108,7 +108,7 @@ func enter(top, rel string, d fs.DirEntry) error {
 }
 
 func isText(rel string) bool {
-	if path.Base(rel) == "Makefile" || strings.HasPrefix(rel, ".ci/") {
+	if base := path.Base(rel); base == "Makefile" || base == "LICENSE" || base == "NOTICE" || strings.HasPrefix(rel, ".ci/") {
 		return true
 	}
 	for _, e := range textEndings {
