@@ -71,7 +71,7 @@ func (e *Endpoint) handshake(nc net.Conn, remote string) (*conn, error) {
 	if err := e.tune(nc); err != nil {
 		return nil, err
 	}
-	m, err := readMessage(nc, make([]byte, wire.MaxHelloLen))
+	m, err := ReadMessage(nc, make([]byte, wire.MaxHelloLen))
 	var hello wire.Hello
 	if err == nil {
 		hello, err = wire.ParseHello(m)

@@ -15,8 +15,9 @@ import (
 	"github.com/streamscope/streamscope/netio/wire"
 )
 
-// readMessage reads one message of a hello: exactly its bytes, at most wire.MaxHelloLen of them, into buf, which is as long.
-func readMessage(r io.Reader, buf []byte) (wire.Message, error) {
+// ReadMessage reads one message of a hello: exactly its bytes, at most wire.MaxHelloLen of them, into buf, which is as long. The error wraps
+// ErrLost, wire.ErrGarbage or wire.ErrOversized.
+func ReadMessage(r io.Reader, buf []byte) (wire.Message, error) {
 	if _, err := io.ReadFull(r, buf[:wire.HeadLen]); err != nil {
 		return wire.Message{}, lost(err)
 	}
@@ -89,7 +90,7 @@ func (e *Endpoint) greet(nc net.Conn, peer Peer, number uint64) (wire.Hello, err
 	if _, err := nc.Write(wire.AppendHello(nil, wire.TypeHello, &hello)); err != nil {
 		return wire.Hello{}, lost(err)
 	}
-	m, err := readMessage(nc, make([]byte, wire.MaxHelloLen))
+	m, err := ReadMessage(nc, make([]byte, wire.MaxHelloLen))
 	if err != nil {
 		return wire.Hello{}, err
 	}

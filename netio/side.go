@@ -58,8 +58,8 @@ func (s *inSide) unit(_ wire.Head, b []byte) error {
 	return s.Frame(b)
 }
 
-// CheckForward checks one unit, exactly its unpadded bytes, as it may travel from an Outgoing to an Incoming: a frame with a valid header or
-// a BEGIN. The error wraps wire.ErrGarbage, wire.ErrOversized or frame.ErrCorrupt.
+// CheckForward checks one unit, exactly its unpadded bytes, as it may travel from an Outgoing to an Incoming: a frame with a valid header,
+// a BEGIN, REFS or FORGET. The error wraps wire.ErrGarbage, wire.ErrOversized or frame.ErrCorrupt.
 func CheckForward(b []byte, maxFrame int) error {
 	if len(b) < wire.HeadLen {
 		return fmt.Errorf("%w: unit of %d bytes", wire.ErrGarbage, len(b))
@@ -73,18 +73,19 @@ func CheckForward(b []byte, maxFrame int) error {
 	case h.IsFrame():
 		fh := frame.DecodeHeader(b)
 		return fh.Valid(maxFrame)
-	case h.Type != wire.TypeBegin:
+	case h.Type != wire.TypeBegin && h.Type != wire.TypeRefs && h.Type != wire.TypeForget:
 		return fmt.Errorf("%w: %v from the sending end", wire.ErrGarbage, h.Type)
 	}
 	_, err = wire.Decode(b)
 	return err
 }
 
-// CheckReverse checks one unit, exactly its unpadded bytes, as it may travel from an Incoming to an Outgoing: an ATTACH or CREDIT.
+// CheckReverse checks one unit, exactly its unpadded bytes, as it may travel from an Incoming to an Outgoing: an ATTACH, CREDIT,
+// SHARE or RELEASED.
 // The error wraps wire.ErrGarbage or wire.ErrOversized.
 func CheckReverse(b []byte) (wire.Message, error) {
 	m, err := wire.Decode(b)
-	if err == nil && m.Type != wire.TypeAttach && m.Type != wire.TypeCredit {
+	if err == nil && m.Type != wire.TypeAttach && m.Type != wire.TypeCredit && m.Type != wire.TypeShare && m.Type != wire.TypeReleased {
 		err = fmt.Errorf("%w: %v from the receiving end", wire.ErrGarbage, m.Type)
 	}
 	return m, err

@@ -20,6 +20,7 @@ type Arena struct {
 	driver driver
 	// hungry is whether mu.waiting has a log. The end of a lease looks here: it may be what the spilling waits for.
 	hungry atomic.Bool
+	shared atomic.Int64 // holds of Share; Invariant: <= maxShared, but for a moment in Hold
 
 	mu struct {
 		sync.Mutex
@@ -167,7 +168,7 @@ func (a *Arena) recycle(s *segment) {
 	if l := s.owner.Swap(nil); l != nil {
 		a.account(l, -1)
 	}
-	destroy := a.mu.closed || s.bad.Load()
+	destroy := a.mu.closed || s.bad.Load() || s.retired.Load()
 	if destroy {
 		a.mu.all = slices.DeleteFunc(a.mu.all, func(t *segment) bool { return t == s })
 	} else {
@@ -175,6 +176,8 @@ func (a *Arena) recycle(s *segment) {
 	}
 	a.mu.Unlock()
 	if destroy {
+		s.gone.Store(true)
+		a.notify() // a segment may be missing now
 		if err := s.destroy(); err != nil && !s.bad.Load() {
 			a.cfg.OnError(fmt.Errorf("arena: give back a segment: %w", err))
 		}

@@ -9,9 +9,10 @@ import (
 
 // Lease keeps one frame readable until Release. It is a value: copy it as you like, release it once.
 type Lease struct {
-	b     []byte
-	seg   *segment
-	block *block
+	b       []byte
+	seg     *segment
+	block   *block
+	foreign *Foreign
 }
 
 // Bytes is exactly the frame, unpadded, borrowed until Release. Nobody may write to it.
@@ -33,6 +34,8 @@ func (e Lease) Release() {
 		e.seg.unpin()
 	} else if e.block != nil {
 		e.block.unref()
+	} else if e.foreign != nil {
+		e.foreign.unref()
 	}
 }
 

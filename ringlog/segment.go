@@ -26,6 +26,8 @@ type segment struct {
 	// end is the offset of the sealing PAD, 0 while the segment is open. Stored before the committed position moves on.
 	end atomic.Int64
 	bad atomic.Bool // a fault was seen in it: not to be reused
+	// retired: a process that vanished may still read it: not to be reused. gone: it was given back to the system.
+	retired, gone atomic.Bool
 
 	next *segment // in a list of segments to recycle; belongs to whoever won freeFlag
 }

@@ -256,6 +256,7 @@ func (x *Exchange) Close() error {
 	}
 	for _, in := range x.from {
 		if in != nil {
+			in.drop()
 			if err := in.log.Close(); err != nil && first == nil {
 				first = err
 			}

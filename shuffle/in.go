@@ -44,7 +44,7 @@ type bucket struct {
 
 // dataRef names a DATA frame and, while it is leased, lends its rows.
 type dataRef struct {
-	log   *ringlog.Log
+	log   frames
 	pos   frame.Pos
 	from  frame.NodeID
 	lease ringlog.Lease

@@ -3,7 +3,6 @@ package shuffle
 import (
 	"sync"
 
-	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
@@ -13,7 +12,7 @@ type arrival struct {
 	edge frame.EdgeID
 	tick frame.Tick
 	from frame.NodeID
-	log  *ringlog.Log
+	log  frames
 	pos  frame.Pos
 	// first and last bound the entries of a CLOSE among those that inbox.take returns.
 	first, last int32

@@ -33,6 +33,7 @@ type incoming struct {
 		sync.Mutex
 		credit *netio.Receiver
 		held   []map[frame.Tick]int // by edge: bytes of frames by tick, until executed
+		kept   [][]keptFrame        // by edge: frames in shared memory, until executed
 	}
 }
 
@@ -60,6 +61,7 @@ func newIncoming(x *Exchange, from frame.NodeID) (*incoming, error) {
 	}
 	in.mu.credit = netio.NewReceiver(x.cfg.CreditBytes, ids)
 	in.mu.held = make([]map[frame.Tick]int, len(x.edges))
+	in.mu.kept = make([][]keptFrame, len(x.edges))
 	for _, id := range ids {
 		in.mu.held[id] = map[frame.Tick]int{}
 		in.mu.credit.SetOpen(id, 1)
@@ -100,23 +102,29 @@ func (in *incoming) Frame(b []byte) error {
 	if !head.IsFrame() {
 		return in.begin(b)
 	}
+	_, err = in.frame(b, nil)
+	return err
+}
+
+// frame takes a frame that came by itself, or lies in the shared segment s.
+func (in *incoming) frame(b []byte, s Shared) (kept bool, err error) {
 	h := frame.DecodeHeader(b)
 	if err := h.Valid(in.x.cfg.FrameBytes); err != nil {
-		return err
+		return false, err
 	}
 	if err := frame.VerifySum(b); err != nil {
-		return err
+		return false, err
 	}
 	if int(h.Edge) >= len(in.edges) || in.edges[h.Edge] == nil {
-		return fmt.Errorf("%w: %d", netio.ErrUnknownEdge, h.Edge)
+		return false, fmt.Errorf("%w: %d", netio.ErrUnknownEdge, h.Edge)
 	}
 	switch h.Type {
 	case frame.Data:
-		return in.data(in.edges[h.Edge], h, b)
+		return in.data(in.edges[h.Edge], h, b, s)
 	case frame.Close:
-		return in.closes(in.edges[h.Edge], h, b)
+		return false, in.closes(in.edges[h.Edge], h, b)
 	}
-	return fmt.Errorf("%w: %v frame on a link", ErrProtocol, h.Type)
+	return false, fmt.Errorf("%w: %v frame on a link", ErrProtocol, h.Type)
 }
 
 func (in *incoming) begin(b []byte) error {
@@ -137,42 +145,47 @@ func (in *incoming) begin(b []byte) error {
 	return nil
 }
 
-func (in *incoming) data(le *linkEdge, h frame.Header, b []byte) error {
+func (in *incoming) data(le *linkEdge, h frame.Header, b []byte, s Shared) (kept bool, err error) {
 	f, err := frame.ParseData(h, b)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := in.check(le, &f); err != nil {
-		return err
+		return false, err
 	}
 	in.mu.Lock()
 	err = in.mu.credit.OnFrame(h.Edge, h.Tick, len(b))
 	if err == nil {
 		in.mu.held[h.Edge][h.Tick] += len(b)
+		if s != nil {
+			in.keep(&h, s)
+		}
 	}
 	in.mu.Unlock()
 	if errors.Is(err, netio.ErrOldSession) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	pos, err := in.store(b)
-	if err != nil {
-		in.x.cfg.Fail(fmt.Errorf("receiving from node %d: %w", in.from, err))
-		return err
+	a := arrival{kind: arriveData, edge: h.Edge, tick: h.Tick, from: in.from, log: s, pos: h.Pos}
+	if s == nil {
+		a.log = in.log
+		if a.pos, err = in.store(b); err != nil {
+			in.x.cfg.Fail(fmt.Errorf("receiving from node %d: %w", in.from, err))
+			return false, err
+		}
 	}
 	rows := le.ticks[h.Tick]
 	rows.got += uint64(f.Rows())
 	in.rows.Add(uint64(f.Rows()))
 	le.ticks[h.Tick] = rows
-	a := arrival{kind: arriveData, edge: h.Edge, tick: h.Tick, from: in.from, log: in.log, pos: pos}
 	for _, p := range in.x.ports {
 		if touches(&f, p.ins[h.Edge].tasks()) {
 			p.box.put(a)
 		}
 	}
-	return nil
+	return s != nil, nil
 }
 
 // check judges what a peer sent against the edge: schema, offsets, tasks.
@@ -305,6 +318,7 @@ func (in *incoming) executed(e frame.EdgeID, t frame.Tick) {
 			delete(in.mu.held[e], tick)
 		}
 	}
+	in.letGo(e, t)
 	in.mu.credit.SetOpen(e, max(t, t+1))
 	in.wakeIfPending()
 }

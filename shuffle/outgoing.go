@@ -75,6 +75,9 @@ func (o *outgoing) Attach(peer wire.Hello) error {
 
 // Receive takes grants: the frames of closed ticks are trimmed, what is drained downstream is noted.
 func (o *outgoing) Receive(m wire.Message) error {
+	if m.Type != wire.TypeAttach && m.Type != wire.TypeCredit {
+		return fmt.Errorf("%w: %v from a receiver", ErrProtocol, m.Type)
+	}
 	moved := false
 	for i := range m.Len() {
 		g := m.Grant(i)

@@ -21,9 +21,13 @@
 //	REFUSE            reason u32, text length u32, text
 //	ATTACH, CREDIT    per edge: edge u32, session u32, open u64, allowed u64, closed u64, drained u64
 //	BEGIN             per edge: edge u32, session u32
-//	PING, BYE         nothing
+//	PING, BYE, SHARE  nothing
+//	REFS              per frame: slot u32, offset u32, length u32
+//	RELEASED          per segment: slot u32, frames u32
+//	FORGET            per segment: slot u32
 //
-// On a link from A to B, A sends HELLO, then frames, BEGIN, PING, BYE; B sends HELLO-ACK or REFUSE, then ATTACH, CREDIT, PING, BYE.
+// On a link from A to B, A sends HELLO, then frames, BEGIN, REFS, FORGET, PING, BYE; B sends HELLO-ACK or REFUSE, then ATTACH, CREDIT,
+// SHARE, RELEASED, PING, BYE. SHARE allows REFS and FORGET on this connection (package shuffle/hostlink); who did not send it refuses them.
 //
 // ATTACH starts a session of an edge on this link, with its first grant: whatever A sends of that edge before the BEGIN that
 // repeats its number belongs to an older session, and B drops it. CREDIT raises the grant of the session it names. See

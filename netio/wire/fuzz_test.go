@@ -11,6 +11,7 @@ func seeds() [][]byte {
 		AppendCredit(nil, []Grant{{Edge: 1, Session: 2, Open: 3, AllowedBytes: 4, Closed: 5, Drained: 6}, {}}),
 		AppendAttach(nil, []Grant{{Edge: 7}}),
 		AppendBegin(nil, []Begin{{1, 2}, {3, 4}}),
+		AppendShare(nil), AppendRefs(nil, []Ref{{1, 4096, 64}, {2, 8192, 1 << 20}}), AppendReleased(nil, []Released{{1, 2}, {3, 4}}), AppendForget(nil, []Slot{1, 2, 3}),
 		AppendRefuse(nil, Refuse{Stale, "old"}),
 		AppendHello(nil, TypeHello, &Hello{Version: Version, Job: "job", Token: []byte("token"), Connection: 9}),
 		AppendHello(nil, TypeHelloAck, &Hello{Version: 77}),
@@ -67,6 +68,14 @@ func encode(t *testing.T, m Message) []byte {
 			marks = append(marks, m.Begin(i))
 		}
 		return AppendBegin(nil, marks)
+	case TypeShare:
+		return AppendShare(nil)
+	case TypeRefs:
+		return AppendRefs(nil, entries(m, m.Ref))
+	case TypeReleased:
+		return AppendReleased(nil, entries(m, m.Released))
+	case TypeForget:
+		return AppendForget(nil, entries(m, m.Forgotten))
 	case TypeRefuse:
 		if r, err := ParseRefuse(m); err == nil {
 			b := AppendRefuse(nil, r)
@@ -85,4 +94,11 @@ func encode(t *testing.T, m Message) []byte {
 		t.Fatalf("decoded %v", m.Type)
 	}
 	return nil
+}
+
+func entries[T any](m Message, at func(int) T) (all []T) {
+	for i := range m.Len() {
+		all = append(all, at(i))
+	}
+	return all
 }

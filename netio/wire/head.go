@@ -30,12 +30,16 @@ const (
 	TypeBegin
 	TypePing
 	TypeBye
+	TypeShare
+	TypeRefs
+	TypeReleased
+	TypeForget
 	typeEnd
 
 	firstMessage = TypeHello
 )
 
-var typeNames = [...]string{"HELLO", "HELLO-ACK", "REFUSE", "ATTACH", "CREDIT", "BEGIN", "PING", "BYE"}
+var typeNames = [...]string{"HELLO", "HELLO-ACK", "REFUSE", "ATTACH", "CREDIT", "BEGIN", "PING", "BYE", "SHARE", "REFS", "RELEASED", "FORGET"}
 
 func (t Type) String() string {
 	if t < firstMessage {

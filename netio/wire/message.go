@@ -31,6 +31,12 @@ func Decode(b []byte) (Message, error) {
 		entry = grantLen
 	case TypeBegin:
 		entry = beginLen
+	case TypeRefs:
+		entry = refLen
+	case TypeReleased:
+		entry = releasedLen
+	case TypeForget:
+		entry = slotLen
 	case TypeHello, TypeHelloAck, TypeRefuse:
 		return m, nil // checked by ParseHello and ParseRefuse
 	}
@@ -40,10 +46,10 @@ func Decode(b []byte) (Message, error) {
 	return m, nil
 }
 
-// Len is the number of entries of an ATTACH, CREDIT or BEGIN, and 0 of others.
+// Len is the number of entries of a message that has some, and 0 of others.
 func (m Message) Len() int {
 	switch m.Type {
-	case TypeAttach, TypeCredit, TypeBegin:
+	case TypeAttach, TypeCredit, TypeBegin, TypeRefs, TypeReleased, TypeForget:
 		return m.count
 	}
 	return 0

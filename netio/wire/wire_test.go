@@ -48,6 +48,10 @@ func TestGolden(t *testing.T) {
 		{"attach", AppendAttach(nil, []Grant{{Edge: 7}}), "30000000 83000100 07000000" + strings.Repeat("00", 36)},
 		{"begin", AppendBegin(nil, []Begin{{Edge: 1, Session: 2}, {Edge: 3, Session: 4}}),
 			"18000000 85000200 01000000 02000000 03000000 04000000"},
+		{"share", AppendShare(nil), "08000000 88000000"},
+		{"refs", AppendRefs(nil, []Ref{{Slot: 1, Offset: 4096, Len: 200}}), "14000000 89000100 01000000 00100000 c8000000"},
+		{"released", AppendReleased(nil, []Released{{Slot: 1, Frames: 2}}), "10000000 8a000100 01000000 02000000"},
+		{"forget", AppendForget(nil, []Slot{1, 2}), "10000000 8b000200 01000000 02000000"},
 		{"refuse", AppendRefuse(nil, Refuse{Stale, "old"}), "13000000 82000000 07000000 03000000 6f6c64"},
 		{"hello", AppendHello(nil, TypeHello, &Hello{Version: 1, Job: "j", Node: 2, Incarnation: 3, ToNode: 4, ToIncarnation: 5, Connection: 6, Token: []byte("tk")}),
 			"33000000 80000000 53534c4b 0100 0100 02000000 03000000 04000000 05000000 0600000000000000 0200 000000000000 6a 746b"},
@@ -249,7 +253,7 @@ func TestJudge(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	for typ, want := range map[Type]string{1: "DATA", TypeHello: "HELLO", TypeBye: "BYE", typeEnd: "message type 0x88"} {
+	for typ, want := range map[Type]string{1: "DATA", TypeHello: "HELLO", TypeBye: "BYE", typeEnd: "message type 0x8c"} {
 		if got := typ.String(); got != want {
 			t.Errorf("%d is %q, want %q", uint8(typ), got, want)
 		}

@@ -1,0 +1,99 @@
+package wire
+
+import "encoding/binary"
+
+// Slot numbers the ring segments that the sending end of a link shares with the receiving one; never used twice on a link.
+type Slot uint32
+
+// Ref stands for a DATA frame that lies in a shared segment: the frame itself does not travel.
+type Ref struct {
+	Slot   Slot
+	Offset uint32 // in the segment, bytes
+	Len    uint32 // of the frame, unpadded, bytes
+}
+
+// Released says that the receiver is done with some frames of a segment.
+type Released struct {
+	Slot   Slot
+	Frames uint32
+}
+
+const (
+	refLen      = 12
+	releasedLen = 8
+	slotLen     = 4
+
+	// MaxRefs is the most references that one message takes.
+	MaxRefs     = (MaxMessageLen - Align) / refLen
+	maxReleased = (MaxMessageLen - Align) / releasedLen
+	maxForget   = (MaxMessageLen - Align) / slotLen
+)
+
+// AppendShare appends a SHARE: the receiving end can map the sender's segments, REFS may take the place of frames on this connection.
+func AppendShare(b []byte) []byte { return appendEmpty(b, TypeShare) }
+
+// AppendRefs appends REFS messages with the given references, as many as it takes.
+func AppendRefs(b []byte, refs []Ref) []byte {
+	le := binary.LittleEndian
+	for len(refs) > 0 {
+		n := min(len(refs), MaxRefs)
+		var at int
+		b, at = begin(b, TypeRefs)
+		for _, r := range refs[:n] {
+			b = le.AppendUint32(b, uint32(r.Slot))
+			b = le.AppendUint32(b, r.Offset)
+			b = le.AppendUint32(b, r.Len)
+		}
+		b = finish(b, at, n)
+		refs = refs[n:]
+	}
+	return b
+}
+
+// AppendReleased appends RELEASED messages, as many as it takes.
+func AppendReleased(b []byte, done []Released) []byte {
+	le := binary.LittleEndian
+	for len(done) > 0 {
+		n := min(len(done), maxReleased)
+		var at int
+		b, at = begin(b, TypeReleased)
+		for _, r := range done[:n] {
+			b = le.AppendUint32(b, uint32(r.Slot))
+			b = le.AppendUint32(b, r.Frames)
+		}
+		b = finish(b, at, n)
+		done = done[n:]
+	}
+	return b
+}
+
+// AppendForget appends FORGET messages, as many as it takes: no reference will name these slots again.
+func AppendForget(b []byte, slots []Slot) []byte {
+	for len(slots) > 0 {
+		n := min(len(slots), maxForget)
+		var at int
+		b, at = begin(b, TypeForget)
+		for _, s := range slots[:n] {
+			b = binary.LittleEndian.AppendUint32(b, uint32(s))
+		}
+		b = finish(b, at, n)
+		slots = slots[n:]
+	}
+	return b
+}
+
+// Ref returns entry i < Len() of a REFS.
+func (m Message) Ref(i int) Ref {
+	b := m.body[i*refLen:][:refLen]
+	le := binary.LittleEndian
+	return Ref{Slot: Slot(le.Uint32(b)), Offset: le.Uint32(b[4:]), Len: le.Uint32(b[8:])}
+}
+
+// Released returns entry i < Len() of a RELEASED.
+func (m Message) Released(i int) Released {
+	b := m.body[i*releasedLen:][:releasedLen]
+	return Released{Slot: Slot(binary.LittleEndian.Uint32(b)), Frames: binary.LittleEndian.Uint32(b[4:])}
+}
+
+// Forgotten returns entry i < Len() of a FORGET.
+func (m Message) Forgotten(i int) Slot { return Slot(binary.LittleEndian.Uint32(m.body[i*slotLen:])) }

@@ -1,0 +1,53 @@
+// Package hostlink lets a link between two processes of one host carry references instead of frames: the receiving process maps the segments
+// of the sending one's ring logs and reads frames where they were written. Only positions and credits cross the socket.
+//
+// A Host is a node's part. It wraps the Outgoing and Incoming of a link of package netio; sessions, credits, resending and the
+// life of connections stay as they are. When a connection comes up, the receiving end looks for the sender's socket of descriptors.
+// If it finds it and is welcome there, it sends SHARE, and from then on DATA frames travel as REFS (package wire). It asks for the
+// descriptor of a segment when the first reference into it comes. So nodes of different hosts, of different users, or whose segments cannot be
+// shared (a race build keeps them on the heap) send frames by value, as if this package were not there.
+//
+// By value travel also: frames shorter than Config.MinBytes, frames that were spilled, and everything while half of the sender's arena
+// is held by others, since what they hold cannot be spilled and the sender's logs must go on.
+//
+// # Format
+//
+// The socket of descriptors is a unix stream in the abstract namespace, which leaves no file behind; its name is a hash of job, token, node and
+// incarnation. The reader says HELLO, as on a link, and is answered HELLO-ACK or REFUSE. Then, little endian:
+//
+//	request  4 bytes  slot u32
+//	answer   8 bytes  slot u32, segment bytes u32, with the descriptor as SCM_RIGHTS; 0 bytes and no descriptor: no such slot (any more)
+//
+// # Invariants
+//
+//   - The sender holds a segment while frames in it are referenced and not RELEASED: it is neither reused nor spilled meanwhile.
+//   - Slots are never used twice on a link. A slot stays with its segment, so a descriptor is passed once per segment and connection.
+//   - A frame in shared memory is held until this node's tasks have executed its tick; a segment is unmapped when its connection
+//     has ended, no frame of it is held, and no lease.
+//   - Frames are told as RELEASED only while nobody has a lease in their segment.
+//
+// # Concurrency
+//
+// As netio has it for the two sides of a link. A Host adds one goroutine that accepts, and one per reader of its descriptors; all have ended
+// when Close returns.
+//
+// # Failure
+//
+// The holds of a connection end with it. Segments that its reader may still read are retired: the sender gives them back to the
+// system instead of using them again, so the reader's frames of closed ticks stay as they are, and the memory goes when it unmaps
+// them or dies. A sender that dies leaves its reader a mapping that stays readable: it is sealed against shrinking.
+//
+// A descriptor that cannot be had or mapped cuts the connection; from the next one on, this reader takes frames by value.
+// So it does while frames of MaxOldSegments segments of ended connections are still held: cuts do not pile up memory.
+//
+// # Trust
+//
+// Both ends run under one user (the kernel says so), of one job, with one token: they run the same code. Nothing can keep the sender from
+// changing a frame while it is read. So every frame is checked as one from a socket is, and its position, length and incarnation
+// again on every access and after the last: a frame that was overwritten in use ends the job. Tables and offsets are looked at in place;
+// if they change in between, the worst is a panic of a bounds check in the step of a core, which ends that node's job, never a fault.
+//
+// # Not here
+//
+// What frames mean (shuffle), segments and their mapping (ringlog), connections (netio).
+package hostlink

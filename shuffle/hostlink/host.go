@@ -1,0 +1,148 @@
+package hostlink
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/streamscope/streamscope/netio"
+	"github.com/streamscope/streamscope/netio/wire"
+	"github.com/streamscope/streamscope/ringlog"
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle"
+)
+
+// Config is what a Host needs to know. Zero values stand for the defaults.
+type Config struct {
+	wire.Identity                 // that of the node's links
+	Arena          *ringlog.Arena // of the logs that the node's frames lie in
+	MaxFrameBytes  int            // longest frame taken from a peer; 4 MiB
+	MinBytes       int            // shorter frames travel by value; 2 KiB
+	Timeout        time.Duration  // of a hello, and of asking for a descriptor; 5 s
+	MaxOldSegments int            // of ended connections that may be held; 64
+}
+
+// The bounds of what one connection may share.
+const (
+	maxSlots     = 1 << 14
+	maxConnected = 256 // connections to the socket of descriptors
+)
+
+func (c *Config) setDefaults() error {
+	if c.MaxFrameBytes == 0 {
+		c.MaxFrameBytes = 4 << 20
+	}
+	if c.MinBytes == 0 {
+		c.MinBytes = 2 << 10
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 5 * time.Second
+	}
+	if c.MaxOldSegments == 0 {
+		c.MaxOldSegments = 64
+	}
+	if c.Arena == nil || len(c.Token) == 0 || c.Job == "" || c.MinBytes < frame.HeaderLen || c.MaxFrameBytes < frame.HeaderLen || c.MaxOldSegments < 0 {
+		return fmt.Errorf("hostlink: bad configuration: arena %v, token of %d bytes, job %q, frames of %d to %d bytes, %d old segments",
+			c.Arena != nil, len(c.Token), c.Job, c.MinBytes, c.MaxFrameBytes, c.MaxOldSegments)
+	}
+	return nil
+}
+
+// Host is a node's end of sharing memory with other processes. Its methods may be called from anywhere.
+type Host struct {
+	cfg      Config
+	listener *net.UnixListener
+	ctx      context.Context
+	cancel   context.CancelFunc
+	running  sync.WaitGroup
+	places   chan struct{} // of connections to the socket
+
+	stats struct{ sharedFrames, sharedBytes, valueFrames, mapped atomic.Int64 }
+
+	mu struct {
+		sync.Mutex
+		senders map[frame.NodeID]*sender
+	}
+}
+
+// Listen opens the node's socket of descriptors. The error: a bad configuration, or somebody has that name already.
+func Listen(cfg Config) (*Host, error) {
+	if err := cfg.setDefaults(); err != nil {
+		return nil, err
+	}
+	h := &Host{cfg: cfg, places: make(chan struct{}, maxConnected)}
+	h.mu.senders = map[frame.NodeID]*sender{}
+	var err error
+	if h.listener, err = net.ListenUnix("unix", address(&cfg.Identity, cfg.Node, cfg.Incarnation)); err != nil {
+		return nil, fmt.Errorf("hostlink: %w", err)
+	}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	h.running.Add(1)
+	go h.accept()
+	return h, nil
+}
+
+// address is where the node's descriptors are had. It tells nobody the token.
+func address(id *wire.Identity, n frame.NodeID, i frame.Incarnation) *net.UnixAddr {
+	sum := sha256.New()
+	le := binary.LittleEndian
+	b := le.AppendUint32(nil, uint32(len(id.Job)))
+	b = append(b, id.Job...)
+	b = append(b, id.Token...)
+	b = le.AppendUint32(b, uint32(n))
+	b = le.AppendUint32(b, uint32(i))
+	sum.Write(b)
+	return &net.UnixAddr{Net: "unix", Name: "@streamscope-" + hex.EncodeToString(sum.Sum(nil)[:16])}
+}
+
+// Outgoing wraps what a link sends to a peer, for netio.Endpoint.Dial. There is one at a time per peer.
+func (h *Host) Outgoing(peer netio.Peer, out netio.Outgoing) netio.Outgoing {
+	s := &sender{host: h, inner: out, peer: peer}
+	s.mu.slots = map[wire.Slot]*slot{}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.mu.senders[peer.Node] = s
+	return s
+}
+
+// Incoming wraps what a link receives from a peer, for netio.Endpoint.Expect. wake wakes that link; it must not block.
+func (h *Host) Incoming(peer netio.Peer, in shuffle.SharedIncoming, wake func()) netio.Incoming {
+	return &receiver{host: h, inner: in, peer: peer, wake: wake}
+}
+
+func (h *Host) sender(n frame.NodeID) *sender {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.mu.senders[n]
+}
+
+// Close ends the socket and all its connections; links have to be closed before. It returns when the goroutines have ended.
+func (h *Host) Close() error {
+	h.cancel()
+	err := h.listener.Close()
+	h.running.Wait()
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// Stats counts frames since the beginning, and what is mapped now.
+type Stats struct {
+	SharedFrames, SharedBytes int64 // sent as references
+	ValueFrames               int64 // sent by value on connections that share
+	MappedSegments            int64 // of others
+}
+
+// Stats returns the counters.
+func (h *Host) Stats() Stats {
+	s := &h.stats
+	return Stats{s.sharedFrames.Load(), s.sharedBytes.Load(), s.valueFrames.Load(), s.mapped.Load()}
+}

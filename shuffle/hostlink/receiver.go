@@ -1,0 +1,226 @@
+package hostlink
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/streamscope/streamscope/netio"
+	"github.com/streamscope/streamscope/netio/wire"
+	"github.com/streamscope/streamscope/ringlog"
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle"
+)
+
+// receiver is a netio.Incoming that reads frames where the sender wrote them.
+type receiver struct {
+	host  *Host
+	inner shuffle.SharedIncoming
+	peer  netio.Peer
+	wake  func()
+
+	// Of the goroutine that calls Attach, Frame and Detach.
+	fetcher *fetcher // nil: this connection does not share
+	broken  bool     // a segment could not be had: never again
+
+	done []wire.Released // of the goroutine that calls Messages
+
+	mu struct {
+		sync.Mutex
+		say      bool // SHARE is to be sent
+		segments map[wire.Slot]*segment
+		old      int // segments of ended connections that are still mapped
+	}
+}
+
+// segment is a segment of the sender, mapped here. It is what a frame's holder gives the frame back to.
+//
+// Invariant: mapped while current or frames > 0. Its fields are guarded by owner.mu.
+type segment struct {
+	*ringlog.Foreign
+	owner   *receiver
+	current bool   // its connection is up
+	frames  int    // held here
+	done    uint32 // given back, and the sender does not know yet
+}
+
+// Attach begins a connection; if the sender's segments can be had, it is told so.
+func (r *receiver) Attach(peer wire.Hello) error {
+	if err := r.inner.Attach(peer); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	tooMany := r.mu.old > r.host.cfg.MaxOldSegments
+	r.mu.Unlock()
+	if r.broken || tooMany {
+		return nil
+	}
+	f, err := r.host.fetch(r.peer)
+	if err != nil {
+		return nil // not on this host, or not for us: frames come by value
+	}
+	r.fetcher = f
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mu.segments, r.mu.say = map[wire.Slot]*segment{}, true
+	return nil
+}
+
+// Frame takes REFS and FORGET, and hands on everything else.
+func (r *receiver) Frame(b []byte) error {
+	head, err := wire.ParseHead(b, r.host.cfg.MaxFrameBytes)
+	if err != nil {
+		return err
+	}
+	if head.Type != wire.TypeRefs && head.Type != wire.TypeForget {
+		return r.inner.Frame(b)
+	}
+	m, err := wire.Decode(b)
+	if err != nil {
+		return err
+	}
+	if r.fetcher == nil {
+		return fmt.Errorf("%w: %v on a connection without SHARE", wire.ErrGarbage, m.Type)
+	}
+	for i := range m.Len() {
+		if m.Type == wire.TypeForget {
+			err = r.forget(m.Forgotten(i))
+		} else {
+			err = r.frameAt(m.Ref(i))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// frameAt takes one frame in shared memory.
+func (r *receiver) frameAt(at wire.Ref) error {
+	s, err := r.segment(at.Slot)
+	if err != nil {
+		return err
+	}
+	b, err := s.Foreign.Frame(at.Offset, at.Len)
+	if err != nil {
+		return fmt.Errorf("%w: %w", wire.ErrGarbage, err)
+	}
+	if err := netio.CheckForward(b, r.host.cfg.MaxFrameBytes); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	s.frames++
+	r.mu.Unlock()
+	kept, err := r.inner.SharedFrame(b, s)
+	if !kept {
+		s.giveBack()
+	}
+	return err
+}
+
+// segment returns the mapped segment of a slot; the first time, it asks the sender for it.
+func (r *receiver) segment(n wire.Slot) (*segment, error) {
+	r.mu.Lock()
+	s, known := r.mu.segments[n], len(r.mu.segments)
+	r.mu.Unlock()
+	if s != nil {
+		return s, nil
+	}
+	if known >= maxSlots {
+		return nil, fmt.Errorf("%w: more than %d segments shared", wire.ErrGarbage, maxSlots)
+	}
+	f, err := r.fetcher.segment(n)
+	if err != nil {
+		r.broken = !errors.Is(err, errNoSlot)
+		return nil, fmt.Errorf("%w: segment %d of node %d: %w", netio.ErrLost, n, r.peer.Node, err)
+	}
+	r.host.stats.mapped.Add(1)
+	s = &segment{Foreign: f, owner: r, current: true}
+	r.mu.Lock()
+	r.mu.segments[n] = s
+	r.mu.Unlock()
+	return s, nil
+}
+
+// forget unmaps a segment that the sender will not write to any more.
+func (r *receiver) forget(n wire.Slot) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s := r.mu.segments[n]; s != nil { // else it was never asked for
+		delete(r.mu.segments, n)
+		r.abandon(s)
+	}
+	return nil
+}
+
+// abandon ends a segment's part in the connection. Called with r.mu held.
+func (r *receiver) abandon(s *segment) {
+	s.current = false
+	if s.frames > 0 {
+		r.mu.old++
+		return
+	}
+	r.unmap(s)
+}
+
+func (r *receiver) unmap(s *segment) {
+	s.Unmap()
+	r.host.stats.mapped.Add(-1)
+}
+
+// Done implements shuffle.Shared.
+func (s *segment) Done(pos frame.Pos, length int32, i frame.Incarnation) error {
+	err := s.Intact(pos, length, i)
+	s.giveBack()
+	return err
+}
+
+// giveBack ends the hold on one frame.
+func (s *segment) giveBack() {
+	r := s.owner
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.frames--
+	if s.current {
+		s.done++
+		r.wake()
+	} else if s.frames == 0 {
+		r.mu.old--
+		r.unmap(s)
+	}
+}
+
+// Messages appends SHARE and RELEASED in front of what the wrapped Incoming has to say.
+func (r *receiver) Messages(buf []byte) []byte {
+	r.mu.Lock()
+	if r.mu.say {
+		r.mu.say = false
+		buf = wire.AppendShare(buf)
+	}
+	done := r.done[:0]
+	for n, s := range r.mu.segments {
+		if s.done > 0 && !s.Leased() {
+			done = append(done, wire.Released{Slot: n, Frames: s.done})
+			s.done = 0
+		}
+	}
+	r.done = done
+	r.mu.Unlock()
+	return r.inner.Messages(wire.AppendReleased(buf, done))
+}
+
+// Detach ends the connection. Segments with frames that are still needed stay mapped until those are given back.
+func (r *receiver) Detach(err error) {
+	r.mu.Lock()
+	for _, s := range r.mu.segments {
+		r.abandon(s)
+	}
+	r.mu.segments = nil
+	r.mu.say = false
+	r.mu.Unlock()
+	if r.fetcher != nil {
+		_ = r.fetcher.conn.Close()
+		r.fetcher = nil
+	}
+	r.inner.Detach(err)
+}
