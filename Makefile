@@ -48,12 +48,13 @@ bench: build ## the standard set of measurements, on an otherwise idle machine
 	mkdir -p bench/report
 	$(BIN) bench run standard --json bench/report/report.json
 
+# Their module follows the requirements of this one by itself (-mod=mod): a change here must not break them.
 bench-peers: ## shuffles beside Go channels, NATS, gRPC and Arrow Flight, into bench/report/peers.json
-	cd bench/peers && CGO_ENABLED=0 $(GO) build -trimpath -o ../../bin/peers .
+	cd bench/peers && CGO_ENABLED=0 $(GO) build -mod=mod -trimpath -o ../../bin/peers .
 	bin/peers --json bench/report/peers.json
 
 check-peers: ## vet and test bench/peers, a module of its own
-	cd bench/peers && $(GO) vet ./... && $(GO) test ./...
+	cd bench/peers && $(GO) vet -mod=mod ./... && $(GO) test -mod=mod ./...
 
 fuzz-smoke: ## every Fuzz function for FUZZTIME (default 3s)
 	.ci/fuzz-smoke $(FUZZTIME)
