@@ -25,7 +25,12 @@ type Outbox struct {
 // push takes the rows on (the outbox then empties the builder) or returns false to make the vertex yield; it may have consumed a part,
 // which it then must remember itself.
 func NewOutbox(s *batch.Schema, maxRows, maxBytes int, push func(rows *batch.Builder) bool) *Outbox {
-	return &Outbox{Rows: batch.NewBuilder(s), maxRows: maxRows, maxBytes: maxBytes, push: push}
+	return ShareOutbox(batch.NewBuilder(s), maxRows, maxBytes, push)
+}
+
+// ShareOutbox is NewOutbox over a builder that several outboxes share, of vertices that never have rows in them at the same time.
+func ShareOutbox(rows *batch.Builder, maxRows, maxBytes int, push func(rows *batch.Builder) bool) *Outbox {
+	return &Outbox{Rows: rows, maxRows: maxRows, maxBytes: maxBytes, push: push}
 }
 
 // Room returns how many rows may be appended now, pushing on a full outbox first. 0 means yield: return to the caller at once.

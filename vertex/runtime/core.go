@@ -7,6 +7,7 @@ import (
 
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle"
+	"github.com/streamscope/streamscope/state"
 )
 
 // Core is one run queue: the tasks placed on it, executed by whoever calls Step, one caller at a time. It never blocks.
@@ -14,13 +15,14 @@ type Core struct {
 	worker *Worker
 	id     int
 	port   *shuffle.Port
+	pages  state.Pages // of all its tasks
 	stages []*stageRun // upstream first
 	now    int64
 	ended  atomic.Bool // done, as Step left it
 }
 
 func newCore(w *Worker, id int) (*Core, error) {
-	c := &Core{worker: w, id: id, port: w.exchange.Port(id)}
+	c := &Core{worker: w, id: id, port: w.exchange.Port(id), pages: w.cfg.Pages(id)}
 	for i := range w.cfg.Plan.Stages {
 		s, err := c.newStage(i)
 		if err != nil {
@@ -60,9 +62,13 @@ func (c *Core) newStage(i int) (*stageRun, error) {
 		}
 		w.addSink(s.sink)
 	}
+	boxes := newBoxes(st)
 	for t := range local.Count {
+		if st.Source != nil {
+			boxes = newBoxes(st) // source tasks take turns within a tick
+		}
 		task := local.First + frame.TaskID(t)
-		f, err := newFused(st, i, w.cfg.Plan.Edges, task, Env{Pages: w.cfg.Pages(c.id), Task: task}, c.port, s.sink, s.stats)
+		f, err := newFused(st, i, w.cfg.Plan.Edges, task, Env{Pages: c.pages, Task: task}, c.port, s.sink, s.stats, boxes)
 		if err != nil {
 			return nil, err
 		}

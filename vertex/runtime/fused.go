@@ -126,7 +126,18 @@ const (
 	outboxBytes = 256 << 10
 )
 
-func newFused(s *Stage, stageIndex int, edges []Edge, task frame.TaskID, env Env, out edgeWriter, sink vertex.Sink, stats *stageStats) (*fused, error) {
+// newBoxes makes the builders of a stage's outboxes. Tasks that are executed one after the other, each to the end of its tick, share them:
+// between ticks all are empty.
+func newBoxes(s *Stage) []*batch.Builder {
+	boxes := make([]*batch.Builder, len(s.Ops))
+	for i := range boxes {
+		boxes[i] = batch.NewBuilder(s.Ops[i].Schema)
+	}
+	return boxes
+}
+
+// newFused builds a task's operators over the outboxes boxes, one per operator.
+func newFused(s *Stage, stageIndex int, edges []Edge, task frame.TaskID, env Env, out edgeWriter, sink vertex.Sink, stats *stageStats, boxes []*batch.Builder) (*fused, error) {
 	f := &fused{stage: s, task: task, out: out, sink: sink, nodes: make([]fusedOp, len(s.Ops)), feeds: map[Input][]consumer{}, stats: stats}
 	for i := range s.Ops {
 		op, err := s.Ops[i].New(env)
@@ -135,7 +146,7 @@ func newFused(s *Stage, stageIndex int, edges []Edge, task frame.TaskID, env Env
 		}
 		n := &f.nodes[i]
 		n.op, n.cti = op, frame.MinCTI
-		n.box = vertex.NewOutbox(s.Ops[i].Schema, outboxRows, outboxBytes, func(rows *batch.Builder) bool { return f.pass(i, rows.View()) })
+		n.box = vertex.ShareOutbox(boxes[i], outboxRows, outboxBytes, func(rows *batch.Builder) bool { return f.pass(i, rows.View()) })
 		for port, in := range s.Ops[i].Inputs {
 			c := consumer{kind: toOp, op: i, port: port}
 			if in.Kind == FromOp {

@@ -30,7 +30,7 @@ type Config struct {
 	LeaseBytes  int // frames that a core keeps leased while it executes a tick
 	Sums        bool
 	Arena       *ringlog.Arena
-	Pages       func(core int) state.Pages
+	Pages       func(core int) state.Pages // called once per core
 	// Nanotime is a monotonic clock for busy times.
 	Nanotime func() int64
 	// Wake is called when a core may have something to do, WakePeer when a link may.
