@@ -16,7 +16,7 @@
 //
 // # What the peers are spared
 //
-// None of them keeps a log or can replay; channels and NATS have no checksum. HTTP/2 gets windows as large as the credit of a link. NATS
+// None of them keeps a log, can replay, or verifies a checksum, as shuffle-tcp does. HTTP/2 gets windows as large as the credit of a link. NATS
 // drops what a slow consumer can not take, so its producers are held back by credits of the benchmark's own.
 //
 // # Concurrency

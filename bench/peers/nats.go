@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -16,14 +13,8 @@ import (
 	"github.com/streamscope/streamscope/bench/rows"
 )
 
-// Credits of the benchmark's own: a broker drops what a slow consumer can not take, and lost rows are no figure.
-const (
-	natsWindowBytes = 4 << 20 // of a producer on the way, the credit of a link
-	natsWindowLeast = 64      // messages
-	natsCreditEvery = 8       // messages of one producer that a consumer acknowledges at a time
-	natsStart       = 10 * time.Second
-	natsEnd         = "end" // in place of the task: the last message to a consumer
-)
+// natsStart is how long an embedded server may take to start.
+const natsStart = 10 * time.Second
 
 // natsServer is an embedded server without log, signals and persistence; listen says whether it has a port.
 func natsServer(listen bool) (*server.Server, error) {
@@ -70,172 +61,75 @@ func natsConnect(url string, options ...nats.Option) (*natsConn, error) {
 	return c, err
 }
 
-// natsProducer sends packets, a message each, as fast as it has credit.
-type natsProducer struct {
-	conn      *natsConn
-	ctx       context.Context
-	consumers int
-	inbox     string
-	subjects  [tasks]string
-	window    int64
-	sent      int64
-	credited  atomic.Int64
-	woken     chan struct{}
+// natsLocal is everything in one process: two producers, two consumers with half of the tasks each, the server.
+type natsLocal struct {
+	server    *server.Server
+	conns     []*natsConn
+	producers []*natsProducer
+	consumers []*natsConsumer
 }
 
-func newNATSProducer(ctx context.Context, conn *natsConn, consumers, size int) (*natsProducer, error) {
-	p := &natsProducer{
-		conn: conn, ctx: ctx, consumers: consumers, inbox: nats.NewInbox(), woken: make(chan struct{}, 1),
-		window: max(natsWindowLeast, natsWindowBytes/int64(size*rows.Bytes)),
-	}
-	for t := range p.subjects {
-		p.subjects[t] = natsSubject(t*consumers/tasks, strconv.Itoa(t))
-	}
-	_, err := conn.Subscribe(p.inbox, func(*nats.Msg) {
-		p.credited.Add(natsCreditEvery)
-		select {
-		case p.woken <- struct{}{}:
-		default:
-		}
-	})
-	return p, errors.Join(err, conn.Flush())
-}
-
-func natsSubject(consumer int, last string) string { return fmt.Sprintf("rows.%d.%s", consumer, last) }
-
-func (p *natsProducer) send(task int, packet *packet) (*packet, error) {
-	for p.sent-p.credited.Load() >= p.window {
-		select {
-		case <-p.woken:
-		case err := <-p.conn.failed:
-			return nil, err
-		case <-p.ctx.Done():
-			return nil, p.ctx.Err()
-		}
-	}
-	p.sent++
-	err := p.conn.PublishRequest(p.subjects[task], p.inbox, bytesOf(packet.rows)) // copied
-	packet.rows = packet.rows[:0]
-	return packet, err
-}
-
-// end tells each consumer that nothing follows.
-func (p *natsProducer) end() error {
-	var errs []error
-	for c := range p.consumers {
-		errs = append(errs, p.conn.Publish(natsSubject(c, natsEnd), nil))
-	}
-	return errors.Join(append(errs, p.conn.Flush())...)
-}
-
-// natsConsumer reads the messages of its share of the tasks, in the one goroutine of its subscription.
-type natsConsumer struct {
-	conn     *natsConn
-	sums     rows.Sums
-	owed     map[string]int // messages of a producer, by its inbox, since the last credit
-	producer int            // that have not ended
-	done     chan error
-}
-
-func newNATSConsumer(conn *natsConn, consumer, producers int) (*natsConsumer, error) {
-	c := &natsConsumer{conn: conn, owed: map[string]int{}, producer: producers, done: make(chan error, 1)}
-	sub, err := conn.Subscribe(natsSubject(consumer, "*"), func(m *nats.Msg) {
-		if c.producer == 0 {
-			return
-		}
-		if ended, err := c.read(m); ended || err != nil {
-			c.producer = 0
-			c.done <- err
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	return c, errors.Join(sub.SetPendingLimits(-1, -1), conn.Flush())
-}
-
-// read reports whether the last producer has ended.
-func (c *natsConsumer) read(m *nats.Msg) (ended bool, err error) {
-	if strings.HasSuffix(m.Subject, natsEnd) {
-		c.producer--
-		return c.producer == 0, nil
-	}
-	if err := addBytes(&c.sums, m.Data); err != nil {
-		return false, err
-	}
-	c.owed[m.Reply]++
-	if c.owed[m.Reply] < natsCreditEvery {
-		return false, nil
-	}
-	c.owed[m.Reply] = 0
-	return false, c.conn.Publish(m.Reply, nil)
-}
-
-// wait returns the sums when all producers have ended.
-func (c *natsConsumer) wait(ctx context.Context) (rows.Sums, error) {
-	select {
-	case err := <-c.done:
-		return c.sums, err
-	case err := <-c.conn.failed:
-		return rows.Sums{}, err
-	case <-ctx.Done():
-		return rows.Sums{}, ctx.Err()
-	}
-}
-
-// measureNATSLocal has everything in one process: two producers, two consumers with half of the tasks each, the server.
 func measureNATSLocal(size int) measure.Func {
 	return func(ctx context.Context, d time.Duration) (sample measure.Sample, err error) {
 		s, err := natsServer(false)
 		if err != nil {
 			return sample, err
 		}
-		defer natsStop(s)
-		var conns []*natsConn
-		defer func() {
-			for _, c := range conns {
-				c.Close()
-			}
-		}()
-		connect := func() (*natsConn, error) {
-			c, err := natsConnect("", nats.InProcessServer(s))
-			if err == nil {
-				conns = append(conns, c)
-			}
-			return c, err
+		l := &natsLocal{server: s}
+		defer l.close()
+		if err := l.connect(ctx, size); err != nil {
+			return sample, err
 		}
-		var consumers [localProducers]*natsConsumer
-		for i := range consumers {
-			conn, err := connect()
-			if err != nil {
-				return sample, err
-			}
-			if consumers[i], err = newNATSConsumer(conn, i, localProducers); err != nil {
-				return sample, err
-			}
-		}
-		var producers [localProducers]*natsProducer
-		for i := range producers {
-			conn, err := connect()
-			if err != nil {
-				return sample, err
-			}
-			if producers[i], err = newNATSProducer(ctx, conn, len(consumers), size); err != nil {
-				return sample, err
-			}
-		}
-		finish := func() (got rows.Sums, err error) {
-			for _, p := range producers {
-				err = errors.Join(err, p.end())
-			}
-			for _, c := range consumers {
-				sums, werr := c.wait(ctx)
-				got, err = got.Plus(sums), errors.Join(err, werr)
-			}
-			return got, err
-		}
-		return measureLocal(ctx, size, d, func(i int) func(int, *packet) (*packet, error) { return producers[i].send }, finish)
+		sender := func(i int) func(int, *packet) (*packet, error) { return l.producers[i].send }
+		return measureLocal(ctx, size, d, sender, func() (rows.Sums, error) { return l.finish(ctx) })
 	}
+}
+
+// connect gives everybody a connection; consumers first, as nothing is kept for those that are not there.
+func (l *natsLocal) connect(ctx context.Context, size int) error {
+	for range 2 * localProducers {
+		c, err := natsConnect("", nats.InProcessServer(l.server))
+		if err != nil {
+			return err
+		}
+		l.conns = append(l.conns, c)
+	}
+	for i, conn := range l.conns[:localProducers] {
+		c, err := newNATSConsumer(conn, i, localProducers)
+		if err != nil {
+			return err
+		}
+		l.consumers = append(l.consumers, c)
+	}
+	for _, conn := range l.conns[localProducers:] {
+		p, err := newNATSProducer(ctx, conn, localProducers, size)
+		if err != nil {
+			return err
+		}
+		l.producers = append(l.producers, p)
+	}
+	return nil
+}
+
+func (l *natsLocal) finish(ctx context.Context) (got rows.Sums, err error) {
+	for _, p := range l.producers {
+		err = errors.Join(err, p.end())
+	}
+	if err != nil {
+		return got, err // consumers would wait for ends that do not come
+	}
+	for _, c := range l.consumers {
+		sums, werr := c.wait(ctx)
+		got, err = got.Plus(sums), errors.Join(err, werr)
+	}
+	return got, err
+}
+
+func (l *natsLocal) close() {
+	for _, c := range l.conns {
+		c.Close()
+	}
+	natsStop(l.server)
 }
 
 // natsReceiver is the other process: server and consumer.
