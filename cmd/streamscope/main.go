@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/streamscope/streamscope/cmd/streamscope/options"
+	"github.com/streamscope/streamscope/netio"
 )
 
 // The exit statuses.
@@ -25,6 +26,11 @@ const (
 )
 
 func main() {
+	// What netpoll would print of lost connections, links report as events.
+	if err := netio.Configure(netio.Global{Log: io.Discard}); err != nil {
+		fmt.Fprintln(os.Stderr, "streamscope:", err)
+		os.Exit(1)
+	}
 	os.Exit(newApp().main(os.Args[1:]))
 }
 
