@@ -18,6 +18,7 @@ import (
 	"github.com/streamscope/streamscope/netio/wire"
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle"
+	"github.com/streamscope/streamscope/shuffle/hostlink"
 )
 
 // The two nodes of a measurement between processes.
@@ -127,6 +128,7 @@ func receiveBuffers(ctx context.Context, say func(any) error) (r peerResult, err
 type node struct {
 	*plant
 	endpoint *netio.Endpoint
+	host     *hostlink.Host // nil: frames cross the link
 	link     atomic.Pointer[netio.Link]
 	core     *core
 	stop     atomic.Bool
@@ -155,13 +157,19 @@ func newNode(self frame.NodeID, s shape, token, listen string) (*node, error) {
 	} else {
 		n.core.consumer = newConsumer(edges[0].Destination, s.Ordered)
 	}
+	id := wire.Identity{Job: "bench", Node: self, Incarnation: 1, Token: []byte(token)}
+	if s.Share {
+		if n.host, err = hostlink.Listen(hostlink.Config{Identity: id, Arena: n.arena, MaxFrameBytes: s.FrameBytes}); err != nil {
+			return nil, errors.Join(err, n.plant.close())
+		}
+	}
 	n.endpoint, err = netio.Listen(netio.Config{
-		Identity: wire.Identity{Job: "bench", Node: self, Incarnation: 1, Token: []byte(token)},
+		Identity: id,
 		Listen:   listen, MaxFrameBytes: s.FrameBytes,
 		Events: netio.Events{Down: func(_ *netio.Link, _ uint64, err error) { n.down(err) }},
 	})
 	if err != nil {
-		return nil, errors.Join(err, n.plant.close())
+		return nil, errors.Join(err, n.unshare(), n.plant.close())
 	}
 	return n, nil
 }
@@ -202,7 +210,7 @@ func (n *node) halt() {
 func (n *node) close() error {
 	close(n.quit)
 	n.endpoint.Close()
-	return n.plant.close()
+	return errors.Join(n.unshare(), n.plant.close())
 }
 
 func receiveShuffle(ctx context.Context, task peerTask, say func(any) error) (r peerResult, err error) {
@@ -212,7 +220,8 @@ func receiveShuffle(ctx context.Context, task peerTask, say func(any) error) (r 
 	}
 	defer func() { err = errors.Join(err, n.close()) }()
 	defer context.AfterFunc(ctx, n.halt)()
-	link, err := n.endpoint.Expect(netio.Peer{Node: senderNode, Incarnation: 1}, n.exchange.Incoming(senderNode))
+	from := netio.Peer{Node: senderNode, Incarnation: 1}
+	link, err := n.endpoint.Expect(from, n.incoming(from))
 	if err != nil {
 		return r, err
 	}

@@ -22,6 +22,7 @@ type shape struct {
 	CreditBytes  int
 	Ahead        int // ticks that a producer may be ahead of its consumers in the same process
 	Sums         bool
+	Share        bool // the receiver reads frames in the sender's memory
 }
 
 // edge is the one edge of a measurement; its producers are tasks 0, 1, …, the destinations follow.

@@ -37,6 +37,16 @@ func Workloads() []measure.Workload {
 			About: "shuffle-tcp with rows in canonical order per tick",
 			Open:  openTCP(tcpShape(true)),
 		},
+		{
+			Name: "shuffle-shm", Unit: measure.RowsPerSecond,
+			About: "one producer to 64 tasks of another process through shared ring segments, unordered",
+			Open:  openShm(shmShape(false)),
+		},
+		{
+			Name: "shuffle-shm-ordered", Unit: measure.RowsPerSecond,
+			About: "shuffle-shm with rows in canonical order per tick",
+			Open:  openShm(shmShape(true)),
+		},
 	}
 }
 
