@@ -110,12 +110,13 @@ type node struct {
 	work     chan struct{}
 	failed   chan error
 	downs    atomic.Int64
-	tick     frame.Tick // the last one sent, or executed
+	ended    chan struct{} // a connection ended
+	tick     frame.Tick    // the last one sent, or executed
 	onTick   func(frame.Tick)
 }
 
 func newNode(self frame.NodeID, s spec) (_ *node, err error) {
-	n := &node{spec: s, work: make(chan struct{}, 1), failed: make(chan error, 1), onTick: func(frame.Tick) {}}
+	n := &node{spec: s, work: make(chan struct{}, 1), failed: make(chan error, 1), ended: make(chan struct{}, 1), onTick: func(frame.Tick) {}}
 	if n.arena, err = ringlog.NewArena(ringlog.ArenaConfig{SegmentBytes: s.Segment, LimitBytes: s.Arena, SpillDir: s.Spill, OnError: n.fail}); err != nil {
 		return nil, err
 	}
@@ -168,8 +169,22 @@ func (n *node) fail(err error) {
 // down counts lost connections; only cuts of a test are expected.
 func (n *node) down(err error) {
 	n.downs.Add(1)
+	select {
+	case n.ended <- struct{}{}:
+	default:
+	}
 	if errors.Is(err, wire.ErrGarbage) || errors.Is(err, netio.ErrPanic) || errors.Is(err, shuffle.ErrProtocol) {
 		n.fail(err)
+	}
+}
+
+// wait returns when a connection has ended.
+func (n *node) wait(ctx context.Context) error {
+	select {
+	case <-n.ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -248,13 +263,15 @@ func (n *node) send(ctx context.Context) error {
 }
 
 // receive is the reader's work: every tick is compared with the oracle.
-func (n *node) receive(ctx context.Context) error {
+func (n *node) receive(ctx context.Context) error { return n.receiveUpTo(ctx, n.spec.Ticks) }
+
+func (n *node) receiveUpTo(ctx context.Context, last frame.Tick) error {
 	port := n.x.Port(0)
 	return n.run(ctx, func() (worked, done bool, err error) {
 		if _, err := port.Poll(); err != nil {
 			return false, false, err
 		}
-		if n.tick == n.spec.Ticks {
+		if n.tick == last {
 			return false, true, nil
 		}
 		if port.Closed(0) <= n.tick {
