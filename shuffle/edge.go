@@ -27,11 +27,18 @@ type Cluster struct {
 	// Placed says which tasks of a stage a node has: a contiguous part of r, perhaps empty; the parts of all nodes make up r. It must answer
 	// the same on every node, at any time. nil: nearly equal parts.
 	Placed func(r TaskRange, n frame.NodeID) TaskRange
+	// OnCore says which of a node's tasks r of a stage one of its cores has: contiguous parts, perhaps empty, that make up r. nil: nearly
+	// equal parts.
+	OnCore func(r TaskRange, c frame.CoreID) TaskRange
 }
 
 // On returns the tasks of r that are placed on core c of node n: contiguous ranges, so that a node's tasks are one range.
 func (k Cluster) On(r TaskRange, n frame.NodeID, c frame.CoreID) TaskRange {
-	return k.OnNode(r, n).Part(int(c), k.Cores)
+	r = k.OnNode(r, n)
+	if k.OnCore != nil {
+		return k.OnCore(r, c)
+	}
+	return r.Part(int(c), k.Cores)
 }
 
 // OnNode returns the tasks of r that are placed on node n.

@@ -21,6 +21,8 @@ type ExchangeConfig struct {
 	CreditBytes int  // window per (edge, ordered node pair)
 	LeaseBytes  int  // frames a core keeps leased while it executes a tick
 	Sums        bool // checksum every frame
+	// ReceiveReserve is how many segments the log of each incoming link can always have; 0: as few as a log needs.
+	ReceiveReserve int
 	// Wake is called, from any goroutine, when a core may have something to do.
 	Wake func(core int)
 	// WakePeer is called when there is something new to send to a node: frames, or credits.

@@ -66,7 +66,8 @@ func newIncoming(x *Exchange, from frame.NodeID) (*incoming, error) {
 		in.mu.held[id] = map[frame.Tick]int{}
 		in.mu.credit.SetOpen(id, 1)
 	}
-	log, err := x.cfg.Arena.NewLog(ringlog.LogConfig{Job: x.cfg.Job, Node: from, Incarnation: x.cfg.Incarnation, Relay: true, Wake: in.roomMade})
+	log, err := x.cfg.Arena.NewLog(ringlog.LogConfig{Job: x.cfg.Job, Node: from, Incarnation: x.cfg.Incarnation, Relay: true,
+		Reserve: x.cfg.ReceiveReserve, Wake: in.roomMade})
 	in.log = log
 	return in, err
 }

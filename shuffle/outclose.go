@@ -58,7 +58,7 @@ func (o *outEdge) writeCloses() (done bool, err error) {
 	}
 	o.closes = append(o.closes[:0], o.closes[o.closing:]...)
 	o.closing, o.closeNode = 0, 0
-	return len(o.closes) == 0, nil
+	return o.writeCloses() // those that came while the first waited for room: false always means that there is none
 }
 
 func (o *outEdge) writeClose(node frame.NodeID) error {

@@ -34,7 +34,8 @@ type progress struct {
 	atMin    int
 	cti      frame.CTI // at closed
 	steps    []step
-	passed   frame.CTI // CTI at the tick the reader has passed
+	passed   frame.CTI  // CTI at the tick the reader has passed
+	last     frame.Tick // the last tick before which a task has ended: with all ended, the last that can hold anything
 }
 
 func newProgress(tasks TaskRange) *progress {
@@ -72,6 +73,9 @@ func (p *progress) close(e frame.CloseEntry) error {
 			return fmt.Errorf("%w: task %d: CTI %d in tick %d after %d", ErrProtocol, t, e.CTI, e.LastTick, p.lastCTI[i])
 		}
 		p.closedBy[i] = e.LastTick
+		if e.LastTick == frame.MaxTick {
+			p.last = max(p.last, e.FirstTick-1)
+		}
 		if e.CTI > p.lastCTI[i] {
 			p.lastCTI[i] = e.CTI
 			p.ahead[i] = append(p.ahead[i], step{e.LastTick, e.CTI})
