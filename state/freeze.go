@@ -24,10 +24,19 @@ type images struct {
 	}
 
 	owner struct {
+		link       Link // of the newest image
 		savedBytes int // in pages of images
 		table      []framePage
 		dir        []link
 	}
+}
+
+var lineages atomic.Uint64
+
+func newImages() *images {
+	im := &images{}
+	im.owner.link.Lineage = lineages.Add(1)
+	return im
 }
 
 // framePage is a page as it was frozen. Its memory is the owner's own until the owner is about to change it.
@@ -148,7 +157,7 @@ func (s *space) freeze() (*Frozen, error) {
 	s.reclaim()
 	full := s.images == nil
 	if full {
-		s.images = &images{}
+		s.images = newImages()
 	}
 	im := s.images
 	im.mu.Lock()
@@ -158,6 +167,8 @@ func (s *space) freeze() (*Frozen, error) {
 	}
 	f := &Frozen{images: im, full: full, dirty: s.dirty, saved: map[uint32][]byte{}, table: im.owner.table[:0]}
 	im.owner.table = nil
+	im.owner.link.Number++
+	f.link = im.owner.link
 	for no := range s.base {
 		f.table = append(f.table, framePage{s.base[no], s.meta[no]})
 	}

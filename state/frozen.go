@@ -21,6 +21,7 @@ var (
 type Frozen struct {
 	images   *images
 	full     bool
+	link     Link
 	dirty    *roaring.Bitmap
 	table    []framePage
 	head     headFields
@@ -112,3 +113,10 @@ func (m *Multimap) Freeze() (*Frozen, error) {
 
 // Change must precede writes to the cells of a block.
 func (m *Multimap) Change(b Block) { m.keys.touch(b.ref) }
+
+// Link tells whether one image is the next of another: both are of one lineage, and the numbers follow each other. A lineage is one state from
+// its first Freeze, or from a thaw, on; no two of a process are the same.
+type Link struct{ Lineage, Number uint64 }
+
+// Link is the image's own.
+func (f *Frozen) Link() Link { return f.link }

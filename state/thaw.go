@@ -54,9 +54,7 @@ func (t *Table) thawed(err error) error {
 		t.Reset()
 		return err
 	}
-	if t.images == nil {
-		t.images = &images{}
-	}
+	t.images = newImages() // none was alive
 	t.allClean()
 	return nil
 }
