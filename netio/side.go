@@ -59,7 +59,7 @@ func (s *inSide) unit(_ wire.Head, b []byte) error {
 }
 
 // CheckForward checks one unit, exactly its unpadded bytes, as it may travel from an Outgoing to an Incoming: a frame with a valid header,
-// a BEGIN, REFS or FORGET. The error wraps wire.ErrGarbage, wire.ErrOversized or frame.ErrCorrupt.
+// a BEGIN, OFFER, REFS or FORGET. The error wraps wire.ErrGarbage, wire.ErrOversized or frame.ErrCorrupt.
 func CheckForward(b []byte, maxFrame int) error {
 	if len(b) < wire.HeadLen {
 		return fmt.Errorf("%w: unit of %d bytes", wire.ErrGarbage, len(b))
@@ -73,7 +73,7 @@ func CheckForward(b []byte, maxFrame int) error {
 	case h.IsFrame():
 		fh := frame.DecodeHeader(b)
 		return fh.Valid(maxFrame)
-	case h.Type != wire.TypeBegin && h.Type != wire.TypeRefs && h.Type != wire.TypeForget:
+	case h.Type != wire.TypeBegin && h.Type != wire.TypeOffer && h.Type != wire.TypeRefs && h.Type != wire.TypeForget:
 		return fmt.Errorf("%w: %v from the sending end", wire.ErrGarbage, h.Type)
 	}
 	_, err = wire.Decode(b)

@@ -13,11 +13,14 @@ import (
 // are, whatever is trimmed. Holds are values that compare equal for the same segment; end each once, by Release or Retire.
 type Shared struct{ seg *segment }
 
+// CanShare reports whether the arena's segments can be shared at all. A race build's cannot: they are on the heap.
+func (a *Arena) CanShare() bool { return a.cfg.Backing == Memfd }
+
 // Share holds the segment that b lies in, which the caller leases. false: b lies in no segment, or its segment cannot be shared
 // (only a memfd can, since it is sealed), or half of the arena is shared already: what others hold cannot be spilled, and the
 // logs must go on. Safe from any goroutine.
 func (a *Arena) Share(b []byte) (Shared, bool) {
-	if a.cfg.Backing != Memfd {
+	if !a.CanShare() {
 		return Shared{}, false
 	}
 	addr := uintptr(unsafe.Pointer(unsafe.SliceData(b)))

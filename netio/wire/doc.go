@@ -25,9 +25,10 @@
 //	REFS              per frame: slot u32, offset u32, length u32
 //	RELEASED          per segment: slot u32, frames u32
 //	FORGET            per segment: slot u32
+//	OFFER             key, 16 bytes
 //
-// On a link from A to B, A sends HELLO, then frames, BEGIN, REFS, FORGET, PING, BYE; B sends HELLO-ACK or REFUSE, then ATTACH, CREDIT,
-// SHARE, RELEASED, PING, BYE. SHARE allows REFS and FORGET on this connection (package shuffle/hostlink); who did not send it refuses them.
+// On a link from A to B, A sends HELLO, then frames, BEGIN, OFFER, REFS, FORGET, PING, BYE; B sends HELLO-ACK or REFUSE, then ATTACH, CREDIT,
+// SHARE, RELEASED, PING, BYE. SHARE answers OFFER and allows REFS and FORGET on this connection (package shuffle/hostlink); who did not send it refuses them.
 //
 // ATTACH starts a session of an edge on this link, with its first grant: whatever A sends of that edge before the BEGIN that
 // repeats its number belongs to an older session, and B drops it. CREDIT raises the grant of the session it names. See

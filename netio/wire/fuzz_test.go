@@ -11,7 +11,7 @@ func seeds() [][]byte {
 		AppendCredit(nil, []Grant{{Edge: 1, Session: 2, Open: 3, AllowedBytes: 4, Closed: 5, Drained: 6}, {}}),
 		AppendAttach(nil, []Grant{{Edge: 7}}),
 		AppendBegin(nil, []Begin{{1, 2}, {3, 4}}),
-		AppendShare(nil), AppendRefs(nil, []Ref{{1, 4096, 64}, {2, 8192, 1 << 20}}), AppendReleased(nil, []Released{{1, 2}, {3, 4}}), AppendForget(nil, []Slot{1, 2, 3}),
+		AppendOffer(nil, Key{1, 2}), AppendShare(nil), AppendRefs(nil, []Ref{{1, 4096, 64}, {2, 8192, 1 << 20}}), AppendReleased(nil, []Released{{1, 2}, {3, 4}}), AppendForget(nil, []Slot{1, 2, 3}),
 		AppendRefuse(nil, Refuse{Stale, "old"}),
 		AppendHello(nil, TypeHello, &Hello{Version: Version, Job: "job", Token: []byte("token"), Connection: 9}),
 		AppendHello(nil, TypeHelloAck, &Hello{Version: 77}),
@@ -74,6 +74,13 @@ func encode(t *testing.T, m Message) []byte {
 		return AppendRefs(nil, entries(m, m.Ref))
 	case TypeReleased:
 		return AppendReleased(nil, entries(m, m.Released))
+	case TypeOffer:
+		var all []byte
+		for _, k := range entries(m, m.Key) {
+			all = append(all, AppendOffer(nil, k)[HeadLen:HeadLen+keyLen]...)
+		}
+		b, at := begin(nil, TypeOffer)
+		return finish(append(b, all...), at, m.Len())
 	case TypeForget:
 		return AppendForget(nil, entries(m, m.Forgotten))
 	case TypeRefuse:

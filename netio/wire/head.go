@@ -34,12 +34,13 @@ const (
 	TypeRefs
 	TypeReleased
 	TypeForget
+	TypeOffer
 	typeEnd
 
 	firstMessage = TypeHello
 )
 
-var typeNames = [...]string{"HELLO", "HELLO-ACK", "REFUSE", "ATTACH", "CREDIT", "BEGIN", "PING", "BYE", "SHARE", "REFS", "RELEASED", "FORGET"}
+var typeNames = [...]string{"HELLO", "HELLO-ACK", "REFUSE", "ATTACH", "CREDIT", "BEGIN", "PING", "BYE", "SHARE", "REFS", "RELEASED", "FORGET", "OFFER"}
 
 func (t Type) String() string {
 	if t < firstMessage {

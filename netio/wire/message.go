@@ -37,6 +37,8 @@ func Decode(b []byte) (Message, error) {
 		entry = releasedLen
 	case TypeForget:
 		entry = slotLen
+	case TypeOffer:
+		entry = keyLen
 	case TypeHello, TypeHelloAck, TypeRefuse:
 		return m, nil // checked by ParseHello and ParseRefuse
 	}
@@ -49,7 +51,7 @@ func Decode(b []byte) (Message, error) {
 // Len is the number of entries of a message that has some, and 0 of others.
 func (m Message) Len() int {
 	switch m.Type {
-	case TypeAttach, TypeCredit, TypeBegin, TypeRefs, TypeReleased, TypeForget:
+	case TypeAttach, TypeCredit, TypeBegin, TypeRefs, TypeReleased, TypeForget, TypeOffer:
 		return m.count
 	}
 	return 0

@@ -5,6 +5,9 @@ import "encoding/binary"
 // Slot numbers the ring segments that the sending end of a link shares with the receiving one; never used twice on a link.
 type Slot uint32
 
+// Key is drawn by a sender at its start; it tells its memory from that of every other process, whatever they call themselves.
+type Key [16]byte
+
 // Ref stands for a DATA frame that lies in a shared segment: the frame itself does not travel.
 type Ref struct {
 	Slot   Slot
@@ -22,12 +25,19 @@ const (
 	refLen      = 12
 	releasedLen = 8
 	slotLen     = 4
+	keyLen      = len(Key{})
 
 	// MaxRefs is the most references that one message takes.
 	MaxRefs     = (MaxMessageLen - Align) / refLen
 	maxReleased = (MaxMessageLen - Align) / releasedLen
 	maxForget   = (MaxMessageLen - Align) / slotLen
 )
+
+// AppendOffer appends an OFFER: who can map the segments of the process with this key may say SHARE.
+func AppendOffer(b []byte, k Key) []byte {
+	b, at := begin(b, TypeOffer)
+	return finish(append(b, k[:]...), at, 1)
+}
 
 // AppendShare appends a SHARE: the receiving end can map the sender's segments, REFS may take the place of frames on this connection.
 func AppendShare(b []byte) []byte { return appendEmpty(b, TypeShare) }
@@ -97,3 +107,6 @@ func (m Message) Released(i int) Released {
 
 // Forgotten returns entry i < Len() of a FORGET.
 func (m Message) Forgotten(i int) Slot { return Slot(binary.LittleEndian.Uint32(m.body[i*slotLen:])) }
+
+// Key returns entry i < Len() of an OFFER.
+func (m Message) Key(i int) Key { return Key(m.body[i*keyLen:][:keyLen]) }

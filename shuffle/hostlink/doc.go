@@ -2,8 +2,8 @@
 // of the sending one's ring logs and reads frames where they were written. Only positions and credits cross the socket.
 //
 // A Host is a node's part. It wraps the Outgoing and Incoming of a link of package netio; sessions, credits, resending and the
-// life of connections stay as they are. When a connection comes up, the receiving end looks for the sender's socket of descriptors.
-// If it finds it and is welcome there, it sends SHARE, and from then on DATA frames travel as REFS (package wire). It asks for the
+// life of connections stay as they are. When a connection comes up, the sending end sends OFFER with a key of its process, and the receiving end
+// looks for the socket of descriptors of that key. If it finds it and is welcome there, it answers SHARE, and from then on DATA frames travel as REFS (package wire). It asks for the
 // descriptor of a segment when the first reference into it comes. So nodes of different hosts, of different users, or whose segments cannot be
 // shared (a race build keeps them on the heap) send frames by value, as if this package were not there.
 //
@@ -12,8 +12,8 @@
 //
 // # Format
 //
-// The socket of descriptors is a unix stream in the abstract namespace, which leaves no file behind; its name is a hash of job, token, node and
-// incarnation. The reader says HELLO, as on a link, and is answered HELLO-ACK or REFUSE. Then, little endian:
+// The socket of descriptors is a unix stream in the abstract namespace, which leaves no file behind; its name is a hash of the key and
+// the token. The reader says HELLO, as on a link, and is answered HELLO-ACK or REFUSE. Then, little endian:
 //
 //	request  4 bytes  slot u32
 //	answer   8 bytes  slot u32, segment bytes u32, with the descriptor as SCM_RIGHTS; 0 bytes and no descriptor: no such slot (any more)

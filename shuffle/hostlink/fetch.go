@@ -23,10 +23,10 @@ type fetcher struct {
 	timeout time.Duration
 }
 
-// fetch connects to the socket of a peer. An error means that there is none on this host, or that this node is not welcome.
-func (h *Host) fetch(peer netio.Peer) (*fetcher, error) {
+// fetch connects to the socket of a peer, whose key came on its link. An error means that there is none on this host, or that this node is not welcome.
+func (h *Host) fetch(peer netio.Peer, k wire.Key) (*fetcher, error) {
 	d := net.Dialer{Timeout: h.cfg.Timeout}
-	c, err := d.DialContext(h.ctx, "unix", address(&h.cfg.Identity, peer.Node, peer.Incarnation).Name)
+	c, err := d.DialContext(h.ctx, "unix", address(&h.cfg.Identity, k).Name)
 	if err != nil {
 		return nil, fmt.Errorf("hostlink: node %d: %w", peer.Node, err)
 	}

@@ -2,8 +2,8 @@ package hostlink
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -58,6 +58,7 @@ func (c *Config) setDefaults() error {
 // Host is a node's end of sharing memory with other processes. Its methods may be called from anywhere.
 type Host struct {
 	cfg      Config
+	key      wire.Key // of this life, drawn at random
 	listener *net.UnixListener
 	ctx      context.Context
 	cancel   context.CancelFunc
@@ -72,15 +73,16 @@ type Host struct {
 	}
 }
 
-// Listen opens the node's socket of descriptors. The error: a bad configuration, or somebody has that name already.
+// Listen opens the node's socket of descriptors. The error is a bad configuration, or the system's.
 func Listen(cfg Config) (*Host, error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
 	}
 	h := &Host{cfg: cfg, places: make(chan struct{}, maxConnected)}
 	h.mu.senders = map[frame.NodeID]*sender{}
+	_, _ = rand.Read(h.key[:]) // never fails
 	var err error
-	if h.listener, err = net.ListenUnix("unix", address(&cfg.Identity, cfg.Node, cfg.Incarnation)); err != nil {
+	if h.listener, err = net.ListenUnix("unix", address(&cfg.Identity, h.key)); err != nil {
 		return nil, fmt.Errorf("hostlink: %w", err)
 	}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
@@ -89,17 +91,10 @@ func Listen(cfg Config) (*Host, error) {
 	return h, nil
 }
 
-// address is where the node's descriptors are had. It tells nobody the token.
-func address(id *wire.Identity, n frame.NodeID, i frame.Incarnation) *net.UnixAddr {
-	sum := sha256.New()
-	le := binary.LittleEndian
-	b := le.AppendUint32(nil, uint32(len(id.Job)))
-	b = append(b, id.Job...)
-	b = append(b, id.Token...)
-	b = le.AppendUint32(b, uint32(n))
-	b = le.AppendUint32(b, uint32(i))
-	sum.Write(b)
-	return &net.UnixAddr{Net: "unix", Name: "@streamscope-" + hex.EncodeToString(sum.Sum(nil)[:16])}
+// address is where the descriptors of the process with that key are had. Its name tells nobody the token.
+func address(id *wire.Identity, k wire.Key) *net.UnixAddr {
+	sum := sha256.Sum256(append(k[:], id.Token...))
+	return &net.UnixAddr{Net: "unix", Name: "@streamscope-" + hex.EncodeToString(sum[:16])}
 }
 
 // Outgoing wraps what a link sends to a peer, for netio.Endpoint.Dial. There is one at a time per peer.

@@ -44,10 +44,13 @@ type segment struct {
 	done    uint32 // given back, and the sender does not know yet
 }
 
-// Attach begins a connection; if the sender's segments can be had, it is told so.
-func (r *receiver) Attach(peer wire.Hello) error {
-	if err := r.inner.Attach(peer); err != nil {
-		return err
+// Attach begins a connection, on which frames come by value.
+func (r *receiver) Attach(peer wire.Hello) error { return r.inner.Attach(peer) }
+
+// offered takes an OFFER: if the sender's segments can be had, it is told so.
+func (r *receiver) offered(k wire.Key) error {
+	if r.fetcher != nil {
+		return fmt.Errorf("%w: a second OFFER on a connection", wire.ErrGarbage)
 	}
 	r.mu.Lock()
 	tooMany := r.mu.old > r.host.cfg.MaxOldSegments
@@ -55,29 +58,36 @@ func (r *receiver) Attach(peer wire.Hello) error {
 	if r.broken || tooMany {
 		return nil
 	}
-	f, err := r.host.fetch(r.peer)
+	f, err := r.host.fetch(r.peer, k)
 	if err != nil {
-		return nil // not on this host, or not for us: frames come by value
+		return nil // not on this host, or not for us
 	}
 	r.fetcher = f
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.mu.segments, r.mu.say = map[wire.Slot]*segment{}, true
+	r.wake()
 	return nil
 }
 
-// Frame takes REFS and FORGET, and hands on everything else.
+// Frame takes OFFER, REFS and FORGET, and hands on everything else.
 func (r *receiver) Frame(b []byte) error {
 	head, err := wire.ParseHead(b, r.host.cfg.MaxFrameBytes)
 	if err != nil {
 		return err
 	}
-	if head.Type != wire.TypeRefs && head.Type != wire.TypeForget {
+	if head.Type != wire.TypeOffer && head.Type != wire.TypeRefs && head.Type != wire.TypeForget {
 		return r.inner.Frame(b)
 	}
 	m, err := wire.Decode(b)
 	if err != nil {
 		return err
+	}
+	if m.Type == wire.TypeOffer {
+		if m.Len() != 1 {
+			return fmt.Errorf("%w: OFFER of %d keys", wire.ErrGarbage, m.Len())
+		}
+		return r.offered(m.Key(0))
 	}
 	if r.fetcher == nil {
 		return fmt.Errorf("%w: %v on a connection without SHARE", wire.ErrGarbage, m.Type)

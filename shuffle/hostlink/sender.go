@@ -22,6 +22,7 @@ type sender struct {
 	lent   [][]byte // pieces of inner
 	lends  bool     // inner waits for Sent
 	refs   []wire.Ref
+	offer  bool // OFFER is to be sent
 	forget []wire.Slot
 	buf    []byte
 
@@ -43,8 +44,11 @@ type slot struct {
 	frames uint32 // referenced and not released
 }
 
-// Attach begins a connection on which everything goes by value, until the peer says SHARE.
-func (s *sender) Attach(peer wire.Hello) error { return s.inner.Attach(peer) }
+// Attach begins a connection on which everything goes by value, until the peer answers our OFFER with SHARE.
+func (s *sender) Attach(peer wire.Hello) error {
+	s.offer = s.host.cfg.Arena.CanShare()
+	return s.inner.Attach(peer)
+}
 
 // Receive takes SHARE and RELEASED, and hands on everything else.
 func (s *sender) Receive(m wire.Message) error {
@@ -80,6 +84,11 @@ func (s *sender) released(m wire.Message) error {
 func (s *sender) Gather(pieces [][]byte, maxBytes int) [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.offer {
+		s.offer = false
+		s.buf = wire.AppendOffer(s.buf[:0], s.host.key)
+		return append(pieces, s.buf)
+	}
 	if !s.mu.on {
 		before := len(pieces)
 		pieces = s.inner.Gather(pieces, maxBytes)

@@ -13,6 +13,7 @@ import (
 	"github.com/streamscope/streamscope/netio/wire"
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle/hostlink"
 	"github.com/streamscope/streamscope/state"
 )
 
@@ -38,6 +39,7 @@ type NodeConfig struct {
 	Sums         bool
 	Pages        func(core int) state.Pages
 	LinkEvents   netio.Events
+	Links        LinkMode
 }
 
 // Node drives a Worker with goroutines: one per core, those of its links, one for the arena and one that watches for a standstill.
@@ -46,7 +48,8 @@ type Node struct {
 	worker   *Worker
 	arena    *ringlog.Arena
 	endpoint *netio.Endpoint
-	links    []linkPair // by node; empty for itself
+	host     *hostlink.Host // nil: frames cross every link
+	links    []linkPair     // by node; empty for itself
 	wakes    []chan struct{}
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -96,15 +99,20 @@ func nanotime() int64 { return int64(time.Since(processStart)) }
 
 // listen opens the endpoint and expects all other nodes, so that none is a stranger when it dials before this node has heard where it is.
 func (n *Node) listen() (err error) {
+	id := wire.Identity{Job: n.cfg.Plan.Job, Node: n.cfg.Node, Incarnation: n.cfg.Incarnation, Token: []byte(n.cfg.Token)}
+	if err := n.share(id); err != nil {
+		return err
+	}
 	n.endpoint, err = netio.Listen(netio.Config{
-		Identity: wire.Identity{Job: n.cfg.Plan.Job, Node: n.cfg.Node, Incarnation: n.cfg.Incarnation, Token: []byte(n.cfg.Token)},
+		Identity: id,
 		Listen:   n.cfg.Listen, MaxFrameBytes: n.cfg.FrameBytes, Events: n.cfg.LinkEvents,
 	})
 	if err != nil {
 		return err
 	}
 	for id := range n.others() {
-		in, err := n.endpoint.Expect(netio.Peer{Node: id, Incarnation: n.cfg.Incarnation}, n.worker.Exchange().Incoming(id))
+		peer := netio.Peer{Node: id, Incarnation: n.cfg.Incarnation}
+		in, err := n.endpoint.Expect(peer, n.incoming(peer))
 		if err != nil {
 			return err
 		}
@@ -141,7 +149,8 @@ func (n *Node) Connect(addrs map[frame.NodeID]string) error {
 		if !ok {
 			return fmt.Errorf("no address for node %d", id)
 		}
-		out, err := n.endpoint.Dial(netio.Peer{Node: id, Incarnation: n.cfg.Incarnation, Addr: addr}, n.worker.Exchange().Outgoing(id))
+		peer := netio.Peer{Node: id, Incarnation: n.cfg.Incarnation, Addr: addr}
+		out, err := n.endpoint.Dial(peer, n.outgoing(peer))
 		if err != nil {
 			return err
 		}
@@ -324,6 +333,9 @@ func (n *Node) close() error {
 	var errs []error
 	if n.endpoint != nil {
 		n.endpoint.Close()
+	}
+	if n.host != nil {
+		errs = append(errs, n.host.Close())
 	}
 	if n.worker != nil {
 		errs = append(errs, n.worker.Close())

@@ -19,12 +19,12 @@ import (
 func TestNodesOverLoopback(t *testing.T) {
 	for _, schedule := range []Schedule{{Bytes: 4096}, {Length: time.Millisecond}} {
 		for _, nodes := range []int{1, 2, 3} {
-			t.Run(fmt.Sprintf("nodes=%d/%+v", nodes, schedule), func(t *testing.T) { runNodes(t, nodes, schedule) })
+			t.Run(fmt.Sprintf("nodes=%d/%+v", nodes, schedule), func(t *testing.T) { runNodes(t, nodes, schedule, LinksTCP) })
 		}
 	}
 }
 
-func runNodes(t *testing.T, count int, schedule Schedule) {
+func runNodes(t *testing.T, count int, schedule Schedule, links LinkMode) (shared int64) {
 	rng := rand.New(rand.NewPCG(uint64(count), 5))
 	src := &vertextest.MemorySource{MaxRead: 300, Stutter: 3}
 	var want []string
@@ -43,7 +43,7 @@ func runNodes(t *testing.T, count int, schedule Schedule) {
 		n, err := NewNode(NodeConfig{
 			Plan: threeStages(src, &sinks[i], 4, false), JobID: 1, Node: frame.NodeID(i), Nodes: count, Cores: 2, Incarnation: 1, Schedule: schedule,
 			Admission: Admission{Ticks: 64, Bytes: 1 << 20}, FrameBytes: 16 << 10, SegmentBytes: 64 << 10, CreditBytes: 64 << 10,
-			ArenaBytes: 4 << 20, SpillDir: t.TempDir(), Token: "secret", Listen: "127.0.0.1:0", Sums: true,
+			ArenaBytes: 4 << 20, SpillDir: t.TempDir(), Token: "secret", Listen: "127.0.0.1:0", Sums: true, Links: links,
 			Pages: func(int) state.Pages { return &state.HeapPages{} },
 		})
 		if err != nil {
@@ -73,6 +73,7 @@ func runNodes(t *testing.T, count int, schedule Schedule) {
 	t.Logf("%d cuts", cuts())
 	var got []string
 	for i, n := range nodes {
+		shared += n.SharedBytes()
 		if err := n.Stop(); err != nil {
 			t.Error(err)
 		}
@@ -89,6 +90,7 @@ func runNodes(t *testing.T, count int, schedule Schedule) {
 	if !slices.Equal(got, want) {
 		t.Fatalf("got %d rows, want %d", len(got), len(want))
 	}
+	return shared
 }
 
 // cutLinks cuts a link at random, again and again until the function it returns is called, which tells how often.

@@ -1,0 +1,36 @@
+package runtime
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/streamscope/streamscope/ringlog"
+)
+
+// TestNodesShareMemory runs the same nodes as over loopback, cuts included, with frames read in place; where segments cannot be
+// shared, which is so in race builds, everything crosses the links.
+func TestNodesShareMemory(t *testing.T) {
+	arena, err := ringlog.NewArena(ringlog.ArenaConfig{SegmentBytes: 64 << 10, LimitBytes: 128 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer arena.Close()
+	for _, nodes := range []int{2, 3} {
+		t.Run(fmt.Sprintf("nodes=%d", nodes), func(t *testing.T) {
+			if shared := runNodes(t, nodes, Schedule{Bytes: 128 << 10}, LinksAuto); (shared > 0) != arena.CanShare() {
+				t.Errorf("%d bytes were shared; segments can be: %v", shared, arena.CanShare())
+			}
+		})
+	}
+}
+
+func TestLinkModesParse(t *testing.T) {
+	for _, m := range []LinkMode{LinksTCP, LinksAuto, LinksShm} {
+		if got, err := ParseLinkMode(m.String()); err != nil || got != m {
+			t.Errorf("%v: got %v, %v", m, got, err)
+		}
+	}
+	if _, err := ParseLinkMode("udp"); err == nil {
+		t.Error("udp is a link mode")
+	}
+}
