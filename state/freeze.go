@@ -25,7 +25,7 @@ type images struct {
 
 	owner struct {
 		link       Link // of the newest image
-		savedBytes int // in pages of images
+		savedBytes int  // in pages of images
 		table      []framePage
 		dir        []link
 	}

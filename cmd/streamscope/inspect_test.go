@@ -9,6 +9,7 @@ import (
 
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/state/snapshot"
 )
 
 // logFolder writes a log of three frames and returns the folder with its segment.
@@ -91,17 +92,51 @@ func TestInspectComplains(t *testing.T) {
 		status int
 		words  string
 	}{
-		"inspect":                {2, "name a kind: log"},
-		"inspect tea":            {2, `unknown kind "tea"`},
-		"inspect log":            {2, "got 0 paths, want one"},
-		"inspect log a b":        {2, "got 2 paths, want one"},
-		"inspect log /absent":    {1, "inspect log /absent: no such file"},
-		"inspect log main.go":    {1, "main.go"},
-		"inspect log --repair x": {2, "unknown flag"},
+		"inspect":                     {2, "name a kind: log or snapshot"},
+		"inspect tea":                 {2, `unknown kind "tea"`},
+		"inspect log":                 {2, "got 0 paths, want one"},
+		"inspect log a b":             {2, "got 2 paths, want one"},
+		"inspect log /absent":         {1, "inspect log /absent: no such file"},
+		"inspect log main.go":         {1, "main.go"},
+		"inspect log --repair x":      {2, "unknown flag"},
+		"inspect snapshot":            {2, "got 0 paths, want one"},
+		"inspect snapshot /no":        {1, "inspect snapshot /no: no such file"},
+		"inspect snapshot go":         {1, "inspect snapshot go: no such file"},
+		"inspect snapshot inspect.go": {1, "inspect.go"},
 	} {
 		a, _, stderr := fakeApp(counts)
 		if status := a.main(strings.Fields(args)); status != want.status || !strings.Contains(stderr.String(), want.words) || strings.Count(stderr.String(), "\n") != 1 {
 			t.Errorf("%s: status %d, %q; want %d with %q", args, status, stderr, want.status, want.words)
 		}
+	}
+}
+
+func TestInspectSnapshot(t *testing.T) {
+	dir := t.TempDir()
+	store, err := snapshot.OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain, err := snapshot.OpenChain(snapshot.Config{Store: store, Job: 7, Task: 2})
+	if err == nil {
+		_, err = chain.Write(5, &snapshot.Image{Extra: []byte("what a task keeps")})
+	}
+	if err = errors.Join(err, store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	a, stdout, stderr := fakeApp(counts)
+	if status := a.main([]string{"inspect", "snapshot", dir}); status != 0 || !strings.Contains(stdout.String(), "job 7 task 2 tick 5, full") {
+		t.Errorf("inspect snapshot %s: status %d\n%s%s", dir, status, stdout, stderr)
+	}
+	names, err := filepath.Glob(filepath.Join(dir, "*", "*", "*.snap"))
+	if err != nil || len(names) != 1 {
+		t.Fatalf("snapshot files %q, %v; want one", names, err)
+	}
+	if err := os.Truncate(names[0], 100); err != nil {
+		t.Fatal(err)
+	}
+	a, stdout, stderr = fakeApp(counts)
+	if status := a.main([]string{"inspect", "snapshot", names[0]}); status != 1 || !strings.Contains(stderr.String(), filepath.Base(names[0])) {
+		t.Errorf("a file cut short: status %d\n%s%s", status, stdout, stderr)
 	}
 }
