@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -52,5 +53,16 @@ func TestDrainCountsWhatCame(t *testing.T) {
 	}
 	if got := <-done; err != nil || got != n {
 		t.Errorf("drained %d bytes, want %d; %v", got, n, err)
+	}
+}
+
+func TestMovePutsRowsInTheirPlaces(t *testing.T) {
+	a, b := make([]int64, 4), make([]int64, 4)
+	move(a, []int64{10, 11, 12, 13}, b, []int64{20, 21, 22, 23}, []int32{2, 0, 3, 1})
+	if want := []int64{11, 13, 10, 12}; !slices.Equal(a, want) {
+		t.Errorf("got %v, want %v", a, want)
+	}
+	if want := []int64{21, 23, 20, 22}; !slices.Equal(b, want) {
+		t.Errorf("got %v, want %v", b, want)
 	}
 }

@@ -12,7 +12,7 @@ const (
 )
 
 // scatter hashes the keys of a block, counts its destinations and moves every column to where it belongs, as a partition-sorted flush
-// does, without frames.
+// does, without frames: the fastest way found that goes over the rows three times.
 func scatter() (step func(), units float64) {
 	in, out := newColumns(scatterRows), newColumns(scatterRows)
 	rows.Stream(1).Fill(in.key, in.vs, in.ve, in.value, 0)
@@ -20,7 +20,7 @@ func scatter() (step func(), units float64) {
 	for g := range table {
 		table[g] = uint8(g * destinations / groups)
 	}
-	dst, perm := make([]uint8, scatterRows), make([]int32, scatterRows)
+	dst, place := make([]uint8, scatterRows), make([]int32, scatterRows)
 	return func() {
 		var counts [destinations]int32
 		for i, k := range in.key {
@@ -35,19 +35,19 @@ func scatter() (step func(), units float64) {
 		}
 		for i, d := range dst {
 			c := &counts[d&(destinations-1)]
-			perm[*c] = int32(i)
+			place[i] = *c
 			*c++
 		}
-		gather(out.key, in.key, perm)
-		gather(out.vs, in.vs, perm)
-		gather(out.ve, in.ve, perm)
-		gather(out.value, in.value, perm)
+		move(out.key, in.key, out.value, in.value, place)
+		move(out.vs, in.vs, out.ve, in.ve, place)
 	}, scatterRows
 }
 
-func gather(out, in []int64, perm []int32) {
-	out = out[:len(perm)]
-	for i, r := range perm {
-		out[i] = in[r]
+// move puts two columns into their places.
+func move(toA, fromA, toB, fromB []int64, place []int32) {
+	toB, fromA, fromB = toB[:len(toA)], fromA[:len(place)], fromB[:len(place)]
+	for i, p := range place {
+		toA[p] = fromA[i]
+		toB[p] = fromB[i]
 	}
 }
