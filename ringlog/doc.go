@@ -62,6 +62,12 @@
 // arena, so a stale pointer is harmless. Spilling turns a sealed segment without leases into a dead one whose frames
 // are on disk.
 //
+// # Other processes
+//
+// Share holds a segment for a process of the same host, which maps its descriptor (Foreign) and reads frames where they lie. A held
+// segment is leased: neither reused nor spilled; so at most half of an arena is held. When the holder vanishes without having said that it
+// is done, the segment is retired: given back to the system after its last frame is trimmed, instead of being used again.
+//
 // # Concurrency
 //
 // Lock order: Log.mu before Arena.mu before spill store locks. Wake callbacks run without any lock, on the goroutine that freed a segment (a
