@@ -17,7 +17,7 @@ var (
 
 // Frozen is a Table or Multimap as it was at one moment. Any goroutine may read it while the owner goes on writing; what it reads is what the
 // owner had written before Freeze, if the image came to the goroutine by something that orders memory, as a channel or a go statement does.
-// Release must be called once; until then, pages that the owner changes take twice their memory.
+// Release must be called once, before the memory behind Pages goes; until then, pages that the owner changes take twice their memory.
 type Frozen struct {
 	images   *images
 	full     bool
