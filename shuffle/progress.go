@@ -35,7 +35,7 @@ type progress struct {
 	cti      frame.CTI // at closed
 	steps    []step
 	passed   frame.CTI  // CTI at the tick the reader has passed
-	last     frame.Tick // the last tick before which a task has ended: with all ended, the last that can hold anything
+	last     frame.Tick // the last tick that a task closed without saying that no event follows
 }
 
 func newProgress(tasks TaskRange) *progress {
@@ -73,8 +73,8 @@ func (p *progress) close(e frame.CloseEntry) error {
 			return fmt.Errorf("%w: task %d: CTI %d in tick %d after %d", ErrProtocol, t, e.CTI, e.LastTick, p.lastCTI[i])
 		}
 		p.closedBy[i] = e.LastTick
-		if e.LastTick == frame.MaxTick {
-			p.last = max(p.last, e.FirstTick-1)
+		if e.CTI < frame.MaxCTI {
+			p.last = max(p.last, e.LastTick)
 		}
 		if e.CTI > p.lastCTI[i] {
 			p.lastCTI[i] = e.CTI

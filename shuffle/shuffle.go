@@ -209,28 +209,39 @@ func (s *Shuffle) Close() error {
 	return nil
 }
 
-// leave says goodbye, if there is nothing left to do.
+// leave says goodbye: after an orderly end when the others have everything, otherwise at once, so that they need not wait to find out.
 func (s *Shuffle) leave() {
-	if s.endpoint == nil || !s.finished() {
+	if s.endpoint == nil {
 		return
 	}
-	for {
-		moved := s.moved.changed()
-		if s.exchange.Idle() {
-			break
-		}
-		select {
-		case <-moved:
-		case <-s.failed:
-			return
-		}
+	patience := s.cfg.PeerTimeout
+	if !s.delivered() {
+		patience = min(patience, 200*time.Millisecond)
 	}
 	s.leaving.Store(true)
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.PeerTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for _, p := range s.peers {
 		if p != nil {
 			p.close(ctx)
+		}
+	}
+}
+
+// delivered waits, after an orderly end, until the others have taken everything. false: the end is not orderly.
+func (s *Shuffle) delivered() bool {
+	if !s.finished() {
+		return false
+	}
+	for {
+		moved := s.moved.changed()
+		if s.exchange.Idle() {
+			return true
+		}
+		select {
+		case <-moved:
+		case <-s.failed:
+			return false
 		}
 	}
 }

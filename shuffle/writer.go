@@ -314,15 +314,13 @@ func (w *Writer) Close() error {
 	if w.mu.typed != nil && w.mu.typed.Len() > 0 {
 		return errors.New("shuffle: rows that were written one by one wait for room: close their own writer")
 	}
-	cti, t := codeCTI(w.mu.cti, w.mu.idle), w.mu.tick
-	if w.s.cfg.Ordered {
-		cti = w.mu.said
-	}
-	if !w.s.cfg.Ordered || w.mu.port.outs[theEdge].emitted[0] == t {
-		w.close(t, t, cti)
+	t := w.mu.tick
+	if w.s.cfg.Ordered && w.mu.port.outs[theEdge].emitted[0] == t {
+		w.close(t, t, w.mu.said) // a round of its own
 		t++
 	}
-	w.close(t, frame.MaxTick, frame.MaxCTI)
+	w.close(t, t, frame.MaxCTI) // out of the minimum at once, not only when all have ended
+	w.close(t+1, frame.MaxTick, frame.MaxCTI)
 	w.mu.ended = true
 	w.flush()
 	w.s.wakeDriver()
