@@ -7,6 +7,13 @@
 // Nothing is copied between tasks of a node: a reader reads the slice of each column in place, in the writer's ring. Between nodes a frame
 // goes from ring to socket as it lies, and from the socket, with one copy, into a receive log, where it is read in place.
 //
+// # As a library
+//
+// Open makes an exchange of one edge for a program of its own: writers and readers, within the process or between several, with nothing
+// else of the engine. OpenOf does so for rows that are Go structs. See docs/embedding.md. What follows describes the exchange beneath;
+// in a Shuffle, the first cores are the writers, the others the readers, a round of an ordered shuffle is a tick, and the ticks of an
+// unordered one are cut by a driver that nobody sees (pace). That driver, and the arena's and links', are all the goroutines there are.
+//
 // # Format
 //
 // DATA and CLOSE frames as package ringlog/frame and shuffle/batch have them. A DATA frame holds rows of one (edge, node, tick), sorted by
@@ -26,7 +33,8 @@
 // # Concurrency
 //
 // A Port belongs to whoever steps its core. Inboxes, and the two sides of a link, take calls from any core and link under their own
-// mutex, once per frame. The package starts no goroutine and reads no clock.
+// mutex, once per frame. An Exchange starts no goroutine and reads no clock; a Shuffle
+// starts its driver (driver.go), and its methods may be called from anywhere, but those of a Reader from one goroutine at a time.
 //
 // # Ownership
 //
