@@ -23,6 +23,11 @@
 //
 // A measurement between two processes runs this program again with the argument `child`, which ends when its standard input does.
 //
+// # Checks
+//
+// `make check-peers` vets and tests this module. It is no part of CI: the first build of these libraries takes more than a minute of two
+// cores' time, and nothing depends on it. Run it after a change of packages bench, bench/measure, bench/plane or bench/rows.
+//
 // # Failure
 //
 // Wrong sums, a peer's error, a child that ends early: the measurement ends with an error, what was measured before is in the report.
