@@ -1,8 +1,6 @@
 package csv
 
 import (
-	"errors"
-	"io"
 	"strconv"
 	"unicode/utf8"
 
@@ -11,46 +9,9 @@ import (
 	"github.com/streamscope/streamscope/vertex/connect/internal/text"
 )
 
-func (d *decoder) Lanes() int { return 1 }
-
-func (d *decoder) Close() error { return nil }
-
 // Decode decodes all rows, see connect.Decoder.
 func (d *decoder) Decode(_ int, out *connect.Lane) error {
-	d.take(out)
-	d.scan.BeforeRead = func() bool {
-		if d.in.Size < 0 && d.rows.Len() > 0 { // who writes into a pipe may pause: pass on what has come in
-			out.Put(d.rows)
-			d.take(out)
-		}
-		return d.rows != nil
-	}
-	for d.rows != nil {
-		if err := d.row(out); err != nil {
-			if d.rows != nil {
-				out.Put(d.rows)
-			}
-			return d.final(err)
-		}
-		if d.rows.Len() >= connect.ChunkRows || d.bytes >= connect.ChunkBytes {
-			out.Put(d.rows)
-			d.take(out)
-		}
-	}
-	return nil
-}
-
-func (d *decoder) take(out *connect.Lane) { d.rows, d.bytes = out.Take(), 0 }
-
-// final turns what ended the rows into the lane's error.
-func (d *decoder) final(err error) error {
-	switch {
-	case err == io.EOF || err == text.ErrStopped:
-		return nil
-	case d.scan.Err != nil && errors.Is(err, d.scan.Err):
-		return d.in.IOError(err)
-	}
-	return err
+	return d.Rows.Decode(&d.scan.Buffer, out, d.row)
 }
 
 // row decodes the next row.
@@ -59,7 +20,7 @@ func (d *decoder) row(out *connect.Lane) error {
 	if err != nil {
 		return err
 	}
-	d.bytes += len(raw)
+	d.Bytes += len(raw)
 	switch {
 	case bad != "":
 		return out.Reject(&connect.RowError{Place: d.place(), Got: bad, Want: wants[bad]}, raw)
@@ -70,24 +31,24 @@ func (d *decoder) row(out *connect.Lane) error {
 			Place: d.place(), Got: strconv.Itoa(d.scan.n) + " cells", Want: strconv.Itoa(d.columns),
 		}, raw)
 	}
-	n := d.rows.Len()
+	n := d.Rows.Rows.Len()
 	for i := range d.targets {
 		t := &d.targets[i]
 		c := d.scan.cells[t.cell]
 		if want := d.store(t, c); want != "" {
-			d.rows.Truncate(n)
+			d.Rows.Rows.Truncate(n)
 			return out.Reject(&connect.RowError{
 				Place: d.place(), Column: t.Name, Got: connect.Quote(d.scan.value(c, &d.scratch)), Want: want,
 			}, raw)
 		}
 	}
 	if !d.timed {
-		d.rows.Vs = append(d.rows.Vs, 0)
+		d.Rows.Rows.Vs = append(d.Rows.Rows.Vs, 0)
 	}
 	return nil
 }
 
-func (d *decoder) place() string { return d.in.Name + ":" + strconv.Itoa(d.scan.line) }
+func (d *decoder) place() string { return d.In.Name + ":" + strconv.Itoa(d.scan.line) }
 
 // store appends a cell to its column, or returns what was wanted in its place.
 func (d *decoder) store(t *target, c span) (want string) {
@@ -96,7 +57,7 @@ func (d *decoder) store(t *target, c span) (want string) {
 		if !t.Nullable {
 			return connect.KindName(t.Kind)
 		}
-		d.rows.Cols[t.Field].AppendNull()
+		d.Rows.Rows.Cols[t.Field].AppendNull()
 		return ""
 	}
 	ok := true
@@ -109,28 +70,28 @@ func (d *decoder) store(t *target, c span) (want string) {
 	case batch.Int64:
 		var v int64
 		v, ok = text.Int(raw)
-		d.rows.Cols[t.Field].AppendInt64(v)
+		d.Rows.Rows.Cols[t.Field].AppendInt64(v)
 	case batch.Float64:
 		var v float64
 		v, ok = text.Float(raw)
-		d.rows.Cols[t.Field].AppendFloat64(v)
+		d.Rows.Rows.Cols[t.Field].AppendFloat64(v)
 	case batch.Bool:
 		var v bool
 		v, ok = text.Bool(raw)
-		d.rows.Cols[t.Field].AppendBool(v)
+		d.Rows.Rows.Cols[t.Field].AppendBool(v)
 	case batch.String:
 		if !utf8.Valid(raw) {
 			return "text in UTF-8"
 		}
-		d.rows.Cols[t.Field].AppendBytes(raw)
+		d.Rows.Rows.Cols[t.Field].AppendBytes(raw)
 	case batch.Bytes:
-		ok = text.AppendBase64(&d.rows.Cols[t.Field], raw)
+		ok = text.AppendBase64(&d.Rows.Rows.Cols[t.Field], raw)
 	}
 	if !ok {
 		return connect.KindName(t.Kind)
 	}
 	if t.Nullable {
-		d.rows.Cols[t.Field].SetValid(true)
+		d.Rows.Rows.Cols[t.Field].SetValid(true)
 	}
 	return ""
 }
@@ -138,10 +99,10 @@ func (d *decoder) store(t *target, c span) (want string) {
 func (d *decoder) storeTime(t *target, raw []byte) bool {
 	v, ok := connect.ParseTimeBytes(raw)
 	if t.IsTime {
-		d.rows.Vs = append(d.rows.Vs, v)
+		d.Rows.Rows.Vs = append(d.Rows.Rows.Vs, v)
 	}
 	if t.Field >= 0 {
-		c := &d.rows.Cols[t.Field]
+		c := &d.Rows.Rows.Cols[t.Field]
 		c.AppendInt64(v)
 		c.SetValid(true)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/vertex/connect"
+	"github.com/streamscope/streamscope/vertex/connect/internal/text"
 )
 
 // columnsMax bounds the columns of a file.
@@ -18,18 +19,16 @@ type target struct {
 
 // decoder decodes one file, as one lane.
 type decoder struct {
-	in      *connect.Input
+	text.Rows
 	scan    *scanner
 	columns int // in the header
 	targets []target
 	timed   bool // some target is the time
 	scratch []byte
-	rows    *batch.Builder // being filled; nil once nobody reads any more
-	bytes   int            // of text in rows, at most
 }
 
 func open(in *connect.Input, want *connect.Wanted) (connect.Decoder, error) {
-	d := &decoder{in: in, scan: newScanner(in, want.Comma)}
+	d := &decoder{Rows: text.Rows{In: in}, scan: newScanner(in, want.Comma)}
 	if err := d.scan.More(); err != nil {
 		return nil, err
 	}

@@ -1,9 +1,7 @@
 package jsonl
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"strconv"
 
 	"github.com/streamscope/streamscope/shuffle/batch"
@@ -13,7 +11,7 @@ import (
 
 // decoder decodes one file, as one lane.
 type decoder struct {
-	in      *connect.Input
+	text.Rows
 	text    text.Buffer
 	line    int
 	targets []connect.Target
@@ -21,8 +19,6 @@ type decoder struct {
 	keys    []key          // of the last row, by position: rows tend to have theirs in one order
 	seen    []int          // per target the line it was seen in last
 	timed   bool
-	rows    *batch.Builder // being filled; nil once nobody reads any more
-	bytes   int            // of text in rows, at most
 	scratch []byte
 }
 
@@ -33,7 +29,7 @@ type key struct {
 }
 
 func open(in *connect.Input, want *connect.Wanted) (connect.Decoder, error) {
-	d := &decoder{in: in, text: text.NewBuffer(in), targets: want.Targets(), byName: map[string]int{}, timed: want.Time != ""}
+	d := &decoder{Rows: text.Rows{In: in}, text: text.NewBuffer(in), targets: want.Targets(), byName: map[string]int{}, timed: want.Time != ""}
 	d.seen = make([]int, len(d.targets))
 	for i, t := range d.targets {
 		d.byName[t.Name] = i
@@ -51,47 +47,8 @@ func open(in *connect.Input, want *connect.Wanted) (connect.Decoder, error) {
 	return d, nil
 }
 
-func (d *decoder) Lanes() int { return 1 }
-
-func (d *decoder) Close() error { return nil }
-
 // Decode decodes all rows, see connect.Decoder.
-func (d *decoder) Decode(_ int, out *connect.Lane) error {
-	d.take(out)
-	d.text.BeforeRead = func() bool {
-		if d.in.Size < 0 && d.rows.Len() > 0 { // who writes into a pipe may pause: pass on what has come in
-			out.Put(d.rows)
-			d.take(out)
-		}
-		return d.rows != nil
-	}
-	for d.rows != nil {
-		if err := d.row(out); err != nil {
-			if d.rows != nil {
-				out.Put(d.rows)
-			}
-			return d.final(err)
-		}
-		if d.rows.Len() >= connect.ChunkRows || d.bytes >= connect.ChunkBytes {
-			out.Put(d.rows)
-			d.take(out)
-		}
-	}
-	return nil
-}
-
-func (d *decoder) take(out *connect.Lane) { d.rows, d.bytes = out.Take(), 0 }
-
-// final turns what ended the rows into the lane's error.
-func (d *decoder) final(err error) error {
-	switch {
-	case err == io.EOF || err == text.ErrStopped:
-		return nil
-	case d.text.Err != nil && errors.Is(err, d.text.Err):
-		return d.in.IOError(err)
-	}
-	return err
-}
+func (d *decoder) Decode(_ int, out *connect.Lane) error { return d.Rows.Decode(&d.text, out, d.row) }
 
 // row decodes the next line.
 func (d *decoder) row(out *connect.Lane) error {
@@ -100,7 +57,7 @@ func (d *decoder) row(out *connect.Lane) error {
 		return err
 	}
 	d.line++
-	d.bytes += len(line)
+	d.Bytes += len(line)
 	if tooLong {
 		return out.Reject(&connect.RowError{Place: d.place(), Got: "a row of more than 4 MiB", Want: "a shorter row"}, line)
 	}
@@ -108,19 +65,19 @@ func (d *decoder) row(out *connect.Lane) error {
 	if p.peek() == 0 && p.at == len(line) {
 		return nil // an empty line
 	}
-	n := d.rows.Len()
+	n := d.Rows.Rows.Len()
 	if bad := d.object(&p); bad != nil {
-		d.rows.Truncate(n)
+		d.Rows.Rows.Truncate(n)
 		bad.Place = d.place()
 		return out.Reject(bad, line)
 	}
 	if !d.timed {
-		d.rows.Vs = append(d.rows.Vs, 0)
+		d.Rows.Rows.Vs = append(d.Rows.Rows.Vs, 0)
 	}
 	return nil
 }
 
-func (d *decoder) place() string { return d.in.Name + ":" + strconv.Itoa(d.line) }
+func (d *decoder) place() string { return d.In.Name + ":" + strconv.Itoa(d.line) }
 
 // object decodes the members of a row.
 func (d *decoder) object(p *parser) *connect.RowError {
@@ -223,7 +180,7 @@ func (d *decoder) null(t *connect.Target, got string) *connect.RowError {
 	if !t.Nullable {
 		return &connect.RowError{Column: t.Name, Got: got, Want: connect.KindName(t.Kind)}
 	}
-	d.rows.Cols[t.Field].AppendNull()
+	d.Rows.Rows.Cols[t.Field].AppendNull()
 	return nil
 }
 

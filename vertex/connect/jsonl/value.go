@@ -17,13 +17,13 @@ func (d *decoder) store(p *parser, t *connect.Target, c byte) (want string) {
 		if number && integer {
 			var v int64
 			v, ok = text.Int(raw)
-			d.rows.Cols[t.Field].AppendInt64(v)
+			d.Rows.Rows.Cols[t.Field].AppendInt64(v)
 		}
 	case batch.Float64:
 		ok = d.storeFloat(p, t, c)
 	case batch.Bool:
 		if v := c == 't'; (v && p.word("true")) || (c == 'f' && p.word("false")) {
-			d.rows.Cols[t.Field].AppendBool(v)
+			d.Rows.Rows.Cols[t.Field].AppendBool(v)
 			ok = true
 		}
 	default:
@@ -32,7 +32,7 @@ func (d *decoder) store(p *parser, t *connect.Target, c byte) (want string) {
 	if !ok {
 		return connect.KindName(t.Kind)
 	}
-	d.rows.Cols[t.Field].SetValid(true)
+	d.Rows.Rows.Cols[t.Field].SetValid(true)
 	return ""
 }
 
@@ -54,7 +54,7 @@ func (d *decoder) storeFloat(p *parser, t *connect.Target, c byte) bool {
 		return false
 	}
 	v, ok := text.Float(raw)
-	d.rows.Cols[t.Field].AppendFloat64(v)
+	d.Rows.Rows.Cols[t.Field].AppendFloat64(v)
 	return ok
 }
 
@@ -78,16 +78,16 @@ func (d *decoder) storeString(p *parser, t *connect.Target, c byte) (want string
 		if !utf8.Valid(raw) {
 			return "text in UTF-8"
 		}
-		d.rows.Cols[t.Field].AppendBytes(raw)
+		d.Rows.Rows.Cols[t.Field].AppendBytes(raw)
 	case batch.Bytes:
-		ok = text.AppendBase64(&d.rows.Cols[t.Field], raw)
+		ok = text.AppendBase64(&d.Rows.Rows.Cols[t.Field], raw)
 	default:
 		return d.storeTime(t, raw)
 	}
 	if !ok {
 		return connect.KindName(t.Kind)
 	}
-	d.rows.Cols[t.Field].SetValid(true)
+	d.Rows.Rows.Cols[t.Field].SetValid(true)
 	return ""
 }
 
@@ -97,10 +97,10 @@ func (d *decoder) storeTime(t *connect.Target, raw []byte) (want string) {
 		return connect.KindName(t.Kind)
 	}
 	if t.IsTime {
-		d.rows.Vs = append(d.rows.Vs, v)
+		d.Rows.Rows.Vs = append(d.Rows.Rows.Vs, v)
 	}
 	if t.Field >= 0 {
-		c := &d.rows.Cols[t.Field]
+		c := &d.Rows.Rows.Cols[t.Field]
 		c.AppendInt64(v)
 		c.SetValid(true)
 	}
