@@ -18,6 +18,8 @@ type core struct {
 	until time.Time    // producers make rows until then
 	stop  *atomic.Bool // somebody failed
 	peers []*core      // of the same process, this one included
+	// drained is how far the consumers of another process are; nil: those of peers count.
+	drained func() uint64
 
 	producer *producer
 	consumer *consumer
@@ -100,6 +102,9 @@ func (c *core) produce(now time.Time) (worked bool, err error) {
 
 // slowest is the least tick that all consumers of this process have executed; without any, logs and credit alone hold producers back.
 func (c *core) slowest() uint64 {
+	if c.drained != nil {
+		return c.drained()
+	}
 	least, any := uint64(0), false
 	for _, p := range c.peers {
 		if p.consumer == nil {
@@ -117,6 +122,7 @@ func (c *core) slowest() uint64 {
 
 // producer is a source task.
 type producer struct {
+	edge   frame.EdgeID
 	task   frame.TaskID
 	rows   *batch.Builder
 	made   uint64 // rows appended
@@ -134,7 +140,7 @@ func newProducer(task frame.TaskID) *producer {
 func (p *producer) send(port *shuffle.Port, tickRows int, last bool) (bool, error) {
 	tick := frame.Tick(p.tick)
 	if p.staged > 0 {
-		ok, err := port.Append(edge, p.task, tick, p.rows.View())
+		ok, err := port.Append(p.edge, p.task, tick, p.rows.View())
 		if err != nil || !ok {
 			return false, err
 		}
@@ -146,22 +152,24 @@ func (p *producer) send(port *shuffle.Port, tickRows int, last bool) (bool, erro
 		return true, nil
 	}
 	cti := frame.CTI(p.tick)
-	port.Close(edge, p.task, tick, tick, cti-1, cti)
+	port.Close(p.edge, p.task, tick, tick, cti-1, cti)
 	p.tick++
 	p.inTick = 0
 	if last {
-		port.Close(edge, p.task, tick+1, frame.MaxTick, cti, frame.MaxCTI)
+		port.Close(p.edge, p.task, tick+1, frame.MaxTick, cti, frame.MaxCTI)
 		p.closed = true
 	}
-	_, err := port.Flush(edge)
+	_, err := port.Flush(p.edge)
 	return true, err
 }
 
 // consumer is the destination tasks of a core.
 type consumer struct {
+	edge     frame.EdgeID
 	tasks    shuffle.TaskRange
 	ordered  bool
-	executed atomic.Uint64 // ticks
+	executed atomic.Uint64    // ticks
+	done     func(frame.Tick) // is told of them; nil: nobody
 	view     batch.Batch
 	sums     rows.Sums
 	fold     func(frame.TaskID, *batch.Batch) error
@@ -179,13 +187,13 @@ func newConsumer(tasks shuffle.TaskRange, ordered bool) *consumer {
 // step reads what can be read: unordered rows as they come, ordered ones when their tick is closed.
 func (c *consumer) step(port *shuffle.Port) (worked bool, err error) {
 	for {
-		at, closed := frame.Tick(c.executed.Load()), port.Closed(edge)
-		next, rows := port.NextEvent(edge, at)
+		at, closed := frame.Tick(c.executed.Load()), port.Closed(c.edge)
+		next, rows := port.NextEvent(c.edge, at)
 		if !rows {
 			next = closed
 		}
 		if !c.ordered && at < frame.MaxTick {
-			read, err := port.Fold(edge, at+1, c.fold)
+			read, err := port.Fold(c.edge, at+1, c.fold)
 			if err != nil {
 				return worked, err
 			}
@@ -199,8 +207,11 @@ func (c *consumer) step(port *shuffle.Port) (worked bool, err error) {
 				return worked, err
 			}
 		}
-		port.Executed(edge, next)
+		port.Executed(c.edge, next)
 		c.executed.Store(uint64(next))
+		if c.done != nil {
+			c.done(next)
+		}
 		worked = true
 	}
 }
@@ -208,12 +219,12 @@ func (c *consumer) step(port *shuffle.Port) (worked bool, err error) {
 // read reads the rows of a closed tick, task by task.
 func (c *consumer) read(port *shuffle.Port, t frame.Tick) error {
 	if !c.ordered {
-		_, err := port.Fold(edge, t, c.fold)
+		_, err := port.Fold(c.edge, t, c.fold)
 		return err
 	}
 	for i := range c.tasks.Count {
 		for {
-			ok, err := port.Peek(edge, t, c.tasks.First+frame.TaskID(i), &c.view)
+			ok, err := port.Peek(c.edge, t, c.tasks.First+frame.TaskID(i), &c.view)
 			if err != nil {
 				return err
 			}
@@ -221,7 +232,7 @@ func (c *consumer) read(port *shuffle.Port, t frame.Tick) error {
 				break
 			}
 			c.sums.Add(&c.view)
-			port.Consume(edge, c.view.N)
+			port.Consume(c.edge, c.view.N)
 		}
 	}
 	return nil

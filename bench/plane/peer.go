@@ -18,7 +18,6 @@ import (
 	"github.com/streamscope/streamscope/netio/wire"
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle"
-	"github.com/streamscope/streamscope/shuffle/hostlink"
 )
 
 // The two nodes of a measurement between processes.
@@ -47,6 +46,7 @@ type peerRole string
 const (
 	roleShuffle peerRole = "shuffle" // receive a shuffle
 	roleBuffers peerRole = "buffers" // read one connection to its end
+	roleShare   peerRole = "share"   // the other half of a shuffle through shared memory
 )
 
 // peerTask is the one line that a child reads, as JSON.
@@ -54,6 +54,8 @@ type peerTask struct {
 	Role  peerRole
 	Token string
 	Shape shape
+	Addr  string        // roleShare: of the parent
+	For   time.Duration // roleShare: make rows for so long
 }
 
 // peerReady is the first line that a child writes: where it listens.
@@ -62,6 +64,7 @@ type peerReady struct{ Addr string }
 // peerResult is the second one: what it received, and what that cost.
 type peerResult struct {
 	Sums    rows.Sums
+	Made    uint64 // rows that it sent
 	Bytes   int64
 	CPU     time.Duration // of the process, since it was ready
 	Read    time.Duration // of the core: reading and summing
@@ -92,6 +95,8 @@ func Peer(ctx context.Context, in io.Reader, out io.Writer) error {
 		result, err = receiveBuffers(ctx, say)
 	case roleShuffle:
 		result, err = receiveShuffle(ctx, task, say)
+	case roleShare:
+		result, err = shareAsChild(ctx, task, say)
 	default:
 		err = fmt.Errorf("bench peer: unknown role %q", task.Role)
 	}
@@ -128,7 +133,6 @@ func receiveBuffers(ctx context.Context, say func(any) error) (r peerResult, err
 type node struct {
 	*plant
 	endpoint *netio.Endpoint
-	host     *hostlink.Host // nil: frames cross the link
 	link     atomic.Pointer[netio.Link]
 	core     *core
 	stop     atomic.Bool
@@ -157,19 +161,13 @@ func newNode(self frame.NodeID, s shape, token, listen string) (*node, error) {
 	} else {
 		n.core.consumer = newConsumer(edges[0].Destination, s.Ordered)
 	}
-	id := wire.Identity{Job: "bench", Node: self, Incarnation: 1, Token: []byte(token)}
-	if s.Share {
-		if n.host, err = hostlink.Listen(hostlink.Config{Identity: id, Arena: n.arena, MaxFrameBytes: s.FrameBytes}); err != nil {
-			return nil, errors.Join(err, n.plant.close())
-		}
-	}
 	n.endpoint, err = netio.Listen(netio.Config{
-		Identity: id,
+		Identity: wire.Identity{Job: "bench", Node: self, Incarnation: 1, Token: []byte(token)},
 		Listen:   listen, MaxFrameBytes: s.FrameBytes,
 		Events: netio.Events{Down: func(_ *netio.Link, _ uint64, err error) { n.down(err) }},
 	})
 	if err != nil {
-		return nil, errors.Join(err, n.unshare(), n.plant.close())
+		return nil, errors.Join(err, n.plant.close())
 	}
 	return n, nil
 }
@@ -210,7 +208,7 @@ func (n *node) halt() {
 func (n *node) close() error {
 	close(n.quit)
 	n.endpoint.Close()
-	return errors.Join(n.unshare(), n.plant.close())
+	return n.plant.close()
 }
 
 func receiveShuffle(ctx context.Context, task peerTask, say func(any) error) (r peerResult, err error) {
@@ -220,8 +218,7 @@ func receiveShuffle(ctx context.Context, task peerTask, say func(any) error) (r 
 	}
 	defer func() { err = errors.Join(err, n.close()) }()
 	defer context.AfterFunc(ctx, n.halt)()
-	from := netio.Peer{Node: senderNode, Incarnation: 1}
-	link, err := n.endpoint.Expect(from, n.incoming(from))
+	link, err := n.endpoint.Expect(netio.Peer{Node: senderNode, Incarnation: 1}, n.exchange.Incoming(senderNode))
 	if err != nil {
 		return r, err
 	}

@@ -22,7 +22,6 @@ type shape struct {
 	CreditBytes  int
 	Ahead        int // ticks that a producer may be ahead of its consumers in the same process
 	Sums         bool
-	Share        bool // the receiver reads frames in the sender's memory
 }
 
 // edge is the one edge of a measurement; its producers are tasks 0, 1, …, the destinations follow.
@@ -54,7 +53,7 @@ func newPlant(s shape, cfg shuffle.ExchangeConfig) (*plant, error) {
 	p.arena.Start()
 	cfg.Job, cfg.Incarnation, cfg.Arena = 1, 1, p.arena
 	cfg.FrameBytes, cfg.CreditBytes, cfg.LeaseBytes, cfg.Sums = s.FrameBytes, s.CreditBytes, 8<<20, s.Sums
-	cfg.DrainedChanged = func() {}
+	cfg.DrainedChanged = func() { cfg.Wake(0) }
 	cfg.Fail = p.fail
 	if p.exchange, err = shuffle.NewExchange(cfg); err != nil {
 		return nil, errors.Join(err, p.arena.Close())

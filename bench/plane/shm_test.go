@@ -7,7 +7,7 @@ import (
 
 func TestShmMeasures(t *testing.T) {
 	for _, ordered := range []bool{false, true} {
-		m := &shm{tcp{start: inProcess, shape: shmShape(ordered)}}
+		m := &shm{start: inProcess, shape: shmShape(ordered)}
 		s, err := m.measure(context.Background(), brief)
 		if err != nil || s.Value <= 0 {
 			t.Fatalf("ordered %v: got %+v, %v", ordered, s, err)

@@ -78,7 +78,6 @@ func (t *tcp) shuffle(ctx context.Context, d time.Duration) (sample measure.Samp
 		"sender_send_ns_per_row":   measure.PerRow(sent.busy.send, n),
 		"receiver_read_ns_per_row": measure.PerRow(result.Read, n),
 		"bytes_per_flush":          float64(sent.bytes) / float64(max(sent.flushes, 1)),
-		"shared_bytes_per_row":     float64(sent.shared) / float64(n),
 	}}, nil
 }
 
@@ -86,7 +85,6 @@ func (t *tcp) shuffle(ctx context.Context, d time.Duration) (sample measure.Samp
 type sent struct {
 	took, cpu      time.Duration
 	bytes, flushes uint64
-	shared         int64 // bytes of frames that did not cross the link
 	busy           busyTimes
 }
 
@@ -97,8 +95,7 @@ func (t *tcp) send(ctx context.Context, peer *child, token string, d time.Durati
 		return r, s, peer.end(err)
 	}
 	defer func() { err = errors.Join(err, n.close()) }()
-	to := netio.Peer{Node: receiverNode, Incarnation: 1, Addr: peer.Addr}
-	link, err := n.endpoint.Dial(to, n.outgoing(to))
+	link, err := n.endpoint.Dial(netio.Peer{Node: receiverNode, Incarnation: 1, Addr: peer.Addr}, n.exchange.Outgoing(receiverNode))
 	if err != nil {
 		return r, s, peer.end(err)
 	}
@@ -116,9 +113,6 @@ func (t *tcp) send(ctx context.Context, peer *child, token string, d time.Durati
 		return r, s, peer.end(err)
 	}
 	s.bytes, s.flushes = link.Stats().BytesOut, link.Stats().Flushes
-	if n.host != nil {
-		s.shared = n.host.Stats().SharedBytes
-	}
 	if r, err = peer.result(); err != nil {
 		return r, s, err
 	}

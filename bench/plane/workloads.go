@@ -39,7 +39,7 @@ func Workloads() []measure.Workload {
 		},
 		{
 			Name: "shuffle-shm", Unit: measure.RowsPerSecond,
-			About: "one producer to 64 tasks of another process through shared ring segments, unordered",
+			About: "two processes of one core, each with a producer for the other's half of 64 tasks, through shared ring segments, unordered",
 			Open:  openShm(shmShape(false)),
 		},
 		{
