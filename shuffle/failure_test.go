@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/streamscope/streamscope/netio/wire"
 )
 
 // TestMain is also a process that takes part in a shuffle until it is killed.
@@ -149,7 +151,11 @@ func TestStrangersAreRefused(t *testing.T) {
 		if !errors.As(err, &lost) || lost.Node != 1-n || !errors.Is(err, ErrRefused) {
 			t.Errorf("process %d: got %v, want a refusal by %d", n, err, 1-n)
 		}
-		_ = s.Close()
+	}
+	for n, s := range all { // not before: a process that is gone refuses nobody
+		if err := s.Close(); !errors.Is(err, ErrRefused) {
+			t.Errorf("process %d: close: %v", n, err)
+		}
 	}
 }
 
@@ -201,6 +207,55 @@ func TestCutLinksLoseNothing(t *testing.T) {
 		slices.Sort(rows)
 		if len(rows) != 2*batches*n || len(slices.Compact(rows)) != 2*batches*n {
 			t.Errorf("ordered %v: got %d rows, %d of them different, want %d", ordered, len(rows), len(slices.Compact(rows)), 2*batches*n)
+		}
+	}
+}
+
+// A process that was started again knows nothing of what the first one took: its sessions begin anew.
+func TestRestartedPeerIsNoticed(t *testing.T) {
+	all := openAll(t, 2, tiny(false))
+	out := &sameLife{outgoing: all[0].exchange.peers[1], s: all[0], p: all[0].peers[1], last: 7}
+	attach := func(session wire.Session) error {
+		b := wire.AppendAttach(nil, []wire.Grant{{Edge: theEdge, Session: session}})
+		h, err := wire.ParseHead(b, len(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := wire.Decode(b[:h.Len])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.Receive(m)
+	}
+	if err := attach(8); err != nil {
+		t.Fatalf("the same process attaches again: %v", err)
+	}
+	err := attach(1)
+	var lost *PeerError
+	if !errors.As(err, &lost) || lost.Node != 1 || !errors.Is(all[0].Err(), ErrRestarted) {
+		t.Errorf("got %v, and %v of the shuffle; want process 1 replaced", err, all[0].Err())
+	}
+}
+
+func TestEventsAreTold(t *testing.T) {
+	cfg := tiny(false)
+	up, down, stats := make(chan int, 16), make(chan int, 16), make(chan Stats, 1024)
+	cfg.Events = Events{
+		PeerUp: func(n int) { up <- n }, PeerDown: func(n int, _ error) { down <- n },
+		Stats: func(s Stats) { stats <- s }, StatsEvery: time.Millisecond,
+	}
+	all := openAll(t, 2, cfg)
+	<-up
+	<-up
+	all[0].peers[1].out.Load().Cut(errCut)
+	<-down
+	<-up
+	if err := all[0].Writer(0).Write(context.Background(), rowsOf(10, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for s := range stats {
+		if s.RowsWritten == 10 && s.BytesOut > 0 {
+			break
 		}
 	}
 }

@@ -70,7 +70,7 @@ func openAll(t *testing.T, nodes int, cfg Config) []*Shuffle {
 	t.Cleanup(func() {
 		cancel()
 		for _, s := range all {
-			if err := s.Close(); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrLeft) && !t.Failed() {
+			if err := s.Close(); err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrLeft) && !errors.Is(err, ErrRestarted) && !t.Failed() {
 				t.Error(err)
 			}
 		}
