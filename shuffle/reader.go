@@ -221,13 +221,15 @@ func (r *Reader) ordered() (p Piece, ok bool, err error) {
 		r.execute(r.mu.executed + 1)
 	}
 	closed := r.mu.port.Closed(theEdge)
-	if closed == frame.MaxTick && r.mu.executed == r.mu.in.prog.last {
-		r.execute(frame.MaxTick)
-		r.mu.ended = true
-		return p, false, nil
-	}
 	round := r.mu.executed + 1
 	if closed < round {
+		return p, false, nil
+	}
+	if round > r.mu.in.prog.last { // closed by every task, and by none as a round: the writers' end, of which a part may still be under way
+		if closed == frame.MaxTick {
+			r.execute(frame.MaxTick)
+			r.mu.ended = true
+		}
 		return p, false, nil
 	}
 	for ; r.mu.task < r.local.First+frame.TaskID(r.local.Count); r.mu.task++ {
