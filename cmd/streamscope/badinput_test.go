@@ -189,9 +189,6 @@ func TestRowLargerThanAFrame(t *testing.T) {
 }
 
 func TestFullDisk(t *testing.T) {
-	if _, err := os.Stat("/dev/full"); err != nil {
-		t.Skipf("no /dev/full here: %v", err)
-	}
 	f, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -230,11 +230,12 @@ func refused(t *testing.T, n Net) {
 	}
 }
 
-// An Incoming that refuses to attach is asked again, and then has its way.
-func refusesToAttach(t *testing.T, n Net) {
+// joinOver links two nodes over one edge, to a receiver that wraps sink; it returns the receiving node as well.
+func joinOver(t *testing.T, n Net, receiver netio.Incoming, sink *Sink) (*pair, Node) {
+	t.Helper()
 	from, to := nodes(n)
-	sender, sink := NewSender([]frame.EdgeID{1}, n.Changed), &shy{Sink: NewSink(1000, []frame.EdgeID{1}, n.Changed)}
-	in, err := to.Expect(netio.Peer{Node: 1, Incarnation: 1}, sink)
+	sender := NewSender([]frame.EdgeID{1}, n.Changed)
+	in, err := to.Expect(netio.Peer{Node: 1, Incarnation: 1}, receiver)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +245,13 @@ func refusesToAttach(t *testing.T, n Net) {
 		t.Fatal(err)
 	}
 	sender.SetWake(out.Wake)
-	p := &pair{net: n, sender: sender, sink: sink.Sink, edges: []frame.EdgeID{1}, want: map[frame.EdgeID][]Tick{}, loaded: map[frame.EdgeID]frame.Tick{}}
+	return &pair{net: n, sender: sender, sink: sink, edges: []frame.EdgeID{1}, want: map[frame.EdgeID][]Tick{}, loaded: map[frame.EdgeID]frame.Tick{}}, to
+}
+
+// An Incoming that refuses to attach is asked again, and then has its way.
+func refusesToAttach(t *testing.T, n Net) {
+	sink := &shy{Sink: NewSink(1000, []frame.EdgeID{1}, n.Changed)}
+	p, to := joinOver(t, n, sink, sink.Sink)
 	p.load(2, 2, 500)
 	p.done(t)
 	if got := to.Counters().Refused[wire.Busy]; got != 2 {

@@ -172,19 +172,8 @@ func (c *clumsy) Frame(b []byte) error {
 
 // A panic ends the connection, not the process.
 func panics(t *testing.T, n Net) {
-	from, to := nodes(n)
-	sender, sink := NewSender([]frame.EdgeID{1}, n.Changed), &clumsy{Sink: NewSink(1000, []frame.EdgeID{1}, n.Changed)}
-	in, err := to.Expect(netio.Peer{Node: 1, Incarnation: 1}, sink)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sink.SetWake(in.Wake)
-	out, err := from.Dial(netio.Peer{Node: 2, Incarnation: 1, Addr: to.Addr()}, sender)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sender.SetWake(out.Wake)
-	p := &pair{net: n, sender: sender, sink: sink.Sink, edges: []frame.EdgeID{1}, want: map[frame.EdgeID][]Tick{}, loaded: map[frame.EdgeID]frame.Tick{}}
+	sink := &clumsy{Sink: NewSink(1000, []frame.EdgeID{1}, n.Changed)}
+	p, to := joinOver(t, n, sink, sink.Sink)
 	p.load(3, 2, 500)
 	p.done(t)
 	if got := to.Counters().Cuts[netio.CausePanic]; got != 1 {
