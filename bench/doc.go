@@ -18,6 +18,9 @@
 // A report is {"machine":{…},"runs":[{"name","unit","median","spread","ratios":{…},"samples":[…],"noisy"}]}: median and samples in base
 // units (rows/s, bytes/s, s), spread = (greatest - least) / median. Ratios carry their unit in their name; those without one are fractions.
 //
+// A run may have "requirements":[{"of","must","stretch","at_most","got","verdict"}]: what the median ("of" empty) or a ratio must reach and
+// whether it did: "missed", "met", "stretch" (both reached), "unmeasured". And "points":[{"by","at","of","line"}]: where they stand on plots.
+//
 // # Noise
 //
 // A run is noisy if its repetitions spread by more than 15 %, or if others (programs, or other guests of the host) used more than 5 % of the

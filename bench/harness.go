@@ -58,7 +58,7 @@ func MeasureThese(ctx context.Context, o Options, workloads []measure.Workload) 
 		}
 		r.Machine.OtherCPU = max(r.Machine.OtherCPU, others)
 		r.Machine.Noisy = r.Machine.Noisy || run.Noisy
-		run.Print(o.Out, w.Target)
+		run.Print(o.Out)
 		r.Runs = append(r.Runs, *run)
 	}
 	if r.Machine.Noisy {
@@ -127,6 +127,7 @@ func measureOne(ctx context.Context, o Options, w measure.Workload) (run *Run, o
 		}
 		maps.Copy(run.Ratios, w.Relate(run.Median, before))
 	}
+	run.Requirements, run.Points = hold(run, w.Requirements()), w.Points
 	return run, others, nil
 }
 
