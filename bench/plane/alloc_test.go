@@ -12,7 +12,7 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 	for _, ordered := range []bool{false, true} {
 		s := localShape(ordered)
 		s.TickRows, s.Ahead = 4*s.BatchRows, 1
-		l, err := newLocal(s)
+		l, err := newLocal(s, newPlain())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -29,3 +29,9 @@ func BenchmarkLocalOrdered(b *testing.B) { run(b, measureLocal(localShape(true))
 func BenchmarkTCP(b *testing.B) {
 	run(b, (&tcp{start: inProcess, shape: tcpShape(false)}).measure)
 }
+
+func BenchmarkLocal1024(b *testing.B) { run(b, measureLocal(manyShape())) }
+
+func BenchmarkCount(b *testing.B) { run(b, measureLoad(localShape(false), newCounting)) }
+
+func BenchmarkStrings(b *testing.B) { run(b, measureStrings) }

@@ -89,7 +89,7 @@ func (c *core) produce(now time.Time) (worked bool, err error) {
 		return false, nil
 	}
 	if p.staged == 0 && now.Before(c.until) {
-		rows.Stream(p.task).Generate(p.rows, p.made, c.shape.BatchRows)
+		p.generate(p.rows, p.made, c.shape.BatchRows)
 		p.staged = c.shape.BatchRows
 		made := time.Now()
 		c.busy.make += made.Sub(now)
@@ -122,18 +122,20 @@ func (c *core) slowest() uint64 {
 
 // producer is a source task.
 type producer struct {
-	edge   frame.EdgeID
-	task   frame.TaskID
-	rows   *batch.Builder
-	made   uint64 // rows appended
-	staged int    // rows made and not appended
-	tick   uint64 // open
-	inTick int    // rows appended in it
-	closed bool
+	edge frame.EdgeID
+	task frame.TaskID
+	rows *batch.Builder
+	// generate makes b hold rows first to first+n.
+	generate func(b *batch.Builder, first uint64, n int)
+	made     uint64 // rows appended
+	staged   int    // rows made and not appended
+	tick     uint64 // open
+	inTick   int    // rows appended in it
+	closed   bool
 }
 
 func newProducer(task frame.TaskID) *producer {
-	return &producer{task: task, rows: batch.NewBuilder(rows.Schema), tick: 1}
+	return &producer{task: task, rows: batch.NewBuilder(rows.Schema), generate: rows.Stream(task).Generate, tick: 1}
 }
 
 // send appends the rows made, and ends the tick when it is full, or everything when last.
@@ -172,7 +174,7 @@ type consumer struct {
 	done     func(frame.Tick) // is told of them; nil: nobody
 	view     batch.Batch
 	sums     rows.Sums
-	fold     func(frame.TaskID, *batch.Batch) error
+	fold     func(frame.TaskID, *batch.Batch) error // reads rows of a task; adds them to sums, unless set otherwise
 }
 
 func newConsumer(tasks shuffle.TaskRange, ordered bool) *consumer {
@@ -223,15 +225,18 @@ func (c *consumer) read(port *shuffle.Port, t frame.Tick) error {
 		return err
 	}
 	for i := range c.tasks.Count {
+		task := c.tasks.First + frame.TaskID(i)
 		for {
-			ok, err := port.Peek(c.edge, t, c.tasks.First+frame.TaskID(i), &c.view)
+			ok, err := port.Peek(c.edge, t, task, &c.view)
 			if err != nil {
 				return err
 			}
 			if !ok {
 				break
 			}
-			c.sums.Add(&c.view)
+			if err := c.fold(task, &c.view); err != nil {
+				return err
+			}
 			port.Consume(c.edge, c.view.N)
 		}
 	}

@@ -1,10 +1,13 @@
 // Package plane measures the data plane: the ring log alone, the shuffle within a process, the shuffle between two processes.
 //
-// Producers make every row of every frame; consumers read every column and compare the sums with the closed form of package rows. A
-// repetition is over when the last row made was read.
+// Producers make every row of every frame; consumers read every column and compare the sums with the closed form of package rows. What
+// rows a shuffle within the process carries, and what is done with them, is its load. A repetition is over when the last row made was read.
 //
 //	ringlog         one goroutine claims, fills and commits frames, another polls, sums and trims
 //	shuffle-local   two cores, each a producer task and half of the 64 destination tasks, through shuffle.Exchange
+//	count-local     the same, and the window operator of each task counts its rows by key
+//	strings         the same with rows of two strings
+//	netio           frames from a ring over a link to another process, credits and all; sums where they arrive
 //	shuffle-tcp     a producer in this process, 64 destination tasks in a child process, through links of netio over loopback
 //
 // # Concurrency

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/streamscope/streamscope/bench/measure"
-	"github.com/streamscope/streamscope/bench/rows"
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle"
+	"github.com/streamscope/streamscope/shuffle/batch"
 )
 
 // localCores is the number of cores of shuffle-local: each is a producer and half of the consumers.
@@ -27,16 +27,18 @@ func localShape(ordered bool) shape {
 // local is one repetition of a shuffle within the process.
 type local struct {
 	*plant
+	load  load
 	cores []*core
 	stop  atomic.Bool
 }
 
-func newLocal(s shape) (*local, error) {
-	l := &local{}
+func newLocal(s shape, carried load) (*local, error) {
+	l := &local{load: carried}
 	for range localCores {
 		l.cores = append(l.cores, &core{shape: s, spin: newSpinner(), stop: &l.stop})
 	}
 	edges, cluster := s.edges(localCores), shuffle.Cluster{Nodes: 1, Cores: localCores}
+	edges[0].Schema, edges[0].Keys = carried.schema()
 	var err error
 	l.plant, err = newPlant(s, shuffle.ExchangeConfig{
 		Cluster: cluster, Edges: edges,
@@ -49,7 +51,11 @@ func newLocal(s shape) (*local, error) {
 	for i, c := range l.cores {
 		c.port, c.peers = l.exchange.Port(i), l.cores
 		c.producer = newProducer(frame.TaskID(i))
+		c.producer.rows, c.producer.generate = batch.NewBuilder(edges[0].Schema), carried.maker(c.producer.task)
 		c.consumer = newConsumer(cluster.On(edges[0].Destination, 0, frame.CoreID(i)), s.Ordered)
+		if c.consumer.fold, err = carried.reader(c.consumer.tasks); err != nil {
+			return nil, errors.Join(err, l.close())
+		}
 	}
 	return l, nil
 }
@@ -79,17 +85,25 @@ func (l *local) run(d time.Duration) (cpu time.Duration, err error) {
 
 // check compares what was read with what was made, and returns the number of rows.
 func (l *local) check() (uint64, error) {
-	var got, want rows.Sums
-	for i, c := range l.cores {
-		got = got.Plus(c.consumer.sums)
-		want = want.Plus(rows.Stream(i).Want(c.producer.made))
+	var made []uint64
+	for _, c := range l.cores {
+		made = append(made, c.producer.made)
 	}
-	return got.Rows, got.Check(want)
+	return l.load.check(made)
 }
 
-func measureLocal(s shape) measure.Func {
+func (l *local) close() error {
+	l.load.close()
+	return l.plant.close()
+}
+
+// measureLocal measures the shuffle of plain rows.
+func measureLocal(s shape) measure.Func { return measureLoad(s, newPlain) }
+
+// measureLoad measures the shuffle of what fresh returns, each time anew.
+func measureLoad(s shape, fresh func() load) measure.Func {
 	return func(ctx context.Context, d time.Duration) (sample measure.Sample, err error) {
-		l, err := newLocal(s)
+		l, err := newLocal(s, fresh())
 		if err != nil {
 			return sample, err
 		}

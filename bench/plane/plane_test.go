@@ -108,7 +108,7 @@ func TestPeerRefusesNonsense(t *testing.T) {
 }
 
 func TestLostRowsAreNoticed(t *testing.T) {
-	l, err := newLocal(localShape(false))
+	l, err := newLocal(localShape(false), newPlain())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,6 +31,24 @@ func Workloads() []measure.Workload {
 			Kernels: []string{"fill", "scatter", "sum"}, Relate: ofBound,
 		},
 		{
+			Name: "shuffle-local-1024", Unit: measure.RowsPerSecond,
+			About:   "shuffle-local to 1,024 tasks, and to 64 in the same repetition",
+			Open:    always(measureMany),
+			Require: []measure.Requirement{{Of: "of_64_tasks", Must: 0.70, Stretch: 0.85}},
+		},
+		{
+			Name: "count-local", Unit: measure.RowsPerSecond,
+			About:   "shuffle-local into a keyed count of 65,536 keys, by the window operator",
+			Open:    always(measureLoad(localShape(false), newCounting)),
+			Require: []measure.Requirement{{Must: 45e6, Stretch: 60e6}},
+		},
+		{
+			Name: "strings", Unit: measure.BytesPerSecond,
+			About:   "shuffle-local of 100-byte rows with two strings, hashed by one of them",
+			Open:    always(measureStrings),
+			Require: []measure.Requirement{{Must: 1.2e9, Stretch: 2e9}},
+		},
+		{
 			Name: "shuffle-tcp", Unit: measure.RowsPerSecond,
 			About: "one producer to 64 tasks of another process over loopback, unordered, checksummed",
 			Open:  openTCP(tcpShape(false)),
