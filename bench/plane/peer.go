@@ -47,6 +47,8 @@ const (
 	roleShuffle peerRole = "shuffle" // receive a shuffle
 	roleBuffers peerRole = "buffers" // read one connection to its end
 	roleShare   peerRole = "share"   // the other half of a shuffle through shared memory
+	roleLink    peerRole = "link"    // receive frames over a link
+	roleRows    peerRole = "rows"    // read one connection to its end and sum the rows
 )
 
 // peerTask is the one line that a child reads, as JSON.
@@ -68,6 +70,7 @@ type peerResult struct {
 	Bytes   int64
 	CPU     time.Duration // of the process, since it was ready
 	Read    time.Duration // of the core: reading and summing
+	Allocs  uint64        // heap objects allocated meanwhile
 	Message string        // an error, else empty
 }
 
@@ -97,6 +100,10 @@ func Peer(ctx context.Context, in io.Reader, out io.Writer) error {
 		result, err = receiveShuffle(ctx, task, say)
 	case roleShare:
 		result, err = shareAsChild(ctx, task, say)
+	case roleLink:
+		result, err = receiveLink(ctx, task, say)
+	case roleRows:
+		result, err = receiveRows(ctx, say)
 	default:
 		err = fmt.Errorf("bench peer: unknown role %q", task.Role)
 	}
@@ -107,19 +114,7 @@ func Peer(ctx context.Context, in io.Reader, out io.Writer) error {
 }
 
 func receiveBuffers(ctx context.Context, say func(any) error) (r peerResult, err error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return r, err
-	}
-	stop := context.AfterFunc(ctx, func() { _ = ln.Close() })
-	defer func() {
-		stop()
-		_ = ln.Close()
-	}()
-	if err := say(peerReady{ln.Addr().String()}); err != nil {
-		return r, err
-	}
-	c, err := ln.Accept()
+	c, err := acceptOne(ctx, say)
 	if err != nil {
 		return r, err
 	}
@@ -127,6 +122,23 @@ func receiveBuffers(ctx context.Context, say func(any) error) (r peerResult, err
 	r.Bytes, err = kernel.Drain(c)
 	r.CPU = measure.ProcessCPU() - cpu
 	return r, errors.Join(err, c.Close())
+}
+
+// acceptOne says where it listens and waits for one connection.
+func acceptOne(ctx context.Context, say func(any) error) (net.Conn, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = ln.Close() })
+	defer func() {
+		stop()
+		_ = ln.Close()
+	}()
+	if err := say(peerReady{ln.Addr().String()}); err != nil {
+		return nil, err
+	}
+	return ln.Accept()
 }
 
 // node is one end of a shuffle between processes.

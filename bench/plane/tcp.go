@@ -85,6 +85,7 @@ func (t *tcp) shuffle(ctx context.Context, d time.Duration) (sample measure.Samp
 type sent struct {
 	took, cpu      time.Duration
 	bytes, flushes uint64
+	allocs         uint64 // heap objects
 	busy           busyTimes
 }
 

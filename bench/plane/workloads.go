@@ -31,6 +31,12 @@ func Workloads() []measure.Workload {
 			Kernels: []string{"fill", "scatter", "sum"}, Relate: ofBound,
 		},
 		{
+			Name: "netio", Unit: measure.BytesPerSecond,
+			About:   "128 KiB frames of 32-byte rows from a ring through a link to another process, beside net.Buffers idle, and with the same rows made and summed",
+			Open:    openLink,
+			Require: []measure.Requirement{{Of: "of_net_buffers", Must: 0.85, Stretch: 0.95}, {Of: "of_busy_net_buffers", Must: 0.85, Stretch: 0.95}},
+		},
+		{
 			Name: "shuffle-local-1024", Unit: measure.RowsPerSecond,
 			About:   "shuffle-local to 1,024 tasks, and to 64 in the same repetition",
 			Open:    always(measureMany),
