@@ -21,6 +21,11 @@ type ExchangeConfig struct {
 	CreditBytes int  // window per (edge, ordered node pair)
 	LeaseBytes  int  // frames a core keeps leased while it executes a tick
 	Sums        bool // checksum every frame
+	// Starts says, by edge, where the tasks of this node go on; nil: everything begins with tick 1.
+	Starts []Start
+	// Retain keeps the frames for other nodes until Need has passed them, so that a new life of a node can have them again; else until they
+	// were delivered.
+	Retain bool
 	// ReceiveReserve is how many segments the log of each incoming link can always have; 0: as few as a log needs.
 	ReceiveReserve int
 	// Wake is called, from any goroutine, when a core may have something to do.
@@ -60,6 +65,9 @@ func NewExchange(cfg ExchangeConfig) (*Exchange, error) {
 	if least := frame.HeaderLen + frame.CloseEntryLen; cfg.FrameBytes < least {
 		return nil, fmt.Errorf("frames of %d bytes: want at least %d", cfg.FrameBytes, least)
 	}
+	if err := cfg.checkStarts(); err != nil {
+		return nil, err
+	}
 	x := &Exchange{cfg: cfg, cluster: cfg.Cluster, self: cfg.Self, edges: cfg.Edges, done: make([]edgeDone, len(cfg.Edges))}
 	for c := range cfg.Cluster.Cores {
 		p, err := x.newPort(frame.CoreID(c))
@@ -70,11 +78,15 @@ func NewExchange(cfg ExchangeConfig) (*Exchange, error) {
 	}
 	for i := range x.done {
 		x.done[i].byCore = make([]atomic.Uint64, cfg.Cluster.Cores)
+		executed := uint64(cfg.start(frame.EdgeID(i)).Executed)
 		for c, p := range x.ports {
+			x.done[i].byCore[c].Store(executed)
 			if p.ins[i] == nil {
 				x.done[i].byCore[c].Store(uint64(frame.MaxTick))
 			}
 		}
+		x.done[i].node.Store(executed)
+		x.done[i].drain.Store(executed)
 	}
 	x.peers, x.from = make([]*outgoing, cfg.Cluster.Nodes), make([]*incoming, cfg.Cluster.Nodes)
 	for n := range cfg.Cluster.Nodes {
@@ -133,14 +145,8 @@ func (x *Exchange) executed(e frame.EdgeID, core frame.CoreID, t frame.Tick) {
 	for c := range d.byCore {
 		least = min(least, d.byCore[c].Load())
 	}
-	for {
-		was := d.node.Load()
-		if least <= was {
-			return
-		}
-		if d.node.CompareAndSwap(was, least) {
-			break
-		}
+	if !raise(&d.node, frame.Tick(least)) {
+		return
 	}
 	chain := frame.Chain{Edge: e, Node: x.self}
 	for _, p := range x.ports {
@@ -156,15 +162,8 @@ func (x *Exchange) executed(e frame.EdgeID, core frame.CoreID, t frame.Tick) {
 // SetDrained tells that everything up to tick t is drained downstream of this node's destination tasks of an edge; it travels to the
 // sources on the reverse path.
 func (x *Exchange) SetDrained(e frame.EdgeID, t frame.Tick) {
-	d := &x.done[e].drain
-	for {
-		was := d.Load()
-		if uint64(t) <= was {
-			return
-		}
-		if d.CompareAndSwap(was, uint64(t)) {
-			break
-		}
+	if !raise(&x.done[e].drain, t) {
+		return
 	}
 	for _, in := range x.from {
 		if in != nil {

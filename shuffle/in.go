@@ -61,7 +61,12 @@ type subRef struct {
 }
 
 func newInEdge(x *Exchange, e *Edge, local TaskRange) *inEdge {
-	return &inEdge{x: x, e: e, local: local, prog: newProgress(e.Source)}
+	at := x.cfg.start(e.ID)
+	in := &inEdge{x: x, e: e, local: local, prog: newProgress(e.Source, at), executed: at.Executed}
+	if x.cfg.Retain {
+		in.prog.keepChanges()
+	}
+	return in
 }
 
 // data takes in a frame: it notes the sub-batches for tasks of this core.

@@ -55,7 +55,7 @@ func newIncoming(x *Exchange, from frame.NodeID) (*incoming, error) {
 		e := &x.edges[i]
 		src, dst := x.cluster.OnNode(e.Source, from), x.cluster.OnNode(e.Destination, x.self)
 		if src.Count > 0 && dst.Count > 0 {
-			in.edges[i] = &linkEdge{e: e, prog: newProgress(src), local: dst, ticks: map[frame.Tick]tickRows{}}
+			in.edges[i] = &linkEdge{e: e, prog: newProgress(src, x.cfg.start(e.ID).of(e.Source, src)), local: dst, ticks: map[frame.Tick]tickRows{}}
 			ids = append(ids, e.ID)
 		}
 	}
@@ -64,7 +64,10 @@ func newIncoming(x *Exchange, from frame.NodeID) (*incoming, error) {
 	in.mu.kept = make([][]keptFrame, len(x.edges))
 	for _, id := range ids {
 		in.mu.held[id] = map[frame.Tick]int{}
-		in.mu.credit.SetOpen(id, 1)
+		executed := x.cfg.start(id).Executed
+		in.mu.credit.SetOpen(id, executed+1)
+		in.mu.credit.SetClosed(id, executed)
+		in.mu.credit.SetDrained(id, executed)
 	}
 	log, err := x.cfg.Arena.NewLog(ringlog.LogConfig{Job: x.cfg.Job, Node: from, Incarnation: x.cfg.Incarnation, Relay: true,
 		Reserve: x.cfg.ReceiveReserve, Wake: in.roomMade})

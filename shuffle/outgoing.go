@@ -22,6 +22,7 @@ type outgoing struct {
 		sync.Mutex
 		queues []*netio.Queue // by edge; nil where nothing goes to this node
 		ids    []frame.EdgeID // of the queues that are not nil
+		kept   []kept         // by edge; nil unless frames are retained
 	}
 	lent   []ringlog.Lease
 	begins []byte
@@ -37,7 +38,11 @@ func newOutgoing(x *Exchange, to frame.NodeID) *outgoing {
 		if x.cluster.OnNode(e.Source, x.self).Count > 0 && x.cluster.OnNode(e.Destination, to).Count > 0 {
 			o.mu.queues[i] = &netio.Queue{}
 			o.mu.ids = append(o.mu.ids, e.ID)
+			o.drain[i].Store(uint64(x.cfg.start(e.ID).Emitted))
 		}
+	}
+	if x.cfg.Retain {
+		o.mu.kept = make([]kept, len(x.edges))
 	}
 	return o
 }
@@ -47,6 +52,9 @@ func (o *outgoing) push(c frame.CoreID, h *frame.Header, pos frame.Pos, after fr
 	r := netio.Ref{Pos: pos, Tick: after, Last: h.Tick, Log: netio.LogID(c), Len: h.Len, Type: h.Type}
 	o.mu.Lock()
 	o.mu.queues[h.Edge].Push(r)
+	if o.mu.kept != nil {
+		o.mu.kept[h.Edge].add(r)
+	}
 	o.mu.Unlock()
 	o.x.cfg.WakePeer(o.to)
 }
@@ -84,11 +92,13 @@ func (o *outgoing) Receive(m wire.Message) error {
 		if err := o.grant(m.Type, g); err != nil {
 			return err
 		}
-		chain := frame.Chain{Edge: g.Edge, Node: o.to}
-		for _, p := range o.x.ports {
-			p.log.Trim(chain, g.Closed)
+		if !o.x.cfg.Retain {
+			chain := frame.Chain{Edge: g.Edge, Node: o.to}
+			for _, p := range o.x.ports {
+				p.log.Trim(chain, g.Closed)
+			}
 		}
-		moved = o.drain[g.Edge].Swap(uint64(g.Drained)) != uint64(g.Drained) || moved
+		moved = raise(&o.drain[g.Edge], g.Drained) || moved
 	}
 	if moved {
 		o.x.cfg.DrainedChanged()
@@ -170,5 +180,18 @@ func (o *outgoing) Detach(error) {
 	defer o.mu.Unlock()
 	for _, id := range o.mu.ids {
 		o.mu.queues[id].Detach()
+	}
+}
+
+// raise lifts a tick that never falls: a peer's new life begins below what its former one has drained.
+func raise(v *atomic.Uint64, t frame.Tick) bool {
+	for {
+		was := v.Load()
+		if uint64(t) <= was {
+			return false
+		}
+		if v.CompareAndSwap(was, uint64(t)) {
+			return true
+		}
 	}
 }

@@ -25,7 +25,7 @@ type pace struct {
 
 func newPace(writers TaskRange) *pace {
 	p := &pace{}
-	p.mu.prog, p.mu.promise = newProgress(writers), NoCTI
+	p.mu.prog, p.mu.promise = newProgress(writers, Start{}), NoCTI
 	return p
 }
 

@@ -17,6 +17,12 @@ type step struct {
 	cti  frame.CTI
 }
 
+// change is a step of one task.
+type change struct {
+	step
+	task int
+}
+
 // progress knows what the source tasks of one edge have closed, as a vector (I15): counters are only its cache.
 //
 // Invariants:
@@ -34,26 +40,40 @@ type progress struct {
 	atMin    int
 	cti      frame.CTI // at closed
 	steps    []step
-	passed   frame.CTI  // CTI at the tick the reader has passed
+	passed   frame.CTI // CTI at the tick the reader has passed
+	// passedBy holds the CTI of each task at the tick the reader has passed, changes those after it up to closed, oldest first. passedBy is nil
+	// where nobody asks.
+	passedBy []frame.CTI
+	changes  []change
 	last     frame.Tick // the last tick that a task closed without saying that no event follows
 }
 
-func newProgress(tasks TaskRange) *progress {
+// newProgress begins where the start of these tasks says.
+func newProgress(tasks TaskRange, at Start) *progress {
 	p := &progress{
 		tasks:    tasks,
+		closed:   at.Executed,
 		closedBy: make([]frame.Tick, tasks.Count),
 		lastCTI:  make([]frame.CTI, tasks.Count),
 		ctiBy:    make([]frame.CTI, tasks.Count),
 		ahead:    make([][]step, tasks.Count),
 		atMin:    tasks.Count,
-		cti:      frame.MinCTI,
-		passed:   frame.MinCTI,
+		cti:      frame.MaxCTI,
 	}
 	for i := range p.ctiBy {
-		p.ctiBy[i], p.lastCTI[i] = frame.MinCTI, frame.MinCTI
+		cti := frame.MinCTI
+		if at.CTIs != nil {
+			cti = at.CTIs[i]
+		}
+		p.closedBy[i], p.ctiBy[i], p.lastCTI[i] = at.Executed, cti, cti
+		p.cti = min(p.cti, cti)
 	}
+	p.passed = p.cti
 	return p
 }
+
+// keepChanges makes passedBy known from now on; before anything was closed.
+func (p *progress) keepChanges() { p.passedBy = append([]frame.CTI(nil), p.ctiBy...) }
 
 // close takes one close entry. What was closed before is ignored (a resent close); a gap is an error.
 func (p *progress) close(e frame.CloseEntry) error {
@@ -126,6 +146,9 @@ func (p *progress) advance() {
 		for i, a := range p.ahead {
 			if len(a) > 0 && a[0].tick == next {
 				p.ctiBy[i] = a[0].cti
+				if p.passedBy != nil {
+					p.changes = append(p.changes, change{a[0], i})
+				}
 				p.ahead[i] = append(a[:0], a[1:]...)
 			}
 			cti = min(cti, p.ctiBy[i])
@@ -166,4 +189,10 @@ func (p *progress) pass(t frame.Tick) {
 		n++
 	}
 	p.steps = append(p.steps[:0], p.steps[n:]...)
+	n = 0
+	for n < len(p.changes) && p.changes[n].tick <= t {
+		p.passedBy[p.changes[n].task] = p.changes[n].cti
+		n++
+	}
+	p.changes = append(p.changes[:0], p.changes[n:]...)
 }
