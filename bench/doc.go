@@ -21,6 +21,21 @@
 // A run may have "requirements":[{"of","must","stretch","at_most","got","verdict"}]: what the median ("of" empty) or a ratio must reach and
 // whether it did: "missed", "met", "stretch" (both reached), "unmeasured". And "points":[{"by","at","of","line"}]: where they stand on plots.
 //
+// A report that was compared has "comparison":{"base","notes":[…],"changes":[{"name","unit","movement","base","now","change","p","why"}]}.
+//
+// # Change
+//
+// Against another report, a workload is faster or slower only if all of this holds; else it is the same within noise:
+//
+//   - its repetitions are ranked apart: p <= 0.01 in the two-sided test of Mann and Whitney, which asks nothing of their distribution. So it takes
+//     5 and 5 repetitions, or 4 and 7, 3 and 10;
+//   - its median moved by more than 5 %, since a machine moves from minute to minute by more than repetitions in a row do;
+//   - the ratio to kernels of the same minutes, where Workload.Beside names one, moved at least half as far in the same direction: if it did
+//     not, the machine has become slower, not the engine;
+//   - no others used more than 5 % of the processors while the worse of the two was measured.
+//
+// Not comparable: another processor, architecture or number of cores, another unit, too few repetitions, or only one of the reports has it.
+//
 // # Noise
 //
 // A run is noisy if its repetitions spread by more than 15 %, or if others (programs, or other guests of the host) used more than 5 % of the

@@ -22,6 +22,9 @@ type Options struct {
 	Out      io.Writer // the results as text
 }
 
+// othersCPU is the ratio that every run has: the share of the processors that others used meanwhile.
+const othersCPU = "others_cpu"
+
 // What is noise, as fractions.
 const (
 	noisySpread = 0.15
@@ -116,18 +119,19 @@ func measureOne(ctx context.Context, o Options, w measure.Workload) (run *Run, o
 	}
 	others = watch.Others()
 	run = &Run{
-		Name: w.Name, Unit: w.Unit, Median: measure.Median(values), Spread: measure.Spread(values),
+		Name: w.Name, About: w.About, PeerOf: w.PeerOf, At: time.Now().UTC().Truncate(time.Second), Unit: w.Unit, Beside: w.Beside, Points: w.Points,
+		Median: measure.Median(values), Spread: measure.Spread(values),
 		Ratios: measure.MedianRatios(samples), Samples: values,
 	}
 	run.Noisy = run.Spread > noisySpread || others > noisyOthers
-	run.Ratios["others_cpu"] = others
+	run.Ratios[othersCPU] = others
 	if w.Relate != nil {
 		for name := range before {
 			before[name] = (before[name] + after[name]) / 2
 		}
 		maps.Copy(run.Ratios, w.Relate(run.Median, before))
 	}
-	run.Requirements, run.Points = hold(run, w.Requirements()), w.Points
+	run.Hold(w.Requirements())
 	return run, others, nil
 }
 

@@ -14,48 +14,64 @@ type Held struct {
 	Verdict measure.Verdict `json:"verdict"`
 }
 
-// hold compares a result with what is required of it.
-func hold(r *Run, requirements []measure.Requirement) []Held {
-	var out []Held
+// Hold adds requirements, compared with the result.
+func (r *Run) Hold(requirements []measure.Requirement) {
 	for _, q := range requirements {
-		h := Held{Requirement: q, Got: r.Median, Verdict: measure.Unmeasured}
-		measured := true
-		if q.Of != "" {
-			h.Got, measured = r.Ratios[q.Of]
-		}
-		if measured {
-			h.Verdict = q.Judge(h.Got)
-		}
-		out = append(out, h)
+		r.Requirements = append(r.Requirements, Held{Requirement: q}.judged(r))
 	}
-	return out
 }
 
-// text is a line: "MISSED of_bound 0.62: at least 0.65, stretch 0.8".
-func (h *Held) text(u measure.Unit) string {
-	number := func(v float64) string {
-		if h.Of == "" {
-			return value(v, u)
-		}
-		return fmt.Sprintf("%.4g", v)
+// judged is h with what r says.
+func (h Held) judged(r *Run) Held {
+	h.Got, h.Verdict = r.Median, measure.Unmeasured
+	measured := true
+	if h.Of != "" {
+		h.Got, measured = r.Ratios[h.Of]
 	}
-	of, got := h.Of, number(h.Got)
-	if of == "" {
-		of = "median"
+	if measured {
+		h.Verdict = h.Judge(h.Got)
 	}
-	verdict := map[measure.Verdict]string{
-		measure.Missed: "MISSED", measure.Met: "met", measure.Stretched: "met, stretch too", measure.Unmeasured: "UNMEASURED",
-	}[h.Verdict]
-	if h.Verdict == measure.Unmeasured {
-		got = "is not there"
-	}
-	limit := "at least "
+	return h
+}
+
+// Limit says what is required in words: "at least 0.65, stretch 0.8".
+func (h Held) Limit(u measure.Unit) string {
+	s := "at least "
 	if h.AtMost {
-		limit = "at most "
+		s = "at most "
 	}
-	limit += number(h.Must)
+	s += h.number(h.Must, u)
 	if h.Stretch != 0 {
-		limit += ", stretch " + number(h.Stretch)
+		s += ", stretch " + h.number(h.Stretch, u)
 	}
-	return fmt.Sprintf("%s: %s %s, %s", verdict, of, got, limit)
+	return s
+}
+
+// Subject says what is compared, and its value: "of_bound 0.62".
+func (h Held) Subject(u measure.Unit) string {
+	name := h.Of
+	if name == "" {
+		name = "median"
+	}
+	if h.Verdict == measure.Unmeasured {
+		return name
+	}
+	return name + " " + h.number(h.Got, u)
+}
+
+func (h Held) number(v float64, u measure.Unit) string {
+	if h.Of == "" {
+		return Value(v, u)
+	}
+	return Number(v)
+}
+
+// verdicts are the words for people.
+var verdicts = map[measure.Verdict]string{
+	measure.Missed: "MISSED", measure.Met: "met", measure.Stretched: "met, stretch too", measure.Unmeasured: "NOT MEASURED",
+}
+
+// text is a line: "MISSED: of_bound 0.62, at least 0.65, stretch 0.8".
+func (h Held) text(u measure.Unit) string {
+	return fmt.Sprintf("%s: %s, %s", verdicts[h.Verdict], h.Subject(u), h.Limit(u))
 }

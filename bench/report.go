@@ -3,12 +3,9 @@ package bench
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
+	"time"
 
 	"github.com/streamscope/streamscope/bench/machine"
 	"github.com/streamscope/streamscope/bench/measure"
@@ -18,11 +15,16 @@ import (
 type Report struct {
 	Machine machine.Facts `json:"machine"`
 	Runs    []Run         `json:"runs"`
+	// Comparison is with another report, if that was asked for.
+	Comparison *Comparison `json:"comparison,omitempty"`
 }
 
 // Run is the result of one workload.
 type Run struct {
 	Name    string         `json:"name"`
+	About   string         `json:"about,omitempty"`
+	PeerOf  string         `json:"peer_of,omitempty"` // the workload of ours that this one is a peer of
+	At      time.Time      `json:"at"`                // of its end
 	Unit    measure.Unit   `json:"unit"`
 	Median  float64        `json:"median"`
 	Spread  float64        `json:"spread"`
@@ -33,6 +35,8 @@ type Run struct {
 	Requirements []Held `json:"requirements,omitempty"`
 	// Points place the median and the ratios on plots.
 	Points []measure.Point `json:"points,omitempty"`
+	// Beside is the ratio that sets the median against kernels of the same minutes, if there is one.
+	Beside string `json:"beside,omitempty"`
 }
 
 // WriteFile writes the report as JSON; the file appears whole or not at all.
@@ -62,51 +66,12 @@ func (r *Report) WriteFile(path string) error {
 	return nil
 }
 
-// PrintMachine writes the facts as text.
-func PrintMachine(w io.Writer, f machine.Facts) {
-	fmt.Fprintf(w, "machine: %s, %d cores, %s, %s, %s of memory, load %.2f\n", f.CPU, f.Cores, f.Kernel, f.Go, amount(float64(f.MemoryBytes), "B"), f.Load1)
-	fmt.Fprintf(w, "  copy %s  loopback %s  fill %s  sum %s\n", amount(f.CopyBytesPerS, "B/s"), amount(f.LoopbackBytesPerS, "B/s"),
-		amount(f.FillRowsPerS, "rows/s"), amount(f.SumRowsPerS, "rows/s"))
-}
-
-// Print writes one result as text: a line, one for each requirement, and one for its ratios.
-func (r *Run) Print(w io.Writer) {
-	noisy := ""
-	if r.Noisy {
-		noisy = "  NOISY"
-	}
-	fmt.Fprintf(w, "%-22s %16s  ±%4.1f%%%s\n", r.Name, value(r.Median, r.Unit), 50*r.Spread, noisy)
-	for _, h := range r.Requirements {
-		fmt.Fprintf(w, "%22s %s\n", "", h.text(r.Unit))
-	}
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(r.Ratios)) {
-		parts = append(parts, fmt.Sprintf("%s %.4g", name, r.Ratios[name]))
-	}
-	if len(parts) > 0 {
-		fmt.Fprintf(w, "%22s %s\n", "", strings.Join(parts, ", "))
-	}
-}
-
-func value(v float64, u measure.Unit) string {
-	switch u {
-	case measure.Seconds:
-		return fmt.Sprintf("%.3f s", v)
-	case measure.BytesPerSecond:
-		return amount(v, "B/s")
-	}
-	return amount(v, string(u))
-}
-
-// amount writes a number with a decimal prefix.
-func amount(v float64, unit string) string {
-	for _, p := range []struct {
-		from float64
-		name string
-	}{{1e9, "G"}, {1e6, "M"}, {1e3, "k"}} {
-		if v >= p.from {
-			return fmt.Sprintf("%.1f %s%s", v/p.from, p.name, unit)
+// Run is the result of a workload by name, or nil.
+func (r *Report) Run(name string) *Run {
+	for i := range r.Runs {
+		if r.Runs[i].Name == name {
+			return &r.Runs[i]
 		}
 	}
-	return fmt.Sprintf("%.1f %s", v, unit)
+	return nil
 }

@@ -42,5 +42,5 @@ func (w *Workload) Requirements() []Requirement {
 	if w.Target == 0 {
 		return w.Require
 	}
-	return append([]Requirement{{Must: w.Target, AtMost: w.Unit == Seconds}}, w.Require...)
+	return append([]Requirement{{Must: w.Target, AtMost: w.Unit.LessIsBetter()}}, w.Require...)
 }

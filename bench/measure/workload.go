@@ -16,6 +16,12 @@ const (
 	Seconds        Unit = "s"
 )
 
+// Units are all of them.
+var Units = []Unit{RowsPerSecond, BytesPerSecond, Seconds}
+
+// LessIsBetter tells a cost from a rate.
+func (u Unit) LessIsBetter() bool { return u == Seconds }
+
 // Ratios are numbers beside a value, by name.
 type Ratios map[string]float64
 
@@ -43,6 +49,10 @@ type Workload struct {
 	Require []Requirement
 	// Points place the median and the ratios on plots.
 	Points []Point
+	// Beside is the ratio that sets the median against kernels of the same minutes, if there is one: when it has not moved, the machine has.
+	Beside string
+	// PeerOf is the workload of ours that a peer's is measured beside; empty: it is ours.
+	PeerOf string
 	// Open prepares repetitions.
 	Open func(ctx context.Context, env Env) (Session, error)
 	// Kernels are names of workloads to measure in the same run, as denominators.
