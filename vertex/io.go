@@ -16,9 +16,11 @@ type Source interface {
 	Schema() *batch.Schema
 	// Splits lists the parts; the order is the same on every worker. Errors name the place (`flights.csv: no such file`).
 	Splits() ([]Split, error)
-	// Open starts reading a split at a row offset (0: its beginning). wake is called, from any goroutine, when a Read that
-	// returned nothing may succeed now.
-	Open(s Split, offset uint64, wake func()) (SplitReader, error)
+	// Open starts reading a split: from its beginning if at is nil, else where Position of an earlier reader of the same split says. at is
+	// read before Open returns and is not trusted: an error names the split and what is wrong with it. The rows, their order, the
+	// counters, messages, and what is diverted are then those of one reader that was never interrupted. wake is called, from any
+	// goroutine, when a Read that returned nothing may succeed now.
+	Open(s Split, at SnapshotReader, wake func()) (SplitReader, error)
 }
 
 // SplitReader reads one split in its row order. It may decode ahead in goroutines of its own; what it lends is bounded.
@@ -26,7 +28,10 @@ type SplitReader interface {
 	// Read returns the next rows, at most maxRows, borrowed until the next Read or Close. It never blocks: a nil batch and nil error
 	// say that nothing is ready yet. io.EOF ends the split. Other errors name place, value and want, and are final.
 	Read(maxRows int) (*batch.Batch, error)
-	// Counters tells what was left out so far.
+	// Position writes where the next Read goes on: directly behind the rows that Read returned last. It may be called between any two
+	// calls, also behind the end; it takes constant time, and what it writes is small.
+	Position(w SnapshotWriter)
+	// Counters tells what was left out so far, at least up to the rows returned last. After the end it is exact.
 	Counters() SourceCounters
 	// Close frees everything; goroutines have ended when it returns.
 	Close() error
@@ -40,13 +45,23 @@ type SourceCounters struct {
 
 // Sink takes the rows of a job out into the world, in order. One goroutine calls it; it writes in a goroutine of its own, and at most a
 // bounded amount is on its way.
+//
+// A sink is opened for a new output, or with a position that Checkpoint of an earlier one reported: the output is then cut back to
+// exactly the rows written before that Checkpoint. Whoever wrote the output before has ended.
 type Sink interface {
 	// Write takes all rows of b (copied or encoded before it returns), or none when it is busy: accepted is then false, and the
 	// wake function it was opened with is called when it may be tried again.
 	Write(b *batch.Batch) (accepted bool, err error)
+	// Checkpoint asks that all rows written before it become durable under the temporary name, and returns at once. done is called
+	// exactly once, from any goroutine, possibly within the call: with the position of the output, which the callee owns, or with the error for
+	// which the rows are not durable. Rows written afterwards are not part of it. Several may be under way, as many as the caller bounds; they are
+	// answered in order, at the latest within Abort or Leave, and before Finish is done. It is not called after Finish.
+	Checkpoint(done func(position []byte, err error))
 	// Finish ends the output: everything is written and durable under its temporary name when done. It may be called repeatedly
 	// until done; wake is called in between.
 	Finish() (done bool, err error)
 	// Abort drops the output and removes what was written. It may be called at any time, also after an error.
 	Abort()
+	// Leave ends the sink, as Abort does, but keeps what was written for who opens it again at a position.
+	Leave()
 }

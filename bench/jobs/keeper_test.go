@@ -2,13 +2,10 @@ package jobs
 
 import "github.com/streamscope/streamscope/shuffle/batch"
 
-// keeper is a sink that keeps the dates of what it takes.
+// keeper keeps the dates of what is written to it.
 type keeper struct{ dates []int64 }
 
 func (k *keeper) Write(b *batch.Batch) (bool, error) {
 	k.dates = append(k.dates, b.Cols[0].Int64s()...)
 	return true, nil
 }
-
-func (k *keeper) Finish() (bool, error) { return true, nil }
-func (k *keeper) Abort()                {}

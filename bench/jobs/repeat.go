@@ -44,7 +44,7 @@ func Repeat(ctx context.Context, from, to string, n int, shift time.Duration) (r
 		}
 	}
 	out := connect.FileSink{Path: to, Format: "parquet", Schema: flightColumns, Token: connect.NewToken()}
-	sink, err := out.Open(wake)
+	sink, err := out.Open(nil, wake)
 	if err != nil {
 		return 0, err
 	}
@@ -67,14 +67,19 @@ func Repeat(ctx context.Context, from, to string, n int, shift time.Duration) (r
 	return rows, connect.Commit(connect.TempPath(to, out.Token), to)
 }
 
+// writer takes rows, as vertex.Sink does.
+type writer interface {
+	Write(b *batch.Batch) (accepted bool, err error)
+}
+
 // copyShifted reads a source once and writes its rows with later dates.
-func copyShifted(source vertex.Source, sink vertex.Sink, by time.Duration, wake func(), wait func() error) (rows uint64, err error) {
+func copyShifted(source vertex.Source, sink writer, by time.Duration, wake func(), wait func() error) (rows uint64, err error) {
 	splits, err := source.Splits()
 	if err != nil {
 		return 0, err
 	}
 	for _, split := range splits {
-		r, err := source.Open(split, 0, wake)
+		r, err := source.Open(split, nil, wake)
 		if err != nil {
 			return rows, err
 		}
@@ -87,7 +92,7 @@ func copyShifted(source vertex.Source, sink vertex.Sink, by time.Duration, wake 
 	return rows, nil
 }
 
-func shiftSplit(r vertex.SplitReader, sink vertex.Sink, by time.Duration, wait func() error) (rows uint64, err error) {
+func shiftSplit(r vertex.SplitReader, sink writer, by time.Duration, wait func() error) (rows uint64, err error) {
 	shifted := batch.NewBuilder(flightColumns)
 	for {
 		b, err := r.Read(8192)

@@ -137,7 +137,7 @@ func eachFlight(parquet string, do func(flight) error) error {
 		return err
 	}
 	ready := make(chan struct{}, 1)
-	r, err := src.Open(splits[0], 0, func() {
+	r, err := src.Open(splits[0], nil, func() {
 		select {
 		case ready <- struct{}{}:
 		default:

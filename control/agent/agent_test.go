@@ -25,7 +25,7 @@ type source struct{}
 
 func (source) Schema() *batch.Schema           { return &batch.Schema{} }
 func (source) Splits() ([]vertex.Split, error) { return nil, nil }
-func (source) Open(vertex.Split, uint64, func()) (vertex.SplitReader, error) {
+func (source) Open(vertex.Split, vertex.SnapshotReader, func()) (vertex.SplitReader, error) {
 	return nil, errors.ErrUnsupported
 }
 

@@ -13,17 +13,19 @@ type table struct{ schema *batch.Schema }
 
 func (t table) Schema() *batch.Schema           { return t.schema }
 func (t table) Splits() ([]vertex.Split, error) { return []vertex.Split{{Name: "memory"}}, nil }
-func (t table) Open(vertex.Split, uint64, func()) (vertex.SplitReader, error) {
+func (t table) Open(vertex.Split, vertex.SnapshotReader, func()) (vertex.SplitReader, error) {
 	return nil, errors.ErrUnsupported
 }
 
 // nowhere is a sink that takes every schema.
 type nowhere struct{}
 
-func (nowhere) Check(*batch.Schema) error                       { return nil }
-func (nowhere) Open(*batch.Schema, func()) (vertex.Sink, error) { return nil, errors.ErrUnsupported }
-func (nowhere) Commit() error                                   { return nil }
-func (nowhere) Abort() error                                    { return nil }
+func (nowhere) Check(*batch.Schema) error { return nil }
+func (nowhere) Open(*batch.Schema, []byte, func()) (vertex.Sink, error) {
+	return nil, errors.ErrUnsupported
+}
+func (nowhere) Commit() error { return nil }
+func (nowhere) Abort() error  { return nil }
 
 // picky is a sink that takes none.
 type picky struct{ nowhere }

@@ -85,8 +85,11 @@ type Copy struct {
 type Sink interface {
 	// Check tells early what must fail later: a schema that cannot be written, a directory that does not exist.
 	Check(s *batch.Schema) error
-	// Open begins the output in the worker that runs the sink's task, under a temporary name. wake may be called from any goroutine.
-	Open(s *batch.Schema, wake func()) (vertex.Sink, error)
+	// Open begins the output in the worker that runs the sink's task, under a temporary name: a new one if resume is nil, in place of any
+	// that an earlier life of the run left behind; else the earlier one is cut back to resume, a position that Checkpoint reported, and
+	// continued. An output that is missing, shorter than the position, or not the one that the position is of, is an error that says so. wake
+	// may be called from any goroutine.
+	Open(s *batch.Schema, resume []byte, wake func()) (vertex.Sink, error)
 	Committer
 }
 

@@ -60,7 +60,7 @@ func (noSource) Schema() *batch.Schema {
 	return &batch.Schema{Fields: []batch.Field{{Name: "a", Kind: batch.Int64}}}
 }
 func (noSource) Splits() ([]vertex.Split, error) { return []vertex.Split{{Name: "x"}}, nil }
-func (noSource) Open(vertex.Split, uint64, func()) (vertex.SplitReader, error) {
+func (noSource) Open(vertex.Split, vertex.SnapshotReader, func()) (vertex.SplitReader, error) {
 	return nil, errors.ErrUnsupported
 }
 

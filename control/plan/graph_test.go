@@ -59,14 +59,16 @@ func (s *fakeSource) Splits() ([]vertex.Split, error) {
 	return splits, nil
 }
 
-func (s *fakeSource) Open(vertex.Split, uint64, func()) (vertex.SplitReader, error) { return nil, nil }
+func (s *fakeSource) Open(vertex.Split, vertex.SnapshotReader, func()) (vertex.SplitReader, error) {
+	return nil, nil
+}
 
 type fakeSink struct{}
 
-func (fakeSink) Check(*batch.Schema) error                       { return nil }
-func (fakeSink) Open(*batch.Schema, func()) (vertex.Sink, error) { return nil, nil }
-func (fakeSink) Commit() error                                   { return nil }
-func (fakeSink) Abort() error                                    { return nil }
+func (fakeSink) Check(*batch.Schema) error                               { return nil }
+func (fakeSink) Open(*batch.Schema, []byte, func()) (vertex.Sink, error) { return nil, nil }
+func (fakeSink) Commit() error                                           { return nil }
+func (fakeSink) Abort() error                                            { return nil }
 
 func schemaOf(names ...string) *batch.Schema {
 	s := &batch.Schema{}

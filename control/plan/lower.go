@@ -53,7 +53,7 @@ func (p *Plan) addNode(s *runtime.Stage, n *job.Node) {
 		New:    func(env runtime.Env) (vertex.Vertex, error) { return n.Spec.New(in, env) },
 	})
 	if n.Sink != nil {
-		s.Sink = func(wake func()) (vertex.Sink, error) { return n.Sink.Open(n.Schema, wake) }
+		s.Sink = func(resume []byte, wake func()) (vertex.Sink, error) { return n.Sink.Open(n.Schema, resume, wake) }
 	}
 }
 

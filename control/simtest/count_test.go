@@ -69,7 +69,7 @@ func countPlan(rng *rand.Rand) (*runtime.Plan, *[]*vertextest.MemorySink, []stri
 			{Name: "sink", Tasks: 1, FirstTask: frame.TaskID(len(src.Rows) + tasks), Ops: []runtime.Op{
 				{Name: "sink", Schema: out, Inputs: []runtime.Input{{Kind: runtime.FromEdge, Index: 1}},
 					New: func(runtime.Env) (vertex.Vertex, error) { return pass{out}, nil }},
-			}, Sink: func(wake func()) (vertex.Sink, error) {
+			}, Sink: func(_ []byte, wake func()) (vertex.Sink, error) {
 				*sinks = append(*sinks, vertextest.NewMemorySink(out, 3, wake))
 				return (*sinks)[len(*sinks)-1], nil
 			}},

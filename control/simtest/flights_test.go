@@ -39,7 +39,7 @@ var firstRows = sync.OnceValues(func() (*batch.Batch, error) {
 		return nil, err
 	}
 	ready := make(chan struct{}, 1)
-	r, err := src.Open(splits[0], 0, func() {
+	r, err := src.Open(splits[0], nil, func() {
 		select {
 		case ready <- struct{}{}:
 		default:
@@ -72,7 +72,7 @@ type memorySink struct{ opened []*vertextest.MemorySink }
 func (*memorySink) Check(*batch.Schema) error { return nil }
 func (*memorySink) Commit() error             { return nil }
 func (*memorySink) Abort() error              { return nil }
-func (m *memorySink) Open(s *batch.Schema, wake func()) (vertex.Sink, error) {
+func (m *memorySink) Open(s *batch.Schema, _ []byte, wake func()) (vertex.Sink, error) {
 	m.opened = append(m.opened, vertextest.NewMemorySink(s, 3, wake))
 	return m.opened[len(m.opened)-1], nil
 }

@@ -41,7 +41,7 @@ func BenchmarkRead(b *testing.B) {
 				b.SetBytes(st.Size())
 			}
 			for b.Loop() {
-				if _, err := connecttest.Read(src, splits[0], 0, 4096, func(*batch.Batch) {}); err != nil {
+				if _, err := connecttest.Read(src, splits[0], nil, 4096, func(*batch.Batch) {}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -121,9 +121,16 @@ func (s *Source) Splits() ([]vertex.Split, error) {
 	return splits, nil
 }
 
-// Open starts to read a split behind the first offset rows that Read would return. All that is wrong with the file is reported by Read.
-// A bad row before offset is counted and diverted again: counters and divert files are those of the whole split.
-func (s *Source) Open(split vertex.Split, offset uint64, wake func()) (vertex.SplitReader, error) {
+// Open starts to read a split. All that is wrong with the file is reported by Read.
+// A bad row before the position is counted and diverted again: counters and divert files are those of the whole split.
+func (s *Source) Open(split vertex.Split, at vertex.SnapshotReader, wake func()) (vertex.SplitReader, error) {
+	offset := uint64(0)
+	if at != nil {
+		offset = at.Uint64()
+		if err := at.Err(); err != nil {
+			return nil, fmt.Errorf("%s: its position: %w", split.Name, err)
+		}
+	}
 	format, err := formatOf(s.files.Format, split.Name)
 	if err != nil {
 		return nil, err

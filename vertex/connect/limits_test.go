@@ -74,7 +74,7 @@ func TestReadingDoesNotAllocatePerRow(t *testing.T) {
 		}
 		allocs := testing.AllocsPerRun(1, func() {
 			got := 0
-			if _, err := connecttest.Read(src, splits[0], 0, 4096, func(b *batch.Batch) { got += b.N }); err != nil || got != n {
+			if _, err := connecttest.Read(src, splits[0], nil, 4096, func(b *batch.Batch) { got += b.N }); err != nil || got != n {
 				t.Fatal(got, err)
 			}
 		})

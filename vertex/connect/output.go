@@ -123,6 +123,9 @@ func (o *Output) Remove() {
 	}
 }
 
+// Leave closes the temporary file as it is.
+func (o *Output) Leave() { o.f.Close() }
+
 // Commit gives a finished file its final name and makes that durable. An existing file is replaced, at once.
 func Commit(temp, final string) error {
 	if err := os.Rename(temp, final); err != nil {

@@ -32,6 +32,7 @@ type reader struct {
 	skip    uint64  // rows still to be left out
 	cur     *batch.Builder
 	at      int // rows of cur already returned
+	passed  uint64
 	view    batch.Batch
 }
 
@@ -39,7 +40,7 @@ var _ vertex.SplitReader = (*reader)(nil)
 
 func openReader(f *Files, format *Format, path string, rejects *rejects, offset uint64, wake func()) *reader {
 	r := &reader{
-		schema: f.Schema, rejects: rejects, wake: wake, skip: offset,
+		schema: f.Schema, rejects: rejects, wake: wake, skip: offset, passed: offset,
 		done: make(chan struct{}), opened: make(chan struct{}),
 	}
 	parallel := min(runtime.GOMAXPROCS(0), 4)
@@ -89,6 +90,7 @@ func (r *reader) Read(maxRows int) (*batch.Batch, error) {
 	n := min(maxRows, r.cur.Len()-r.at)
 	r.cur.View().SliceInto(&r.view, r.at, r.at+n)
 	r.at += n
+	r.passed += uint64(n)
 	return &r.view, nil
 }
 
@@ -183,6 +185,9 @@ func (r *reader) decode(l *Lane, lane int, extra bool) {
 	close(l.full)
 	r.notify()
 }
+
+// Position writes how many rows were returned.
+func (r *reader) Position(w vertex.SnapshotWriter) { w.Uint64(r.passed) }
 
 // Counters tells what was left out so far.
 func (r *reader) Counters() vertex.SourceCounters { return r.rejects.counters() }

@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/streamscope/streamscope/shuffle/batch"
@@ -45,10 +46,13 @@ func (s *FileSink) resolve() (*Format, *Columns, error) {
 
 // Open creates the temporary file and returns the sink that fills it. When Finish is done, the file is complete under
 // TempPath(Path, Token); the final name is given to it by Commit, by another process if need be.
-func (s FileSink) Open(wake func()) (vertex.Sink, error) {
+func (s FileSink) Open(resume []byte, wake func()) (vertex.Sink, error) {
 	format, cols, err := s.resolve()
 	if err != nil {
 		return nil, err
+	}
+	if resume != nil {
+		return nil, errors.ErrUnsupported
 	}
 	var out *Output
 	if s.Path == Stdout {

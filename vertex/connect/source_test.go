@@ -91,10 +91,17 @@ func source(t interface{ Fatal(...any) }, f Files) *Source {
 	return src
 }
 
+// rowsBefore is a position.
+type rowsBefore uint64
+
+func (r rowsBefore) Uint64() uint64 { return uint64(r) }
+func (r rowsBefore) Bytes() []byte  { return nil }
+func (r rowsBefore) Err() error     { return nil }
+
 // readBytes reads a split with reads of maxRows and returns its rows as text.
-func readBytes(src *Source, split vertex.Split, offset uint64, maxRows int) (rows string, n vertex.SourceCounters, err error) {
+func readBytes(src *Source, split vertex.Split, at vertex.SnapshotReader, maxRows int) (rows string, n vertex.SourceCounters, err error) {
 	woken := make(chan struct{}, 1)
-	r, err := src.Open(split, offset, func() {
+	r, err := src.Open(split, at, func() {
 		select {
 		case woken <- struct{}{}:
 		default:
@@ -159,7 +166,7 @@ func TestReaderAgainstOracle(t *testing.T) {
 		}
 		offset := rapid.IntRange(0, len(want)+2).Draw(t, "offset")
 		src := source(t, Files{Paths: []string{path}, BadRows: policy, DivertTo: dir + "/d", Token: "k"})
-		got, n, err := readBytes(src, vertex.Split{Name: path}, uint64(offset), rapid.IntRange(1, 9).Draw(t, "maxRows"))
+		got, n, err := readBytes(src, vertex.Split{Name: path}, rowsBefore(offset), rapid.IntRange(1, 9).Draw(t, "maxRows"))
 		if got != want[min(offset, len(want)):] || fmt.Sprint(err) != fmt.Sprint(wantOr(wantErr)) {
 			t.Fatalf("got %q, %v, want %q, %q", got, err, want[min(offset, len(want)):], wantErr)
 		}
@@ -193,7 +200,7 @@ func TestCloseEarly(t *testing.T) {
 	src := source(t, Files{Paths: []string{path}})
 	for reads := range 60 {
 		woken := make(chan struct{}, 1)
-		r, err := src.Open(vertex.Split{Name: path}, 0, func() { woken <- struct{}{} })
+		r, err := src.Open(vertex.Split{Name: path}, nil, func() { woken <- struct{}{} })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +256,7 @@ func TestSplits(t *testing.T) {
 // A file that goes away between Splits and Open is told by Read.
 func TestFileVanishes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "in.bytes")
-	_, _, err := readBytes(source(t, Files{Paths: []string{path}}), vertex.Split{Name: path}, 0, 1)
+	_, _, err := readBytes(source(t, Files{Paths: []string{path}}), vertex.Split{Name: path}, nil, 1)
 	if err == nil || err.Error() != path+": no such file" {
 		t.Errorf("got %v", err)
 	}
@@ -293,7 +300,7 @@ func TestNamedPipe(t *testing.T) {
 	if _, err := src.Splits(); err != nil {
 		t.Fatal(err)
 	}
-	r, err := src.Open(vertex.Split{Name: path}, 0, func() {})
+	r, err := src.Open(vertex.Split{Name: path}, nil, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +316,7 @@ func TestNamedPipe(t *testing.T) {
 			w.Close()
 		}
 	}()
-	got, _, err := readBytes(src, vertex.Split{Name: path}, 0, 10)
+	got, _, err := readBytes(src, vertex.Split{Name: path}, nil, 10)
 	if err != nil || got != "abc" {
 		t.Errorf("got %q, %v", got, err)
 	}
@@ -318,7 +325,7 @@ func TestNamedPipe(t *testing.T) {
 func TestDivertPlace(t *testing.T) {
 	dir := t.TempDir()
 	src := source(t, Files{Paths: []string{"in.bytes"}, BadRows: Divert, DivertTo: dir + "/no/d", Token: "k"})
-	if _, err := src.Open(vertex.Split{Name: "in.bytes"}, 0, func() {}); err == nil || !strings.Contains(err.Error(), "directory "+dir+"/no does not exist") {
+	if _, err := src.Open(vertex.Split{Name: "in.bytes"}, nil, func() {}); err == nil || !strings.Contains(err.Error(), "directory "+dir+"/no does not exist") {
 		t.Errorf("got %v", err)
 	}
 	if err := CommitDivert(dir+"/d", "k", 3); err != nil {

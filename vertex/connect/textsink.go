@@ -1,6 +1,8 @@
 package connect
 
 import (
+	"errors"
+
 	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/vertex"
 	"github.com/valyala/bytebufferpool"
@@ -73,6 +75,15 @@ func (s *textSink) Finish() (done bool, err error) {
 		s.buf = nil
 	}
 	return s.queue.End()
+}
+
+// Checkpoint answers that it cannot, see vertex.Sink.
+func (s *textSink) Checkpoint(done func([]byte, error)) { done(nil, errors.ErrUnsupported) }
+
+// Leave lets go of the output, see vertex.Sink.
+func (s *textSink) Leave() {
+	s.queue.Stop()
+	s.out.Leave()
 }
 
 // Abort drops the output, see vertex.Sink.

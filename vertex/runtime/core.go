@@ -57,7 +57,7 @@ func (c *Core) newStage(i int) (*stageRun, error) {
 	s.before = make([]frame.CTI, len(s.out))
 	if st.Sink != nil {
 		var err error
-		if s.sink, err = st.Sink(func() { w.wake(c.id) }); err != nil {
+		if s.sink, err = st.Sink(nil, func() { w.wake(c.id) }); err != nil {
 			return nil, err
 		}
 		w.addSink(s.sink)

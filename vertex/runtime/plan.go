@@ -24,8 +24,9 @@ type Stage struct {
 	Source vertex.Source
 	// SourceName is the name under which the source's rows are counted.
 	SourceName string
-	// Sink, if set, takes the output of the last operator. wake may be called from any goroutine.
-	Sink func(wake func()) (vertex.Sink, error)
+	// Sink, if set, takes the output of the last operator. resume is nil for a new output, else the position to continue it from. wake may
+	// be called from any goroutine.
+	Sink func(resume []byte, wake func()) (vertex.Sink, error)
 	// Ops in topological order: an operator's inputs come before it.
 	Ops []Op
 }

@@ -280,7 +280,7 @@ func (s *sourceTask) close() error {
 
 func (s *sourceTask) open(src vertex.Source, wake func()) error {
 	for _, sp := range s.splits {
-		r, err := src.Open(sp.Split, 0, wake)
+		r, err := src.Open(sp.Split, nil, wake)
 		if err != nil {
 			return fmt.Errorf("%s: %w", sp.Name, err)
 		}

@@ -89,7 +89,7 @@ func threeStages(src *vertextest.MemorySource, sink **vertextest.MemorySink, tas
 			}},
 			{Name: "sink", Tasks: 1, FirstTask: frame.TaskID(len(src.Rows) + tasks), Ops: []Op{
 				{Name: "sink", Schema: rowSchema, Inputs: []Input{{FromEdge, 1}}, New: newHold},
-			}, Sink: func(wake func()) (vertex.Sink, error) {
+			}, Sink: func(_ []byte, wake func()) (vertex.Sink, error) {
 				*sink = vertextest.NewMemorySink(rowSchema, 3, wake)
 				return *sink, nil
 			}},

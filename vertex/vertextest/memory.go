@@ -1,85 +1,74 @@
 package vertextest
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
-	"io"
 
 	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/vertex"
 )
 
-// MemorySource is a vertex.Source over rows in memory, one split per batch. Reads lend at most MaxRead rows, and every Stutter-th
-// read says that nothing is ready, so that callers meet both.
-type MemorySource struct {
-	Rows    []*batch.Batch // by split
-	MaxRead int            // 0: no limit
-	Stutter int            // 0: never
-}
-
-// Schema is that of the first split.
-func (m *MemorySource) Schema() *batch.Schema { return m.Rows[0].Schema }
-
-// Splits names the batches split-0, split-1, …
-func (m *MemorySource) Splits() ([]vertex.Split, error) {
-	s := make([]vertex.Split, len(m.Rows))
-	for i := range s {
-		s[i] = vertex.Split{Name: fmt.Sprintf("split-%d", i), ID: uint32(i)}
-	}
-	return s, nil
-}
-
-// Open reads a split from a row on.
-func (m *MemorySource) Open(s vertex.Split, offset uint64, wake func()) (vertex.SplitReader, error) {
-	return &memoryReader{source: m, rows: m.Rows[s.ID], at: int(offset), wake: wake}, nil
-}
-
-type memoryReader struct {
-	source *MemorySource
-	rows   *batch.Batch
-	at     int
-	reads  int
-	wake   func()
-	view   batch.Batch
-}
-
-func (r *memoryReader) Read(maxRows int) (*batch.Batch, error) {
-	r.reads++
-	if r.source.Stutter > 0 && r.reads%r.source.Stutter == 0 {
-		r.wake()
-		return nil, nil
-	}
-	if r.at == r.rows.N {
-		return nil, io.EOF
-	}
-	n := min(maxRows, r.rows.N-r.at)
-	if r.source.MaxRead > 0 {
-		n = min(n, r.source.MaxRead)
-	}
-	r.rows.SliceInto(&r.view, r.at, r.at+n)
-	r.at += n
-	return &r.view, nil
-}
-
-func (r *memoryReader) Counters() vertex.SourceCounters { return vertex.SourceCounters{} }
-func (r *memoryReader) Close() error                    { return nil }
-
-// MemorySink is a vertex.Sink that keeps its rows. Every Stutter-th write finds it busy.
-type MemorySink struct {
-	Rows     *batch.Builder
-	Stutter  int // 0: never
+// MemoryOutput is what MemorySinks write to. It survives them, as a file survives the process that writes it, so that a test can drop a
+// sink at any moment and open the output again.
+type MemoryOutput struct {
+	Rows    *batch.Builder // everything written, also behind the last checkpoint
+	Stutter int            // every Stutter-th Write finds the sink busy; 0: never
+	// Later, if set, is given the answer to each Checkpoint and calls it when it likes, in order; without it a Checkpoint is answered
+	// within the call. It need not call the answers of a sink that was dropped.
+	Later    func(answer func())
 	Finished bool
 	Aborted  bool
-	writes   int
-	wake     func()
+	writer   *MemorySink // the sink opened last: earlier ones are dead
 }
 
-// NewMemorySink returns an empty sink for rows of a schema.
-func NewMemorySink(s *batch.Schema, stutter int, wake func()) *MemorySink {
-	return &MemorySink{Rows: batch.NewBuilder(s), Stutter: stutter, wake: wake}
+// NewMemoryOutput returns an empty output for rows of a schema.
+func NewMemoryOutput(s *batch.Schema) *MemoryOutput { return &MemoryOutput{Rows: batch.NewBuilder(s)} }
+
+// Open begins the output anew, or cuts it back to a position, the number of its rows as 8 bytes. Sinks opened earlier fail from then on.
+func (o *MemoryOutput) Open(resume []byte, wake func()) (*MemorySink, error) {
+	rows := uint64(0)
+	if resume != nil {
+		if len(resume) != 8 {
+			return nil, fmt.Errorf("memory: got a position of %d bytes, want 8", len(resume))
+		}
+		if rows = binary.LittleEndian.Uint64(resume); rows > uint64(o.Rows.Len()) {
+			return nil, fmt.Errorf("memory: the position is behind row %d, but the output has %d", rows, o.Rows.Len())
+		}
+	}
+	o.Rows.Truncate(int(rows))
+	o.Finished, o.Aborted = false, false
+	o.writer = &MemorySink{MemoryOutput: o, wake: wake}
+	return o.writer, nil
 }
+
+// MemorySink is a vertex.Sink that keeps its rows in a MemoryOutput.
+type MemorySink struct {
+	*MemoryOutput
+	writes int
+	left   bool
+	wake   func()
+}
+
+var _ vertex.Sink = (*MemorySink)(nil)
+
+// NewMemorySink returns a sink over a new output.
+func NewMemorySink(s *batch.Schema, stutter int, wake func()) *MemorySink {
+	o := NewMemoryOutput(s)
+	o.Stutter = stutter
+	o.writer = &MemorySink{MemoryOutput: o, wake: wake}
+	return o.writer
+}
+
+var errFenced = errors.New("memory: the output was opened again, or let go")
+
+func (m *MemorySink) fenced() bool { return m.writer != m || m.left }
 
 // Write copies the rows.
 func (m *MemorySink) Write(b *batch.Batch) (bool, error) {
+	if m.fenced() {
+		return false, errFenced
+	}
 	m.writes++
 	if m.Stutter > 0 && m.writes%m.Stutter == 0 {
 		m.wake()
@@ -89,11 +78,38 @@ func (m *MemorySink) Write(b *batch.Batch) (bool, error) {
 	return true, nil
 }
 
-// Finish marks the sink as finished.
+// Checkpoint answers with the number of rows.
+func (m *MemorySink) Checkpoint(done func(position []byte, err error)) {
+	rows := uint64(m.Rows.Len())
+	answer := func() {
+		if m.fenced() {
+			done(nil, errFenced)
+			return
+		}
+		done(binary.LittleEndian.AppendUint64(nil, rows), nil)
+	}
+	if m.Later != nil {
+		m.Later(answer)
+		return
+	}
+	answer()
+}
+
+// Finish marks the output as finished.
 func (m *MemorySink) Finish() (bool, error) {
+	if m.fenced() {
+		return false, errFenced
+	}
 	m.Finished = true
 	return true, nil
 }
 
-// Abort marks the sink as aborted.
-func (m *MemorySink) Abort() { m.Aborted = true }
+// Abort marks the output as aborted.
+func (m *MemorySink) Abort() {
+	if !m.fenced() {
+		m.Aborted = true
+	}
+}
+
+// Leave lets go of the output.
+func (m *MemorySink) Leave() { m.left = true }

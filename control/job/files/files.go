@@ -99,10 +99,10 @@ func (s *Sink) Check(schema *batch.Schema) error {
 }
 
 // Open implements job.Sink.
-func (s *Sink) Open(schema *batch.Schema, wake func()) (vertex.Sink, error) {
+func (s *Sink) Open(schema *batch.Schema, resume []byte, wake func()) (vertex.Sink, error) {
 	f := s.file
 	f.Schema = schema
-	return f.Open(wake)
+	return f.Open(resume, wake)
 }
 
 // Commit implements job.Committer.

@@ -90,9 +90,20 @@ func (s *Source) Splits() ([]vertex.Split, error) {
 	return splits, nil
 }
 
-// Open returns a reader of a split; wake is never called, since a Read always has rows or the end.
-func (s *Source) Open(split vertex.Split, offset uint64, _ func()) (vertex.SplitReader, error) {
-	return &reader{config: &s.config, split: split.ID, row: offset, rows: batch.NewBuilder(s.config.Schema)}, nil
+// Open returns a reader of a split; a position is the number of rows before it. wake is never called, since a Read always has rows or
+// the end.
+func (s *Source) Open(split vertex.Split, at vertex.SnapshotReader, _ func()) (vertex.SplitReader, error) {
+	row := uint64(0)
+	if at != nil {
+		row = at.Uint64()
+		if err := at.Err(); err != nil {
+			return nil, fmt.Errorf("%s: its position: %w", split.Name, err)
+		}
+		if row > s.config.Rows {
+			return nil, fmt.Errorf("%s: its position is behind row %d, but it has %d", split.Name, row, s.config.Rows)
+		}
+	}
+	return &reader{config: &s.config, split: split.ID, row: row, rows: batch.NewBuilder(s.config.Schema)}, nil
 }
 
 type reader struct {
@@ -162,6 +173,9 @@ func mix(v uint64) uint64 {
 	v = (v ^ v>>27) * 0x94d049bb133111eb
 	return v ^ v>>31
 }
+
+// Position writes the number of rows returned.
+func (r *reader) Position(w vertex.SnapshotWriter) { w.Uint64(r.row) }
 
 func (r *reader) Counters() vertex.SourceCounters { return vertex.SourceCounters{} }
 

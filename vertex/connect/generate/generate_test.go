@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/streamscope/streamscope/shuffle/batch"
+	"github.com/streamscope/streamscope/vertex"
 	"github.com/streamscope/streamscope/vertex/connect/internal/connecttest"
 )
 
@@ -30,7 +31,7 @@ func lines(t *testing.T, c Config, split int, offset uint64, maxRows int) []stri
 		t.Fatal(err)
 	}
 	var out []string
-	if _, err := connecttest.Read(src, splits[split], offset, maxRows, func(b *batch.Batch) {
+	if _, err := connecttest.Read(src, splits[split], connecttest.NewPosition(offset), maxRows, func(b *batch.Batch) {
 		for i := range b.N {
 			out = append(out, fmt.Sprint(b.Vs[i], b.Ve[i], connecttest.Row(b, i)))
 		}
@@ -58,13 +59,21 @@ func TestReadSizesAndOffsetsDoNotMatter(t *testing.T) {
 		t.Fatalf("%d rows, want 5000", len(all))
 	}
 	for _, maxRows := range []int{1, 7, 100_000} {
-		for _, offset := range []uint64{0, 1, 4096, 4999, 5000, 9000} {
+		for _, offset := range []uint64{0, 1, 4096, 4999, 5000} {
 			got := lines(t, config, 1, offset, maxRows)
-			want := all[min(offset, 5000):]
+			want := all[offset:]
 			if strings.Join(got, "\n") != strings.Join(want, "\n") {
 				t.Fatalf("offset %d, reads of %d: rows differ", offset, maxRows)
 			}
 		}
+	}
+	src, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "generated 1: its position is behind row 5001, but it has 5000"
+	if _, err := src.Open(vertex.Split{Name: "generated 1", ID: 1}, connecttest.NewPosition(5001), nil); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 	if other := lines(t, config, 0, 0, 4096); strings.Join(other, "\n") == strings.Join(all, "\n") {
 		t.Fatal("two splits have the same rows")
@@ -79,7 +88,7 @@ func TestReadDoesNotAllocate(t *testing.T) {
 		t.Fatal(err)
 	}
 	splits, _ := src.Splits()
-	r, err := src.Open(splits[0], 0, func() {})
+	r, err := src.Open(splits[0], nil, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -109,6 +109,15 @@ func (s *sink) Finish() (done bool, err error) {
 	return s.queue.End()
 }
 
+// Checkpoint answers that it cannot, see vertex.Sink.
+func (s *sink) Checkpoint(done func([]byte, error)) { done(nil, errors.ErrUnsupported) }
+
+// Leave lets go of the output, see vertex.Sink.
+func (s *sink) Leave() {
+	s.queue.Stop()
+	s.out.Leave()
+}
+
 // Abort drops the output, see vertex.Sink.
 func (s *sink) Abort() {
 	s.queue.Stop()

@@ -167,7 +167,7 @@ func TestManyRowsInSteps(t *testing.T) {
 	splits, _ := src.Splits()
 	for _, offset := range []int{0, 8999, 40_000, 70_000} {
 		var got []string
-		_, err := connecttest.Read(src, splits[0], uint64(offset), 1000, func(b *batch.Batch) { got = append(got, connecttest.Lines(b)...) })
+		_, err := connecttest.Read(src, splits[0], connecttest.NewPosition(uint64(offset)), 1000, func(b *batch.Batch) { got = append(got, connecttest.Lines(b)...) })
 		if err != nil || strings.Join(got, "\n") != swap(rows[min(offset, len(rows)):]) {
 			t.Fatalf("offset %d: %v, rows differ", offset, err)
 		}
@@ -200,7 +200,7 @@ func TestChunksAreBounded(t *testing.T) {
 	}
 	splits, _ := src.Splits()
 	n := 0
-	_, err = connecttest.Read(src, splits[0], 0, 1<<20, func(b *batch.Batch) {
+	_, err = connecttest.Read(src, splits[0], nil, 1<<20, func(b *batch.Batch) {
 		n += b.N
 		if bytes := b.N * 10_000; bytes > 2*connect.ChunkBytes {
 			t.Fatalf("a batch of %d bytes, limit %d", bytes, connect.ChunkBytes)

@@ -1,4 +1,3 @@
-// Package connecttest helps to test sources and sinks: it reads all of a source and writes whole batches to a sink, waiting as the runtime would.
 package connecttest
 
 import (
@@ -9,11 +8,11 @@ import (
 	"github.com/streamscope/streamscope/vertex"
 )
 
-// Read reads a split from an offset to its end and calls f with each batch, of at most maxRows rows. It returns the final error, nil at the end of
+// Read reads a split from a position (nil: its beginning) to its end and calls f with each batch, of at most maxRows rows. It returns the final error, nil at the end of
 // the split, and the counters.
-func Read(src vertex.Source, split vertex.Split, offset uint64, maxRows int, f func(*batch.Batch)) (vertex.SourceCounters, error) {
+func Read(src vertex.Source, split vertex.Split, at vertex.SnapshotReader, maxRows int, f func(*batch.Batch)) (vertex.SourceCounters, error) {
 	woken := make(chan struct{}, 1)
-	r, err := src.Open(split, offset, func() { wake(woken) })
+	r, err := src.Open(split, at, func() { wake(woken) })
 	if err != nil {
 		return vertex.SourceCounters{}, err
 	}
@@ -41,7 +40,7 @@ func ReadAll(src vertex.Source, maxRows int) (*batch.Builder, vertex.SourceCount
 		return rows, total, err
 	}
 	for _, s := range splits {
-		n, err := Read(src, s, 0, maxRows, func(b *batch.Batch) { rows.AppendBatch(b, 0, b.N) })
+		n, err := Read(src, s, nil, maxRows, func(b *batch.Batch) { rows.AppendBatch(b, 0, b.N) })
 		total.Skipped += n.Skipped
 		total.Diverted += n.Diverted
 		if err != nil {
@@ -52,9 +51,9 @@ func ReadAll(src vertex.Source, maxRows int) (*batch.Builder, vertex.SourceCount
 }
 
 // Write opens a sink, writes the rows of b in batches of at most maxRows, and finishes it. After an error the sink is aborted.
-func Write(open func(wake func()) (vertex.Sink, error), b *batch.Batch, maxRows int) error {
+func Write(open func(resume []byte, wake func()) (vertex.Sink, error), b *batch.Batch, maxRows int) error {
 	woken := make(chan struct{}, 1)
-	sink, err := open(func() { wake(woken) })
+	sink, err := open(nil, func() { wake(woken) })
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,2 @@
+// Package connecttest helps to test sources and sinks: it reads all of a source and writes whole batches to a sink, waiting as the runtime would.
+package connecttest
