@@ -23,6 +23,25 @@ type (
 		Node  frame.NodeID
 		Epoch Epoch
 	}
+	// Mark: every unit that has not passed the tick takes an image after it. Marks grow.
+	Mark struct {
+		Node  frame.NodeID
+		Epoch Epoch
+		Tick  frame.Tick
+	}
+	// Trim: nobody will ask any more for what lies up to the needs. They never fall, so a Trim may be lost or come late.
+	Trim struct {
+		Node  frame.NodeID
+		Epoch Epoch
+		Needs Needs
+	}
+	// Relink: a peer was replaced. What came from its last life and is not closed is dropped; all that it has not closed is sent to the new
+	// one. It may come at any time after Connect, before Linked too, and peers that are gone are no failure of the worker.
+	Relink struct {
+		Node  frame.NodeID
+		Epoch Epoch
+		Peer  Peer
+	}
 	// Stop: end everything, answer Stopped, leave no temporary file if the run failed.
 	Stop struct {
 		Node  frame.NodeID
@@ -33,14 +52,27 @@ type (
 // The effects on the driver's own world.
 type (
 	// Kill: end the worker's process without asking it; Lost follows.
-	Kill struct{ Node frame.NodeID }
+	Kill struct {
+		Node frame.NodeID
+		// Incarnation that it was spawned as; 0 without recovery.
+		Incarnation frame.Incarnation
+	}
+	// Spawn: start a node's worker process. It says Hello with this incarnation, or is Lost with it. Only with recovery: without it the driver
+	// starts all workers by itself, once.
+	Spawn struct {
+		Node        frame.NodeID
+		Incarnation frame.Incarnation
+	}
+	// Persist: carry out the transaction in the store, synced, answer Persisted. One is under way at a time; it may come again unchanged, after
+	// it has failed, and then may have been carried out before.
+	Persist struct{ Txn Txn }
 	// Report: figures of the run so far.
 	Report struct{ Stats RunStats }
 	// Commit: make the output visible, answer Committed.
 	Commit struct{}
 	// Abort: remove what was written, answer Aborted.
 	Abort struct{}
-	// End: the run is over.
+	// End: the run is over. If the outcome is Fenced the workers belong to another manager and are left alone.
 	End struct{ Outcome Outcome }
 )
 
@@ -48,7 +80,12 @@ func (Start) isEffect()   {}
 func (Connect) isEffect() {}
 func (Run) isEffect()     {}
 func (Stop) isEffect()    {}
+func (Mark) isEffect()    {}
+func (Trim) isEffect()    {}
+func (Relink) isEffect()  {}
 func (Kill) isEffect()    {}
+func (Spawn) isEffect()   {}
+func (Persist) isEffect() {}
 func (Report) isEffect()  {}
 func (Commit) isEffect()  {}
 func (Abort) isEffect()   {}
@@ -56,9 +93,14 @@ func (End) isEffect()     {}
 
 // Peer is another worker, as a link finds it.
 type Peer struct {
-	Node frame.NodeID
-	Addr string
+	Node        frame.NodeID
+	Incarnation frame.Incarnation `json:",omitempty"`
+	Addr        string
 }
+
+// Needs are by stage and node the tick that a unit will never ask below: whatever feeds it, its own journal and its images may be
+// removed up to there (the image at the tick itself is kept). Where a stage has no tasks it is frame.MaxTick.
+type Needs [][]frame.Tick
 
 // Assignment is what a worker must know to take its part.
 type Assignment struct {
@@ -67,6 +109,15 @@ type Assignment struct {
 	Nodes    int
 	Cores    int // worker cores of each node
 	Schedule Schedule
+	// The rest is for workers that recover, and nil or zero without recovery.
+
+	Incarnation frame.Incarnation `json:",omitempty"`
+	// Restore is by stage the tick of the image that the unit goes on from, 0: from the beginning.
+	Restore []frame.Tick `json:",omitempty"`
+	// Needs are those of the last Trim.
+	Needs Needs `json:",omitempty"`
+	// Marks are those under way.
+	Marks []frame.Tick `json:",omitempty"`
 }
 
 // Outcome is how a run ended.
@@ -75,7 +126,9 @@ type Outcome struct {
 	Reason string
 	// Cancelled: by the user; Reason then says how.
 	Cancelled bool
-	Stats     RunStats
+	// Fenced: another manager has taken over; Reason names its epoch. Neither Commit nor Abort was asked for.
+	Fenced bool
+	Stats  RunStats
 }
 
 // OK reports whether the output was committed.

@@ -12,6 +12,8 @@ type TimeNs int64
 type From struct {
 	Node  frame.NodeID
 	Epoch Epoch
+	// Incarnation of the node's worker, as it was spawned; 0 without recovery.
+	Incarnation frame.Incarnation `json:",omitempty"`
 }
 
 // Event is something that happened. Events of workers embed From; the others come from the driver itself.
@@ -37,7 +39,23 @@ type (
 		From
 		Stats WorkerStats
 	}
-	// Finished: all tasks have ended well, their output is complete.
+	// Reported is how far the worker's units are, with recovery: sent every now and then, and at least every third of the lease from Ready on.
+	// Everything in it only grows, so that reports may be lost, repeated and overtake each other.
+	Reported struct {
+		From
+		// Executed by stage, by all tasks of the unit; anything where the stage has no tasks on this node.
+		Executed []frame.Tick
+		// Opened is the greatest tick that a source of the worker has opened, here or in an earlier life.
+		Opened frame.Tick
+		// Missed is the greatest mark that one of its units had passed before it heard of it.
+		Missed frame.Tick `json:",omitempty"`
+		// Saved are images that are durable, can be read back, and were written or restored by this incarnation: all those above Trim's needs.
+		// That of a sink says that its output up to there is durable, that of a source the same of its journal.
+		Saved []Saved `json:",omitempty"`
+		// Unsaved are the units whose newest image could not be saved.
+		Unsaved []Unsaved `json:",omitempty"`
+	}
+	// Finished: all tasks have ended well, their output is complete; with recovery, durable too. The worker goes on to serve its peers.
 	Finished struct {
 		From
 		Stats WorkerStats
@@ -48,20 +66,42 @@ type (
 		Reason string
 		// AboutPeer: the worker itself is well, but its link to another broke.
 		AboutPeer bool
-		Stats     WorkerStats
+		// Unreadable, if set, is the image that the worker was to restore and could not read.
+		Unreadable *Saved `json:",omitempty"`
+		Stats      WorkerStats
 	}
 	// Stopped: the worker has ended, as it was told to; its process may take a moment longer.
 	Stopped struct{ From }
 )
 
+// Saved names an image of one of the sender's units.
+type Saved struct {
+	Stage StageID
+	Tick  frame.Tick
+}
+
+// Unsaved names an image that could not be saved, and says why.
+type Unsaved struct {
+	Saved
+	Reason string
+}
+
 // The events of the driver.
 type (
 	// Lost: the worker's process or connection is gone, and nothing more will come from it.
 	Lost struct {
-		Node   frame.NodeID
-		Reason string // "worker 1 (pid 4711): signal: killed"
+		Node frame.NodeID
+		// Incarnation that it was spawned as; 0 without recovery.
+		Incarnation frame.Incarnation
+		Reason      string // "worker 1 (pid 4711): signal: killed"
 		// Clean: it ended by itself and without a complaint, as it does after Stop.
 		Clean bool
+	}
+	// Persisted answers Persist. Any outcome but success leaves open whether the transaction was carried out.
+	Persisted struct {
+		Reason string // empty: it was carried out
+		// Fenced: the store's epoch is greater than the transaction's, so it was not.
+		Fenced bool
 	}
 	// Cancel: the user wants no result.
 	Cancel struct{ Reason string }
@@ -77,10 +117,12 @@ func (Hello) isEvent()     {}
 func (Ready) isEvent()     {}
 func (Linked) isEvent()    {}
 func (Progress) isEvent()  {}
+func (Reported) isEvent()  {}
 func (Finished) isEvent()  {}
 func (Failed) isEvent()    {}
 func (Stopped) isEvent()   {}
 func (Lost) isEvent()      {}
+func (Persisted) isEvent() {}
 func (Cancel) isEvent()    {}
 func (Clock) isEvent()     {}
 func (Committed) isEvent() {}

@@ -42,7 +42,7 @@ func (m *Machine) kill(node frame.NodeID) {
 	w := &m.workers[node]
 	if !w.killed {
 		w.killed = true
-		m.emit(Kill{node})
+		m.emit(Kill{Node: node})
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
-func from(n int) From { return From{frame.NodeID(n), 7} }
+func from(n int) From { return From{Node: frame.NodeID(n), Epoch: 7} }
 
 // play feeds events and returns all effects.
 func play(t *testing.T, m *Machine, evs ...Event) []Effect {
@@ -146,7 +146,7 @@ func TestNobodyComes(t *testing.T) {
 
 func TestOtherEpochsAreFenced(t *testing.T) {
 	m := machine(t, 1)
-	for _, ev := range []Event{Hello{From: From{0, 6}}, Hello{From: From{0, 8}}, Failed{From: From{0, 6}}, Hello{From: From{1, 7}}, Lost{Node: 3}} {
+	for _, ev := range []Event{Hello{From: From{Epoch: 6}}, Hello{From: From{Epoch: 8}}, Failed{From: From{Epoch: 6}}, Hello{From: From{Node: 1, Epoch: 7}}, Lost{Node: 3}} {
 		if got := m.Step(ev); len(got) != 0 {
 			t.Errorf("%#v had effects %v", ev, got)
 		}

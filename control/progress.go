@@ -75,7 +75,7 @@ func (m *Machine) ready(node frame.NodeID, w *worker, ev Ready) {
 	m.phase = Linking
 	peers := make([]Peer, len(m.workers))
 	for i := range m.workers {
-		peers[i] = Peer{frame.NodeID(i), m.workers[i].addr}
+		peers[i] = Peer{Node: frame.NodeID(i), Addr: m.workers[i].addr}
 	}
 	for i := range m.workers {
 		m.emit(Connect{frame.NodeID(i), m.cfg.Epoch, peers})

@@ -35,7 +35,7 @@ func alphabet(m *Machine) []Event {
 	late := Clock{max(m.deadline, m.now) + 1}
 	evs := []Event{Clock{m.now}, late, Cancel{"cancelled"}, Committed{}, Committed{"disk full"}, Aborted{}, Aborted{"cannot remove"}}
 	for n := range m.workers {
-		f := From{frame.NodeID(n), 7}
+		f := From{Node: frame.NodeID(n), Epoch: 7}
 		evs = append(evs,
 			Hello{From: f, PID: 100 + n}, Ready{From: f, Addr: "a", Fingerprint: 42}, Ready{From: f, Fingerprint: 1}, Linked{f},
 			Progress{From: f}, Finished{From: f}, Failed{From: f, Reason: "bad row"}, Failed{From: f, Reason: "link", AboutPeer: true},

@@ -1,6 +1,10 @@
 package control
 
-import "time"
+import (
+	"time"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
 
 // WorkerStats are a worker's figures so far.
 type WorkerStats struct {
@@ -36,6 +40,29 @@ type RunStats struct {
 	Ticks     uint64
 	Stages    []StageStats
 	Workers   []WorkerStats // by node
+	// Recovery is nil without it.
+	Recovery *RecoveryStats `json:",omitempty"`
+}
+
+// RecoveryStats are the figures of recovery.
+type RecoveryStats struct {
+	// Resumed: the run went on from what an earlier manager left; ResumedTick is the least tick at which a unit restarted then.
+	Resumed     bool
+	ResumedTick frame.Tick
+	// Recoveries are the workers that were replaced by this manager.
+	Recoveries uint64
+	// LeastBase is the least base of a unit, NewestSaved the newest image of any: what lies between is held by somebody.
+	LeastBase   frame.Tick
+	NewestSaved frame.Tick
+	// Unsaved are the units whose newest image could not be saved.
+	Unsaved []UnsavedUnit `json:",omitempty"`
+}
+
+// UnsavedUnit is a unit whose image could not be saved at a tick; it holds what lies upstream of it.
+type UnsavedUnit struct {
+	Unit
+	Tick   frame.Tick
+	Reason string
 }
 
 // StageStats are the figures of one logical stage.

@@ -25,8 +25,10 @@ func (a *agent) follow(c *rpc.Down) error {
 		return a.start(c.Start)
 	case c.Connect != nil:
 		return a.connect(c.Connect)
-	default:
+	case c.Run != nil:
 		return a.run(c.Run)
+	default:
+		return a.outOfTurn("recover")
 	}
 }
 

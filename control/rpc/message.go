@@ -21,6 +21,7 @@ type Up struct {
 	Ready    *control.Ready    `json:",omitempty"`
 	Linked   *control.Linked   `json:",omitempty"`
 	Progress *control.Progress `json:",omitempty"`
+	Reported *control.Reported `json:",omitempty"`
 	Finished *control.Finished `json:",omitempty"`
 	Failed   *control.Failed   `json:",omitempty"`
 	Stopped  *control.Stopped  `json:",omitempty"`
@@ -32,6 +33,9 @@ type Down struct {
 	Connect *control.Connect `json:",omitempty"`
 	Run     *control.Run     `json:",omitempty"`
 	Stop    *control.Stop    `json:",omitempty"`
+	Mark    *control.Mark    `json:",omitempty"`
+	Trim    *control.Trim    `json:",omitempty"`
+	Relink  *control.Relink  `json:",omitempty"`
 }
 
 // Start is the command to start, with the job.

@@ -9,16 +9,20 @@ import (
 	"testing"
 
 	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
 // workerEvents is one of each event that an agent may send.
 func workerEvents() []control.Event {
-	f := control.From{Node: 2, Epoch: 3}
+	f := control.From{Node: 2, Epoch: 3, Incarnation: 4}
 	stats := control.WorkerStats{EventsIn: 4, Stages: []control.StageCount{{Name: "s", RowsIn: 1, BusyNs: 2}}}
 	return []control.Event{
 		control.Hello{From: f, PID: 17}, control.Ready{From: f, Addr: "127.0.0.1:99", Fingerprint: 1<<63 + 5}, control.Linked{From: f},
-		control.Progress{From: f, Stats: stats}, control.Finished{From: f, Stats: stats},
-		control.Failed{From: f, Reason: "bad.csv:3: \"x\"", AboutPeer: true, Stats: stats}, control.Stopped{From: f},
+		control.Progress{From: f, Stats: stats},
+		control.Reported{From: f, Executed: []frame.Tick{7, frame.MaxTick}, Opened: 9, Missed: 8, Saved: []control.Saved{{Stage: 1, Tick: 6}},
+			Unsaved: []control.Unsaved{{Saved: control.Saved{Tick: 7}, Reason: "no space"}}},
+		control.Finished{From: f, Stats: stats},
+		control.Failed{From: f, Reason: "bad.csv:3: \"x\"", AboutPeer: true, Unreadable: &control.Saved{Stage: 2, Tick: 3}, Stats: stats}, control.Stopped{From: f},
 	}
 }
 
@@ -108,12 +112,16 @@ func FuzzUp(f *testing.F) {
 func FuzzDown(f *testing.F) {
 	f.Add([]byte(`{"Start":{"Node":1,"Assignment":{"Epoch":1,"Nodes":2},"Job":{"Name":"flights","Options":{"Out":"x"}}}}`))
 	f.Add([]byte(`{"Connect":{"Node":1,"Epoch":1,"Peers":[{"Node":0,"Addr":"a"}]}}`))
+	f.Add([]byte(`{"Start":{"Node":1,"Assignment":{"Epoch":1,"Nodes":2,"Incarnation":3,"Restore":[4,0],"Needs":[[1,2],[3,18446744073709551615]],"Marks":[9]}}}`))
+	f.Add([]byte(`{"Trim":{"Node":1,"Epoch":1,"Needs":[[1]]}}`))
+	f.Add([]byte(`{"Mark":{"Node":1,"Epoch":1,"Tick":5}}`))
+	f.Add([]byte(`{"Relink":{"Node":1,"Epoch":1,"Peer":{"Node":0,"Incarnation":2,"Addr":"a"}}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var d Down
 		if err := (codec{}).Unmarshal(b, &d); err != nil {
 			return
 		}
-		if d.Valid() == nil && d.Start == nil && d.Connect == nil && d.Run == nil && d.Stop == nil {
+		if d.Valid() == nil && d == (Down{}) {
 			t.Fatal("a command that is none is valid")
 		}
 	})

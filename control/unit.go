@@ -1,0 +1,134 @@
+package control
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// StageID is a physical stage: its index in the plan.
+type StageID uint32
+
+// Unit is the tasks of one stage on one node. They recover together: one base, one restore tick, one image per mark.
+type Unit struct {
+	Stage StageID
+	Node  frame.NodeID
+}
+
+func (u Unit) String() string { return fmt.Sprintf("stage %d on node %d", u.Stage, u.Node) }
+
+// StageShape is what recovery must know of a stage.
+type StageShape struct {
+	Name string
+	// Nodes have tasks of the stage; rising.
+	Nodes []frame.NodeID
+	// To are the stages that its edges lead to.
+	To []StageID
+	// Source: it opens ticks; others only execute them.
+	Source bool
+}
+
+// Base is where a unit restarts. The zero Base is the beginning of the job.
+//
+// Invariant: Prev <= Base.
+type Base struct {
+	Base frame.Tick
+	// Prev is the generation before: what is trimmed is trimmed up to it, so that a unit whose image at Base cannot be read restarts there.
+	Prev frame.Tick
+}
+
+// Stored is everything that a manager leaves to its successor.
+type Stored struct {
+	// Epoch of the manager that holds the store.
+	Epoch Epoch
+	// Schedule is empty until the first workers are registered.
+	Schedule Schedule
+	// Incarnations are the newest registered, by node; 0: none yet. Nil means all 0.
+	Incarnations []frame.Incarnation
+	// Bases by stage and node; zero where the stage has no tasks. Nil means all zero.
+	Bases [][]Base
+	// Mark is at least as great as every mark whose snapshots count in a base.
+	Mark frame.Tick
+	// Outcome of the run so far.
+	Outcome StoredOutcome
+}
+
+// StoredOutcome is how far the output of a job is.
+type StoredOutcome uint8
+
+// The outcomes; they only grow.
+const (
+	// OutputOpen: workers are to run.
+	OutputOpen StoredOutcome = iota
+	// OutputComplete: every row of the output is written and durable, and it is to be made visible, perhaps again.
+	OutputComplete
+	// OutputVisible: nothing is left to do.
+	OutputVisible
+)
+
+func (o StoredOutcome) String() string {
+	switch o {
+	case OutputOpen:
+		return "open"
+	case OutputComplete:
+		return "complete"
+	case OutputVisible:
+		return "finished"
+	}
+	return fmt.Sprintf("outcome %d", uint8(o))
+}
+
+// Txn is one change of the store: all of it or nothing, and only while the store's epoch is Epoch.
+type Txn struct {
+	Epoch Epoch
+	// Schedule, Mark and Outcome are set unless they are zero.
+	Schedule Schedule
+	Mark     frame.Tick
+	Outcome  StoredOutcome
+	// Register are new incarnations, Bases new bases.
+	Register []Registration
+	Bases    []UnitBase
+}
+
+// Registration makes an incarnation the one that counts on its node. It restores every unit at its base.
+type Registration struct {
+	Node        frame.NodeID
+	Incarnation frame.Incarnation
+}
+
+// UnitBase is the base of a unit.
+type UnitBase struct {
+	Unit
+	Base
+}
+
+// Empty reports a transaction that changes nothing.
+func (t *Txn) Empty() bool {
+	return len(t.Schedule.Entries) == 0 && t.Mark == 0 && t.Outcome == 0 && len(t.Register) == 0 && len(t.Bases) == 0
+}
+
+// Apply changes s as the store does. Nodes and stages must be within its bounds.
+func (s *Stored) Apply(t Txn) {
+	if len(t.Schedule.Entries) > 0 {
+		s.Schedule = t.Schedule
+	}
+	s.Mark = max(s.Mark, t.Mark)
+	s.Outcome = max(s.Outcome, t.Outcome)
+	for _, r := range t.Register {
+		s.Incarnations[r.Node] = r.Incarnation
+	}
+	for _, b := range t.Bases {
+		s.Bases[b.Stage][b.Node] = b.Base
+	}
+}
+
+// Clone shares nothing that changes with s.
+func (s Stored) Clone() Stored {
+	s.Incarnations = slices.Clone(s.Incarnations)
+	s.Bases = slices.Clone(s.Bases)
+	for i := range s.Bases {
+		s.Bases[i] = slices.Clone(s.Bases[i])
+	}
+	return s
+}
