@@ -21,6 +21,9 @@ func (w *ImageWriter) Bytes(b []byte) {
 	w.b = append(w.b, b...)
 }
 
+// Raw appends what another ImageWriter wrote, as if it had been written here.
+func (w *ImageWriter) Raw(image []byte) { w.b = append(w.b, image...) }
+
 // Image is what was written, the writer's own until it is used again.
 func (w *ImageWriter) Image() []byte { return w.b }
 

@@ -2,12 +2,13 @@ package runtime
 
 import (
 	"fmt"
-	"math"
 	"sync/atomic"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle"
+	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/state"
+	"github.com/streamscope/streamscope/vertex"
 )
 
 // Core is one run queue: the tasks placed on it, executed by whoever calls Step, one caller at a time. It never blocks.
@@ -38,13 +39,15 @@ func newCore(w *Worker, id int) (*Core, error) {
 // newStage returns the stage's part on this core, nil if it has no task here.
 func (c *Core) newStage(i int) (*stageRun, error) {
 	w := c.worker
-	st := &w.cfg.Plan.Stages[i]
-	all := shuffle.TaskRange{First: st.FirstTask, Count: st.Tasks}
-	local := w.cluster.On(all, w.cfg.Node, frame.CoreID(c.id))
+	local := w.tasksOn(i, c.id)
 	if local.Count == 0 {
 		return nil, nil
 	}
-	s := &stageRun{core: c, index: i, st: st, stats: newStageStats(len(st.Ops), w.cfg.Nanotime)}
+	st := &w.cfg.Plan.Stages[i]
+	s := &stageRun{
+		core: c, index: i, st: st, stats: newStageStats(len(st.Ops), w.cfg.Nanotime), executed: w.restoreTick(i),
+		images: w.stages[i].images, firstTask: int(local.First - w.tasksOf(i).First),
+	}
 	for j := range w.cfg.Plan.Edges {
 		e := &w.cfg.Plan.Edges[j]
 		if e.From == i {
@@ -55,30 +58,16 @@ func (c *Core) newStage(i int) (*stageRun, error) {
 		}
 	}
 	s.before = make([]frame.CTI, len(s.out))
-	if st.Sink != nil {
-		var err error
-		if s.sink, err = st.Sink(nil, func() { w.wake(c.id) }); err != nil {
-			return nil, err
-		}
-		w.addSink(s.sink)
+	if err := s.openSink(w.restore(i)); err != nil {
+		return nil, err
 	}
 	boxes := newBoxes(st)
 	for t := range local.Count {
 		if st.Source != nil {
 			boxes = newBoxes(st) // source tasks take turns within a tick
 		}
-		task := local.First + frame.TaskID(t)
-		f, err := newFused(st, i, w.cfg.Plan.Edges, task, Env{Pages: c.pages, Task: task}, c.port, s.sink, s.stats, boxes)
-		if err != nil {
+		if err := s.addTask(local.First+frame.TaskID(t), boxes, w.restore(i)); err != nil {
 			return nil, err
-		}
-		s.tasks = append(s.tasks, f)
-		if st.Source != nil {
-			src, err := w.newSource(st, f, int(task-st.FirstTask))
-			if err != nil {
-				return nil, err
-			}
-			s.sources = append(s.sources, src)
 		}
 	}
 	for _, e := range s.in {
@@ -87,24 +76,57 @@ func (c *Core) newStage(i int) (*stageRun, error) {
 	return s, nil
 }
 
-// newSource deals the splits of a source to its tasks round robin and opens those of task i.
-func (w *Worker) newSource(st *Stage, f *fused, i int) (*sourceTask, error) {
-	splits, err := st.Source.Splits()
+// openSink opens the stage's output, if it has one, where the image says.
+func (s *stageRun) openSink(from *Image) (err error) {
+	if s.st.Sink == nil {
+		return nil
+	}
+	w, core := s.core.worker, s.core.id
+	for c := range core {
+		if w.tasksOn(s.index, c).Count > 0 {
+			s.sinkIndex++
+		}
+	}
+	var position []byte
+	if from != nil {
+		position = from.sinks[s.sinkIndex]
+	}
+	if s.sink, err = s.st.Sink(position, func() { w.wake(core) }); err != nil {
+		return err
+	}
+	w.addSink(s.sink)
+	return nil
+}
+
+// addTask makes a task as the image has it.
+func (s *stageRun) addTask(task frame.TaskID, boxes []*batch.Builder, from *Image) error {
+	c := s.core
+	env := Env{Pages: c.pages, Task: task}
+	f, err := newFused(s.st, s.index, c.worker.cfg.Plan.Edges, task, env, c.port, s.sink, s.stats, boxes)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s := &sourceTask{f: f, schedule: w.cfg.Schedule, late: w.cfg.Lateness.Microseconds(), cti: frame.MinCTI,
-		admit: Admission{Ticks: w.cfg.Admission.Ticks, Bytes: max(1, w.cfg.Admission.Bytes/st.Tasks)},
-		rate:  pace{perSecond: w.cfg.Rate / float64(w.sourceTasks)}}
-	for k := i; k < len(splits); k += st.Tasks {
-		s.splits = append(s.splits, &splitState{Split: splits[k], maxVs: math.MinInt64, cti: frame.MinCTI})
+	s.tasks = append(s.tasks, f)
+	var image *vertex.ImageReader
+	if from != nil {
+		image = vertex.NewImageReader(from.tasks[task])
+		if err := f.load(image); err != nil {
+			return fmt.Errorf("stage %s: image after tick %d: %w", s.st.Name, from.Tick, err)
+		}
 	}
-	core := w.coreOf(f.task, st)
-	if err := s.open(st.Source, func() { w.wake(core) }); err != nil {
-		return nil, err
+	if s.st.Source != nil {
+		src, err := c.newSource(s, f, image)
+		if err != nil {
+			return err
+		}
+		s.sources = append(s.sources, src)
 	}
-	w.addSource(s)
-	return s, nil
+	if image != nil {
+		if err := image.End(); err != nil {
+			return fmt.Errorf("stage %s: image after tick %d: %w", s.st.Name, from.Tick, err)
+		}
+	}
+	return nil
 }
 
 // Step does a bounded piece of the core's work at time now (unix nanoseconds) and reports whether there was any: first what arrived is

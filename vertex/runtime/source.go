@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/ringlog/journal"
 	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/vertex"
 )
@@ -35,7 +37,9 @@ type Admission struct {
 
 // sourceTask reads splits and cuts what they bring into ticks.
 //
-// Invariant: tick is the one being filled, 0 between ticks; closed is the last one closed.
+// Invariants:
+//   - tick is the one being filled, 0 between ticks; it is the one after cut
+//   - closed <= cut; cuts are the ranges between them, in order
 type sourceTask struct {
 	f        *fused
 	schedule Schedule
@@ -43,7 +47,12 @@ type sourceTask struct {
 	late     int64 // allowed lateness, µs
 	splits   []*splitState
 	tick     frame.Tick
-	closed   frame.Tick
+	cut      frame.Tick     // the last tick that is complete
+	closed   frame.Tick     // the last tick that the edges were told of
+	cuts     []cut          // complete, and not told yet
+	record   journal.Record // of the open tick
+	journal  Journal        // nil without recovery
+	opened   *atomic.Uint64 // of the worker
 	bytes    int
 	flight   []tickBytes
 	inFlight int
@@ -53,9 +62,14 @@ type sourceTask struct {
 	closing  bool
 	finished bool // the operators have closed tick; the edges have not
 	rate     pace
-	rows     uint64
-	cti      frame.CTI // at closed
+	rows     uint64    // read at the rate
+	tickCTI  frame.CTI // of the tick that was finished last
+	cti      frame.CTI // at cut
 	counted  vertex.SourceCounters
+
+	replay  []journal.Record // of the last life, to be cut again
+	run     int              // of the record at hand: runs that are read
+	runRows uint32           // and rows of the next one
 }
 
 type tickBytes struct {
@@ -104,7 +118,7 @@ func (s *sourceTask) mayOpen(t, drained frame.Tick) bool {
 
 // step reads, feeds or closes a little. When it leaves finished set, the caller tells the edges.
 func (s *sourceTask) step(now int64, drained frame.Tick) (worked bool, err error) {
-	if s.closed == frame.MaxTick {
+	if s.cut == frame.MaxTick {
 		return false, nil
 	}
 	s.drained(drained)
@@ -115,11 +129,15 @@ func (s *sourceTask) step(now int64, drained frame.Tick) (worked bool, err error
 		return s.finishTick()
 	}
 	if s.tick == 0 {
-		next := s.closed + 1
-		if !s.mayOpen(next, drained) {
+		next := s.cut + 1
+		if !s.replaying() && !s.mayOpen(next, drained) {
 			return false, nil
 		}
 		s.tick, s.f.tick, s.tried = next, next, false
+		raise(s.opened, next)
+	}
+	if s.replaying() {
+		return s.replayRows()
 	}
 	if s.schedule.Length > 0 && s.tried && now >= s.schedule.endNs(s.tick) {
 		s.closing = true
@@ -158,6 +176,17 @@ func (s *sourceTask) read(now int64) (worked bool, err error) {
 		return true, nil
 	}
 	s.rows += uint64(rows.N)
+	if s.journal != nil && rows.N > 0 {
+		s.record.Add(sp.ID, rows.N)
+	}
+	return s.take(sp, rows)
+}
+
+// take feeds rows that were read.
+func (s *sourceTask) take(sp *splitState, rows *batch.Batch) (worked bool, err error) {
+	if rows.N == 0 {
+		return true, nil
+	}
 	s.f.stats.source.in.Add(uint64(rows.N))
 	s.pending = s.punctual(sp, rows)
 	s.f.stats.source.out.Add(uint64(s.pending.N))
@@ -217,23 +246,29 @@ func (s *sourceTask) feed() (worked bool, err error) {
 		return false, err
 	}
 	s.pending = nil
-	if s.schedule.Bytes > 0 && s.bytes >= s.schedule.Bytes {
+	if !s.replaying() && s.schedule.Bytes > 0 && s.bytes >= s.schedule.Bytes {
 		s.closing = true
 	}
 	return true, nil
 }
 
-// finishTick closes the operators for the open tick; the edges follow in stageRun.closeSource.
+// finishTick closes the operators for the open tick; the edges follow in stageRun.closeDurable.
 func (s *sourceTask) finishTick() (worked bool, err error) {
 	if done, err := s.f.settle(); !done || err != nil {
 		return false, err
 	}
 	cti := s.currentCTI()
+	if s.replaying() {
+		if was := s.replay[0].CTI; cti > was {
+			return false, fmt.Errorf("task %d, tick %d: CTI %d, the journal says %d: the input has changed", s.f.task, s.tick, cti, was)
+		}
+		cti = s.replay[0].CTI
+	}
 	done, err := s.f.close(func(Input) frame.CTI { return cti })
 	if err != nil || !done {
 		return false, err
 	}
-	s.closing, s.finished = false, true
+	s.closing, s.finished, s.tickCTI = false, true, cti
 	s.count()
 	s.flight = append(s.flight, tickBytes{s.tick, s.bytes})
 	s.inFlight += s.bytes
@@ -303,7 +338,7 @@ func batchBytes(b *batch.Batch) int {
 
 // deadline is when the task has something to do by the clock alone: its tick ends, or its rate allows a row again. 0: never.
 func (s *sourceTask) deadline(now int64) int64 {
-	if s.closed == frame.MaxTick {
+	if s.cut == frame.MaxTick {
 		return 0
 	}
 	d := int64(0)

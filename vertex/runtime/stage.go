@@ -33,6 +33,11 @@ type stageRun struct {
 	rows     batch.Batch
 	before   []frame.CTI // by out edge: CTI at `executed`, of the task being executed
 	finished bool        // the sink is
+
+	images    *collector // nil without recovery
+	firstTask int        // the first local task's place among the unit's
+	sinkIndex int        // the sink's place among the unit's
+	ctis      []frame.CTI
 }
 
 // next is the tick that the stage would execute now, or 0.
@@ -65,6 +70,9 @@ func (s *stageRun) begin() {
 		if t, ok := s.core.port.NextEvent(e, s.executed); ok {
 			last, event = min(last, t), true
 		}
+	}
+	if m := s.core.worker.marks.after(s.executed); m != 0 && m < last {
+		last, event = m, false
 	}
 	s.first, s.last, s.cur, s.edge, s.fed = s.executed+1, last, 0, 0, false
 	if !event {
@@ -100,7 +108,9 @@ func (s *stageRun) step() (worked bool, err error) {
 		s.edge, s.fed = 0, false
 		worked = true
 	}
-	s.finishTick()
+	if err := s.finishTick(); err != nil {
+		return true, err
+	}
 	_, err = s.flush()
 	return true, err
 }
@@ -200,13 +210,22 @@ func (s *stageRun) stepTask(f *fused, worked *bool) (done bool, err error) {
 func (s *stageRun) ctiOf(in Input) frame.CTI { return s.core.port.CTI(frame.EdgeID(in.Index), s.last) }
 
 // finishTick makes the executed range final.
-func (s *stageRun) finishTick() {
+func (s *stageRun) finishTick() error {
+	from := s.executed
 	s.executed, s.first = s.last, 0
 	for _, e := range s.in {
 		s.core.port.Executed(e, s.executed)
 	}
 	s.flushing = true
 	s.core.worker.stageExecuted(s.index, s.core.id, s.executed)
+	if s.images == nil {
+		return nil
+	}
+	s.core.worker.passed(from, s.executed)
+	if !s.core.worker.marks.at(s.executed) {
+		return nil
+	}
+	return s.takeImage(s.executed)
 }
 
 // flush writes what the finished tick left staged, so that its closes are not held back by the next tick.
@@ -218,46 +237,6 @@ func (s *stageRun) flush() (worked bool, err error) {
 	}
 	s.flushing = false
 	return true, nil
-}
-
-// stepSources lets every source task of the stage do a little.
-func (s *stageRun) stepSources(now int64) (worked bool, err error) {
-	drained := s.core.worker.drained(s.index)
-	for _, src := range s.sources {
-		w, err := src.step(now, drained)
-		if err != nil {
-			return worked, err
-		}
-		worked = worked || w
-		if src.finished {
-			src.finished = false
-			s.closeSource(src, now)
-		}
-	}
-	if worked {
-		s.settleSources()
-	}
-	return worked, nil
-}
-
-// closeSource tells the edges that a source task has closed its tick, the ticks it missed meanwhile, and, at its end, all others.
-func (s *stageRun) closeSource(src *sourceTask, now int64) {
-	t := src.tick
-	src.cti = max(src.cti, src.currentCTI())
-	through := t
-	if src.ended() {
-		through = frame.MaxTick
-	} else if src.schedule.Length > 0 {
-		through = max(t, src.schedule.at(now)-1)
-	}
-	for _, e := range s.out {
-		cti := src.f.ctiOf(e.FromOp, src.cti)
-		s.core.port.Close(e.ID, src.f.task, t, t, cti, cti)
-		if through > t {
-			s.core.port.Close(e.ID, src.f.task, t+1, through, cti, cti)
-		}
-	}
-	src.closed, src.tick = through, 0
 }
 
 // settleSources makes the least tick that all local source tasks have closed the executed one.

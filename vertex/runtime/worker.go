@@ -8,6 +8,7 @@ import (
 
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/ringlog/journal"
 	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/state"
 	"github.com/streamscope/streamscope/vertex"
@@ -40,6 +41,8 @@ type Config struct {
 	Room func(ready <-chan struct{}) error
 	// Fail is called when a link met an error of this node's own.
 	Fail func(error)
+	// Recovery keeps what the worker needs to come back; nil: reliability is off.
+	Recovery *Recovery
 }
 
 // Worker is one node's part of a job: cores, their exchange, sources and sinks. It starts nothing by itself: Drive (driver.go) or a
@@ -53,6 +56,9 @@ type Worker struct {
 	stages      []stageProgress
 	dirty       atomic.Bool
 	settling    sync.Mutex
+	marks       marks
+	opened      atomic.Uint64 // the greatest tick that a source has opened
+	missed      atomic.Uint64
 	owned       struct {
 		sinks   []vertex.Sink
 		sources []*sourceTask
@@ -63,6 +69,9 @@ type Worker struct {
 type stageProgress struct {
 	byCore  []atomic.Uint64
 	drained atomic.Uint64
+	images  *collector       // nil without recovery
+	journal Journal          // of a source stage with recovery
+	replay  []journal.Record // of its last life
 }
 
 // NewWorker builds the tasks of this node. On an error nothing is left open.
@@ -75,20 +84,29 @@ func NewWorker(cfg Config) (*Worker, error) {
 		}
 		w.stages[i].byCore = make([]atomic.Uint64, cfg.Cores)
 		for c := range cfg.Cores {
-			if w.cluster.On(shuffle.TaskRange{First: st.FirstTask, Count: st.Tasks}, cfg.Node, frame.CoreID(c)).Count == 0 {
+			w.stages[i].byCore[c].Store(uint64(w.restoreTick(i)))
+			if w.tasksOn(i, c).Count == 0 {
 				w.stages[i].byCore[c].Store(uint64(frame.MaxTick))
 			}
 		}
 	}
+	starts, err := w.starts()
+	if err != nil {
+		return nil, err
+	}
 	x, err := shuffle.NewExchange(shuffle.ExchangeConfig{
 		Cluster: w.cluster, Self: cfg.Node, Job: cfg.JobID, Incarnation: cfg.Incarnation, Edges: buildEdges(cfg.Plan), Arena: cfg.Arena,
 		FrameBytes: cfg.FrameBytes, CreditBytes: cfg.CreditBytes, LeaseBytes: cfg.LeaseBytes, Sums: cfg.Sums,
+		Starts: starts, Retain: cfg.Recovery != nil,
 		Wake: w.wake, WakePeer: cfg.WakePeer, Room: cfg.Room, Fail: cfg.Fail, DrainedChanged: func() { w.dirty.Store(true); w.wakeAll() },
 	})
 	if err != nil {
 		return nil, err
 	}
 	w.exchange = x
+	if err := w.openRecovery(); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
 	for c := range cfg.Cores {
 		core, err := newCore(w, c)
 		if err != nil {
@@ -96,6 +114,7 @@ func NewWorker(cfg Config) (*Worker, error) {
 		}
 		w.cores = append(w.cores, core)
 	}
+	w.dirty.Store(true) // what is drained when it goes on
 	return w, nil
 }
 
@@ -115,17 +134,6 @@ func (w *Worker) Core(i int) *Core { return w.cores[i] }
 
 // Exchange returns what the links of this node drive.
 func (w *Worker) Exchange() *shuffle.Exchange { return w.exchange }
-
-// coreOf is the core of this node that a task is placed on.
-func (w *Worker) coreOf(t frame.TaskID, st *Stage) int {
-	all := shuffle.TaskRange{First: st.FirstTask, Count: st.Tasks}
-	for c := range w.cfg.Cores {
-		if w.cluster.On(all, w.cfg.Node, frame.CoreID(c)).Contains(t) {
-			return c
-		}
-	}
-	return 0
-}
 
 // stageExecuted notes that a core's tasks of a stage have executed tick t.
 func (w *Worker) stageExecuted(stage, core int, t frame.Tick) {
@@ -172,10 +180,7 @@ func (w *Worker) drainStages() (moved bool) {
 	return moved
 }
 
-func (w *Worker) hasTasks(stage int) bool {
-	st := &w.cfg.Plan.Stages[stage]
-	return w.cluster.OnNode(shuffle.TaskRange{First: st.FirstTask, Count: st.Tasks}, w.cfg.Node).Count > 0
-}
+func (w *Worker) hasTasks(stage int) bool { return w.tasksOf(stage).Count > 0 }
 
 // executed is the least tick that all cores' tasks of a stage have executed.
 func (w *Worker) executed(stage int) frame.Tick {
@@ -211,6 +216,11 @@ func (w *Worker) Close() error {
 	var errs []error
 	for _, s := range w.owned.sources {
 		errs = append(errs, s.close())
+	}
+	for i := range w.stages {
+		if j := w.stages[i].journal; j != nil {
+			errs = append(errs, j.Close())
+		}
 	}
 	return errors.Join(append(errs, w.exchange.Close())...)
 }

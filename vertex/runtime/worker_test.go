@@ -9,6 +9,7 @@ import (
 
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/state"
 	"github.com/streamscope/streamscope/vertex"
@@ -24,8 +25,16 @@ type hold struct {
 	seen frame.CTI
 }
 
-func (h *hold) Load(vertex.SnapshotReader) error        { return nil }
-func (h *hold) GetSnapshot(vertex.SnapshotWriter) error { return nil }
+func (h *hold) Load(r vertex.SnapshotReader) error {
+	h.seen = frame.CTI(r.Uint64())
+	return r.Err()
+}
+
+func (h *hold) GetSnapshot(w vertex.SnapshotWriter) error {
+	w.Uint64(uint64(h.seen))
+	return nil
+}
+
 func (h *hold) Execute(_ int, rows *batch.Batch, _ *vertex.Outbox) (int, error) {
 	for i, vs := range rows.Vs {
 		if frame.CTI(vs) < h.seen {
@@ -178,3 +187,5 @@ func stepToTheEnd(t *testing.T, seed uint64) {
 func line(b *batch.Batch, i int) string {
 	return fmt.Sprintf("%d %d %d", b.Vs[i], b.Cols[0].Int64s()[i], b.Cols[1].Int64s()[i])
 }
+
+func cluster(cores int) shuffle.Cluster { return shuffle.Cluster{Nodes: 1, Cores: cores} }

@@ -1,0 +1,30 @@
+package journal
+
+import "github.com/streamscope/streamscope/ringlog/frame"
+
+// Record is what a source task wrote down about ticks before it closed them: with it, the rows of the ticks can be read again exactly as
+// they were cut.
+type Record struct {
+	Task frame.TaskID
+	// First to Last are the ticks. Rows are in First alone; the others, if any, are empty.
+	First, Last frame.Tick
+	// CTI of the source at Last.
+	CTI frame.CTI
+	// Runs are the rows of First, in order.
+	Runs []Run
+}
+
+// Run is a number of rows that were read in a row from one split.
+type Run struct {
+	Split uint32 // vertex.Split.ID
+	Rows  uint32 // as read, late ones included
+}
+
+// Add counts rows read from a split behind those before.
+func (r *Record) Add(split uint32, rows int) {
+	if n := len(r.Runs); n > 0 && r.Runs[n-1].Split == split && uint64(r.Runs[n-1].Rows)+uint64(rows) <= 1<<31 {
+		r.Runs[n-1].Rows += uint32(rows)
+		return
+	}
+	r.Runs = append(r.Runs, Run{split, uint32(rows)})
+}

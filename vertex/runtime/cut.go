@@ -1,0 +1,177 @@
+package runtime
+
+import (
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/vertex"
+)
+
+// cut is a range of ticks that a source task has cut and not closed yet: its record is not durable.
+type cut struct {
+	first, last frame.Tick
+	rows        bool   // first may have some
+	number      uint64 // of the record; 0: there is none to wait for
+	cti         frame.CTI
+	ctis        []frame.CTI // by out edge
+}
+
+// stepSources lets every source task of the stage do a little.
+func (s *stageRun) stepSources(now int64) (worked bool, err error) {
+	drained := s.core.worker.drained(s.index)
+	for _, src := range s.sources {
+		told := s.closeDurable(src)
+		w, err := src.step(now, drained)
+		if err != nil {
+			return worked, err
+		}
+		worked = worked || w || told
+		if src.finished {
+			src.finished = false
+			if err := s.cutTick(src, now); err != nil {
+				return worked, err
+			}
+			s.closeDurable(src)
+		}
+	}
+	if worked {
+		s.settleSources()
+	}
+	return worked, nil
+}
+
+// cutTick ends the tick that a source task has filled, the ticks it missed meanwhile, and, at its end, all others. It goes no further than
+// a mark at once.
+func (s *stageRun) cutTick(src *sourceTask, now int64) error {
+	first, through := src.tick, src.through(now)
+	src.cti = max(src.cti, src.tickCTI)
+	for rows := true; ; rows = false {
+		last := through
+		if m := s.core.worker.marks.after(first - 1); m != 0 && m < last {
+			last = m
+		}
+		if err := s.cutRange(src, first, last, rows); err != nil {
+			return err
+		}
+		if last == through {
+			break
+		}
+		first = last + 1
+	}
+	src.cut, src.tick = through, 0
+	src.record.Runs = src.record.Runs[:0]
+	if src.replaying() {
+		src.replayed()
+	}
+	return nil
+}
+
+// cutRange writes a range down and, at a mark, takes the image of the source task as it is behind it.
+func (s *stageRun) cutRange(src *sourceTask, first, last frame.Tick, rows bool) error {
+	c := src.newCut()
+	c.first, c.last, c.rows, c.cti, c.number = first, last, rows, src.cti, 0
+	for _, e := range s.out {
+		c.ctis = append(c.ctis, src.f.ctiOf(e.FromOp, src.cti))
+	}
+	if s.images == nil {
+		return nil
+	}
+	if !src.replaying() {
+		r := &src.record
+		r.Task, r.First, r.Last, r.CTI = src.f.task, first, last, src.cti
+		if !rows {
+			r.Runs = r.Runs[:0]
+		}
+		var err error
+		if c.number, err = src.journal.Append(*r); err != nil {
+			return err
+		}
+	}
+	if !s.core.worker.marks.at(last) {
+		return nil
+	}
+	i := int(src.f.task - s.tasks[0].task)
+	if err := s.takeTask(last, i, s.edgesImage(), src.image); err != nil {
+		return err
+	}
+	return s.takeSink(last)
+}
+
+// closeDurable tells the edges of what a source task has cut, as far as it is written down.
+func (s *stageRun) closeDurable(src *sourceTask) (worked bool) {
+	n := 0
+	for ; n < len(src.cuts); n++ {
+		c := &src.cuts[n]
+		if c.number > 0 && c.number > src.journal.Durable() {
+			break
+		}
+		for i, e := range s.out {
+			first := c.first
+			if c.rows {
+				s.core.port.Close(e.ID, src.f.task, first, first, c.ctis[i], c.ctis[i])
+				first++
+			}
+			if c.last >= first {
+				s.core.port.Close(e.ID, src.f.task, first, c.last, c.ctis[i], c.ctis[i])
+			}
+		}
+		src.closed = c.last
+	}
+	src.dropCuts(n)
+	return n > 0
+}
+
+// through is the last tick that ends together with the open one.
+func (s *sourceTask) through(now int64) frame.Tick {
+	switch {
+	case s.replaying():
+		return s.replay[0].Last
+	case s.ended():
+		return frame.MaxTick
+	case s.schedule.Length > 0:
+		return max(s.tick, s.schedule.at(now)-1)
+	}
+	return s.tick
+}
+
+// newCut adds a cut, with the memory of one that is done.
+func (s *sourceTask) newCut() *cut {
+	if n := len(s.cuts); n < cap(s.cuts) {
+		s.cuts = s.cuts[:n+1]
+	} else {
+		s.cuts = append(s.cuts, cut{})
+	}
+	c := &s.cuts[len(s.cuts)-1]
+	c.ctis = c.ctis[:0]
+	return c
+}
+
+// dropCuts forgets the first n cuts and keeps their memory.
+func (s *sourceTask) dropCuts(n int) {
+	for i := n; i < len(s.cuts); i++ {
+		s.cuts[i-n], s.cuts[i] = s.cuts[i], s.cuts[i-n]
+	}
+	s.cuts = s.cuts[:len(s.cuts)-n]
+}
+
+// image appends what the source task is behind the tick it cut last.
+func (s *sourceTask) image(w *vertex.ImageWriter) error {
+	if err := s.f.image(w); err != nil {
+		return err
+	}
+	w.Uint64(uint64(s.cti))
+	w.Uint64(uint64(len(s.splits)))
+	var position vertex.ImageWriter
+	for _, sp := range s.splits {
+		ended := uint64(0)
+		if sp.ended {
+			ended = 1
+		}
+		position.Reset()
+		sp.reader.Position(&position)
+		w.Uint64(uint64(sp.ID))
+		w.Uint64(uint64(sp.maxVs))
+		w.Uint64(uint64(sp.cti))
+		w.Uint64(ended)
+		w.Bytes(position.Image())
+	}
+	return nil
+}
