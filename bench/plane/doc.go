@@ -9,6 +9,7 @@
 //	strings         the same with rows of two strings
 //	netio           frames from a ring over a link to another process, credits and all; sums where they arrive
 //	shuffle-tcp     a producer in this process, 64 destination tasks in a child process, through links of netio over loopback
+//	checksums       shuffle-tcp with the sums of frames, and without
 //
 // # Concurrency
 //

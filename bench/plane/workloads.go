@@ -68,6 +68,12 @@ func Workloads() []measure.Workload {
 			Open:  openTCP(tcpShape(true)),
 		},
 		{
+			Name: "checksums", Unit: measure.RowsPerSecond,
+			About:   "shuffle-tcp with the sums of frames made and verified, beside the same without",
+			Open:    openChecksums,
+			Require: []measure.Requirement{{Of: "of_without", Must: 0.88, Stretch: 0.92}},
+		},
+		{
 			Name: "shuffle-shm", Unit: measure.RowsPerSecond,
 			About:   "two processes of one core, each with a producer for the other's half of 64 tasks, through shared ring segments, unordered",
 			Open:    openShm(shmShape(false)),
