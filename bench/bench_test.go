@@ -82,7 +82,7 @@ func TestReportHasTheSchema(t *testing.T) {
 	if run.Median == nil || *run.Median <= 0 || run.Spread == nil || len(run.Samples) != 3 || run.Ratios["of_slower_kernel"] <= 0 {
 		t.Errorf("got %s", b)
 	}
-	if !strings.Contains(out.String(), "ringlog") || !strings.Contains(out.String(), "at least 122.5 Mrows/s") {
+	if !strings.Contains(out.String(), "ringlog") || !strings.Contains(out.String(), "at least 122.5 M rows/s") {
 		t.Errorf("got text %s", out.String())
 	}
 }

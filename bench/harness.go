@@ -20,6 +20,8 @@ type Options struct {
 	Runs     int           // repetitions
 	Env      measure.Env
 	Out      io.Writer // the results as text
+	// Progress, if any, is told what is measured, on the goroutine that measures.
+	Progress func(Progress)
 }
 
 // othersCPU is the ratio that every run has: the share of the processors that others used meanwhile.
@@ -50,12 +52,16 @@ func Measure(ctx context.Context, o Options) (*Report, error) {
 // MeasureThese runs workloads one after the other, of the catalogue or not; their kernels are. It does not read o.Names.
 func MeasureThese(ctx context.Context, o Options, workloads []measure.Workload) (*Report, error) {
 	r := &Report{Machine: machine.Read(), Runs: []Run{}}
+	m := newMeter(&o, workloads)
+	m.now(0)
 	if err := measureMachine(ctx, o, &r.Machine); err != nil {
 		return r, err
 	}
+	m.did(o.machineTime())
 	PrintMachine(o.Out, r.Machine)
 	for _, w := range workloads {
-		run, others, err := measureOne(ctx, o, w)
+		m.next(w.Name)
+		run, others, err := measureOne(ctx, o, w, m)
 		if err != nil {
 			return r, fmt.Errorf("bench %s: %w", w.Name, err)
 		}
@@ -86,7 +92,7 @@ func measureMachine(ctx context.Context, o Options, f *machine.Facts) error {
 // part is a fraction of the duration, within bounds.
 func (o *Options) part(of int) time.Duration { return min(o.Duration/time.Duration(of), longest) }
 
-func measureOne(ctx context.Context, o Options, w measure.Workload) (run *Run, others float64, err error) {
+func measureOne(ctx context.Context, o Options, w measure.Workload, m *meter) (run *Run, others float64, err error) {
 	s, err := w.Open(ctx, o.Env)
 	if err != nil {
 		return nil, 0, err
@@ -105,18 +111,20 @@ func measureOne(ctx context.Context, o Options, w measure.Workload) (run *Run, o
 	var samples []measure.Sample
 	var values []float64
 	for i := range o.Runs {
-		o.Env.Say("%s: repetition %d of %d", w.Name, i+1, o.Runs)
+		m.now(i + 1)
 		sample, err := s.Measure(ctx, o.Duration)
 		if err != nil {
 			return nil, 0, err
 		}
 		samples = append(samples, sample)
 		values = append(values, sample.Value)
+		m.did(o.Duration)
 	}
 	after, err := measureKernels(ctx, o, w)
 	if err != nil {
 		return nil, 0, err
 	}
+	m.did(o.prepareTime(&w))
 	others = watch.Others()
 	run = &Run{
 		Name: w.Name, About: w.About, PeerOf: w.PeerOf, At: time.Now().UTC().Truncate(time.Second), Unit: w.Unit, Beside: w.Beside, Points: w.Points,

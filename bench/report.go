@@ -2,7 +2,9 @@ package bench
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -41,18 +43,20 @@ type Run struct {
 
 // WriteFile writes the report as JSON; the file appears whole or not at all.
 func (r *Report) WriteFile(path string) error {
-	b, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
+	return WriteWhole(path, func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(r)
+	})
+}
+
+// WriteWhole makes a file that appears whole or not at all.
+func WriteWhole(path string, write func(io.Writer) error) error {
 	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return fmt.Errorf("%s: cannot write the report: %w", path, err)
 	}
-	_, err = temp.Write(append(b, '\n'))
-	if cerr := temp.Close(); err == nil {
-		err = cerr
-	}
+	err = errors.Join(write(temp), temp.Close())
 	if err == nil {
 		err = os.Chmod(temp.Name(), 0o644)
 	}

@@ -15,7 +15,7 @@ import (
 func PrintMachine(w io.Writer, f machine.Facts) {
 	fmt.Fprintf(w, "machine: %s, %d cores, %s, %s, %s of memory, load %.2f\n", f.CPU, f.Cores, f.Kernel, f.Go, Amount(float64(f.MemoryBytes), "B"), f.Load1)
 	fmt.Fprintf(w, "  copy %s  loopback %s  fill %s  sum %s\n", Amount(f.CopyBytesPerS, "B/s"), Amount(f.LoopbackBytesPerS, "B/s"),
-		Amount(f.FillRowsPerS, "rows/s"), Amount(f.SumRowsPerS, "rows/s"))
+		Amount(f.FillRowsPerS, " rows/s"), Amount(f.SumRowsPerS, " rows/s"))
 }
 
 // Print writes one result as text: a line, one for each requirement, and one for its ratios.
@@ -45,7 +45,7 @@ func Value(v float64, u measure.Unit) string {
 	case measure.BytesPerSecond:
 		return Amount(v, "B/s")
 	}
-	return Amount(v, string(u))
+	return Amount(v, " "+string(u))
 }
 
 // Number is a ratio, for people: its unit is in its name.
@@ -56,7 +56,7 @@ func Number(v float64) string {
 	return fmt.Sprintf("%.4g", v)
 }
 
-// Amount writes a number with a decimal prefix.
+// Amount writes a number with a decimal prefix; a unit that is a word has a space before it.
 func Amount(v float64, unit string) string {
 	for _, p := range []struct {
 		from float64
@@ -66,7 +66,7 @@ func Amount(v float64, unit string) string {
 			return fmt.Sprintf("%.1f %s%s", v/p.from, p.name, unit)
 		}
 	}
-	return fmt.Sprintf("%.1f %s", v, unit)
+	return fmt.Sprintf("%.1f %s", v, strings.TrimSpace(unit))
 }
 
 // Print writes the comparison as text: a line for each workload.
