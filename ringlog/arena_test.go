@@ -13,10 +13,10 @@ func TestArenaRefusesInWords(t *testing.T) {
 		cfg   ArenaConfig
 		words []string
 	}{
-		"beyond the machine": {ArenaConfig{LimitBytes: 1 << 50}, []string{"1125899906842624", "bytes available (MemAvailable"}},
+		"beyond the machine": {ArenaConfig{LimitBytes: 1 << 50}, []string{"1125899906842624", "bytes are available (MemAvailable"}},
 		"beyond the cgroup": {
-			ArenaConfig{LimitBytes: 8 << 20, available: func() (Memory, error) { return Memory{5 << 20, "limit of /sys/fs/cgroup/x"}, nil }},
-			[]string{"8388608", "5242880 bytes available (limit of /sys/fs/cgroup/x)"},
+			ArenaConfig{LimitBytes: 8 << 20, available: func() (Memory, error) { return Memory{5<<20 + headroomBytes, "limit of /sys/fs/cgroup/x"}, nil }},
+			[]string{"got 8388608", "at most 5242880", "22020096 bytes are available (limit of /sys/fs/cgroup/x)"},
 		},
 		"unknown memory": {
 			ArenaConfig{available: func() (Memory, error) { return Memory{}, errors.New("no meminfo") }}, []string{"no meminfo"},
@@ -48,7 +48,10 @@ func TestGrowthStopsAtTheSystemsLimit(t *testing.T) {
 	onEachBacking(t, func(t *testing.T, b Backing) {
 		left, reports := int64(4*testSegment), 0
 		a := testArena(t, b, 4, func(c *ArenaConfig) {
-			c.available = func() (Memory, error) { left -= testSegment; return Memory{left + testSegment, "test"}, nil }
+			c.available = func() (Memory, error) {
+				left -= testSegment
+				return Memory{left + testSegment + headroomBytes, "test"}, nil
+			}
 			c.OnError = func(error) { reports++ }
 		})
 		if st := a.Stats(); st.Segments != aheadSegments {

@@ -45,6 +45,10 @@ type ArenaConfig struct {
 // aheadSegments is how many populated free segments Step keeps ready.
 const aheadSegments = 2
 
+// headroomBytes of available memory are never taken for segments: a control group kills the process that asks for memory when the last of
+// it is gone, and the heap asks at any time.
+const headroomBytes = 16 << 20
+
 // minReserve is the least number of segments that every log can always have: one open, one being waited for.
 const minReserve = 2
 
@@ -75,8 +79,9 @@ func (c *ArenaConfig) setDefaults() error {
 	if c.LimitBytes == 0 {
 		c.LimitBytes = max(min(1<<30, m.Bytes/2), minReserve*int64(c.SegmentBytes))
 	}
-	if c.LimitBytes > m.Bytes {
-		return fmt.Errorf("arena limit: got %d bytes, want at most the %d bytes available (%s)", c.LimitBytes, m.Bytes, m.Source)
+	if c.LimitBytes > m.Bytes-headroomBytes {
+		return fmt.Errorf("arena limit: got %d bytes, want at most %d: %d bytes are available (%s), and %d of them are left to the rest of the process",
+			c.LimitBytes, max(0, m.Bytes-headroomBytes), m.Bytes, m.Source, headroomBytes)
 	}
 	return nil
 }

@@ -68,7 +68,9 @@ func readSegmentHeader(name string) (SegmentHeader, error) {
 	}
 	defer f.Close()
 	b := make([]byte, SegmentHeaderLen)
-	if _, err := io.ReadFull(f, b); err != nil {
+	if _, err := io.ReadFull(f, b); err == io.EOF {
+		return SegmentHeader{}, errFree // its creator died before it got any room
+	} else if err != nil {
 		return SegmentHeader{}, fmt.Errorf("%w: header of %d bytes: %w", ErrCorrupt, SegmentHeaderLen, err)
 	}
 	return DecodeSegmentHeader(b)

@@ -52,7 +52,8 @@
 //  6. Trim bounds and the committed position only grow.
 //  7. Every log can hold its reserve (two segments or more) whatever the others do: what other logs hold beyond their own
 //     reserves never exceeds what all reserves leave.
-//  8. Memory is populated when it is allocated: a shortage is an error of Step or NewArena, not a fault later.
+//  8. Memory is populated when it is allocated: a shortage is an error of Step or NewArena, not a fault later. 16 MiB of what
+//     is available are left to the rest of the process.
 //
 // # Segment states
 //
@@ -87,7 +88,7 @@
 //
 // Segments of the Tmpfs backing survive the death of their process (not of the machine) as DIR/*.seg. What a death can leave:
 //
-//	C0  magic zero                         free, or its new header was not finished: ignored
+//	C0  magic zero, or an empty file       free, or its new header was not finished, or it has no room yet: removed
 //	C1  header, first word zero            an empty segment
 //	C2  claimed word (len < 0)             a claim that was never committed: the log ends here
 //	C3  claimed, filled, not committed     as C2

@@ -6,18 +6,10 @@ import (
 	"fmt"
 	"testing"
 
-	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
-
-func TestMain(m *testing.M) {
-	if writeUntilKilled() {
-		return
-	}
-	goleak.VerifyTestMain(m)
-}
 
 // onEachBacking is the conformance kit: every test of it runs on every backing that the build has.
 func onEachBacking(t *testing.T, f func(t *testing.T, b Backing)) {

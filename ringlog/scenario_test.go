@@ -109,7 +109,7 @@ func (s *scenario) run(_ *testing.T, d *datadriven.TestData) string {
 	return s.out.String()
 }
 
-func (s *scenario) newArena(d *datadriven.TestData) (err error) {
+func (s *scenario) newArena(d *datadriven.TestData) error {
 	cfg := ArenaConfig{
 		SegmentBytes: testSegment,
 		LimitBytes:   int64(intArg(s.t, d, "segments", 8)) * testSegment,
@@ -120,11 +120,15 @@ func (s *scenario) newArena(d *datadriven.TestData) (err error) {
 	if d.HasArg("spill") {
 		cfg.SpillDir = s.spillDir
 	}
-	s.arena, err = NewArena(cfg)
-	if err == nil && d.HasArg("quota") {
+	a, err := NewArena(cfg)
+	if err != nil {
+		return err // the one before is still open
+	}
+	s.arena = a
+	if d.HasArg("quota") {
 		s.arena.SetQuota(1, int64(intArg(s.t, d, "quota", 0))*testSegment)
 	}
-	return err
+	return nil
 }
 
 func (s *scenario) logConfig(d *datadriven.TestData) (string, LogConfig) {

@@ -107,8 +107,9 @@ func (a *Arena) grow() error {
 	if err != nil {
 		return err
 	}
-	if m.Bytes < int64(a.layout.Bytes) {
-		return fmt.Errorf("arena: one more segment of %d bytes: %d bytes are available (%s)", a.layout.Bytes, m.Bytes, m.Source)
+	if m.Bytes-headroomBytes < int64(a.layout.Bytes) {
+		return fmt.Errorf("arena: one more segment of %d bytes: %d bytes are available (%s), of which %d are left to the rest of the process",
+			a.layout.Bytes, m.Bytes, m.Source, headroomBytes)
 	}
 	a.mu.Lock()
 	serial := a.mu.serial
