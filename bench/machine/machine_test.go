@@ -32,3 +32,10 @@ func TestReadFindsThisMachine(t *testing.T) {
 		t.Errorf("got %+v", f)
 	}
 }
+
+func TestPeakIsWithinTheMachine(t *testing.T) {
+	peak, err := PeakBytes()
+	if f := Read(); err != nil || peak < 1<<20 || uint64(peak) > uint64(f.MemoryBytes) {
+		t.Errorf("got %d, %v, want between a MiB and %d", peak, err, f.MemoryBytes)
+	}
+}

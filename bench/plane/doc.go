@@ -8,6 +8,7 @@
 //	count-local     the same, and the window operator of each task counts its rows by key
 //	strings         the same with rows of two strings
 //	netio           frames from a ring over a link to another process, credits and all; sums where they arrive
+//	tasks, wide     jobs of many tasks in the runtime: package staged
 //	shuffle-tcp     a producer in this process, 64 destination tasks in a child process, through links of netio over loopback
 //	checksums       shuffle-tcp with the sums of frames, and without
 //
@@ -23,5 +24,5 @@
 //
 // # Not here
 //
-// The runtime of vertices: a core here is the shortest loop that can drive a port.
+// The runtime of vertices, but for package staged: a core here is the shortest loop that can drive a port.
 package plane

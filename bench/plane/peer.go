@@ -13,6 +13,7 @@ import (
 
 	"github.com/streamscope/streamscope/bench/kernel"
 	"github.com/streamscope/streamscope/bench/measure"
+	"github.com/streamscope/streamscope/bench/plane/staged"
 	"github.com/streamscope/streamscope/bench/rows"
 	"github.com/streamscope/streamscope/netio"
 	"github.com/streamscope/streamscope/netio/wire"
@@ -49,6 +50,7 @@ const (
 	roleShare   peerRole = "share"   // the other half of a shuffle through shared memory
 	roleLink    peerRole = "link"    // receive frames over a link
 	roleRows    peerRole = "rows"    // read one connection to its end and sum the rows
+	roleWide    peerRole = "wide"    // run the job of `wide`
 )
 
 // peerTask is the one line that a child reads, as JSON.
@@ -57,7 +59,7 @@ type peerTask struct {
 	Token string
 	Shape shape
 	Addr  string        // roleShare: of the parent
-	For   time.Duration // roleShare: make rows for so long
+	For   time.Duration // roleShare, roleWide: make rows for so long
 }
 
 // peerReady is the first line that a child writes: where it listens.
@@ -71,6 +73,8 @@ type peerResult struct {
 	CPU     time.Duration // of the process, since it was ready
 	Read    time.Duration // of the core: reading and summing
 	Allocs  uint64        // heap objects allocated meanwhile
+	Wide    staged.Result // roleWide
+	Peak    int64         // roleWide: bytes of memory
 	Message string        // an error, else empty
 }
 
@@ -104,6 +108,8 @@ func Peer(ctx context.Context, in io.Reader, out io.Writer) error {
 		result, err = receiveLink(ctx, task, say)
 	case roleRows:
 		result, err = receiveRows(ctx, say)
+	case roleWide:
+		result, err = wideAsChild(ctx, task, say)
 	default:
 		err = fmt.Errorf("bench peer: unknown role %q", task.Role)
 	}

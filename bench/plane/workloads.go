@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/streamscope/streamscope/bench/measure"
+	"github.com/streamscope/streamscope/bench/plane/staged"
 )
 
 // Workloads are the measurements of the data plane by name.
@@ -53,6 +54,20 @@ func Workloads() []measure.Workload {
 			About:   "shuffle-local of 100-byte rows with two strings, hashed by one of them",
 			Open:    always(measureStrings),
 			Require: []measure.Requirement{{Must: 1.2e9, Stretch: 2e9}},
+		},
+		{
+			Name: "tasks", Unit: measure.RowsPerSecond,
+			About: "a job of four stages in 3,000 tasks of one process, the same in 16 and 256, and 3,000 tasks with nothing to do",
+			Open:  always(staged.MeasureTasks),
+			Require: []measure.Requirement{
+				{Of: "of_16_tasks", Must: 0.60, Stretch: 0.80}, {Of: "idle_share_of_core", Must: 0.02, Stretch: 0.005, AtMost: true},
+			},
+		},
+		{
+			Name: "wide", Unit: measure.RowsPerSecond,
+			About:   "a job of 1,000 source tasks and 1,000 that each of them sends to, in a process of its own",
+			Open:    openWide,
+			Require: []measure.Requirement{{Must: 20e6, Stretch: 35e6}, {Of: "peak_bytes", Must: 512 << 20, AtMost: true}},
 		},
 		{
 			Name: "shuffle-tcp", Unit: measure.RowsPerSecond,
