@@ -18,7 +18,7 @@ type Worker interface {
 	// Addr is where the worker listens for its peers.
 	Addr() string
 	// Connect links to all peers; it blocks until all links are there, or ctx ends.
-	Connect(ctx context.Context, peers map[frame.NodeID]string) error
+	Connect(ctx context.Context, peers []control.Peer) error
 	// Start begins to execute.
 	Start()
 	// Wait blocks until every task has ended well, one has failed, or ctx ends.

@@ -14,7 +14,6 @@ import (
 	"github.com/streamscope/streamscope/control/job"
 	"github.com/streamscope/streamscope/control/plan"
 	"github.com/streamscope/streamscope/control/rpc"
-	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/vertex"
 )
@@ -38,14 +37,14 @@ func build(ref rpc.Job) (*plan.Plan, error) {
 
 // worker notes what it was told to do, and waits for release.
 type worker struct {
-	peers   map[frame.NodeID]string
+	peers   []control.Peer
 	release chan error
 	stops   atomic.Int32
 	started bool
 }
 
 func (w *worker) Addr() string { return "here:1" }
-func (w *worker) Connect(_ context.Context, peers map[frame.NodeID]string) error {
+func (w *worker) Connect(_ context.Context, peers []control.Peer) error {
 	w.peers = peers
 	return nil
 }
@@ -161,7 +160,7 @@ func (r *rig) toRunning() {
 	if _, ok := r.next().(control.Linked); !ok {
 		r.t.Fatal("want Linked")
 	}
-	if len(r.w.peers) != 1 || r.w.peers[0] != "there" {
+	if len(r.w.peers) != 1 || r.w.peers[0].Addr != "there" {
 		r.t.Errorf("peers %v", r.w.peers)
 	}
 	r.tell(rpc.Down{Run: &control.Run{Node: 1, Epoch: epoch}})

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/control/plan"
 	"github.com/streamscope/streamscope/control/rpc"
-	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
 // follow carries out one command. An error ends the agent; what goes wrong with the work is told to the manager instead.
@@ -51,13 +51,7 @@ func (a *agent) connect(c *control.Connect) error {
 	if a.worker == nil || a.busy || c.Epoch != a.cfg.Epoch {
 		return a.outOfTurn("connect")
 	}
-	peers := make(map[frame.NodeID]string, len(c.Peers))
-	for _, p := range c.Peers {
-		if p.Node != a.cfg.Node {
-			peers[p.Node] = p.Addr
-		}
-	}
-	w := a.worker
+	w, peers := a.worker, slices.DeleteFunc(c.Peers, func(p control.Peer) bool { return p.Node == a.cfg.Node })
 	a.background(control.Linked{From: a.from()}, func(ctx context.Context) error { return w.Connect(ctx, peers) })
 	return nil
 }

@@ -83,7 +83,7 @@ type fakeWorker struct {
 
 func (w *fakeWorker) Addr() string { return fmt.Sprintf("127.0.0.1:%d", 10000+w.node) }
 
-func (w *fakeWorker) Connect(_ context.Context, peers map[frame.NodeID]string) error {
+func (w *fakeWorker) Connect(_ context.Context, peers []control.Peer) error {
 	w.peers = len(peers)
 	if w.behave == "connect" {
 		return fmt.Errorf("link to node 1: %w", agent.ErrPeer)

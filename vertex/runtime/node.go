@@ -40,6 +40,8 @@ type NodeConfig struct {
 	Pages        func(core int) state.Pages
 	LinkEvents   netio.Events
 	Links        LinkMode
+	// Recovery keeps what the worker needs to come back; nil: reliability is off.
+	Recovery *Recovery
 }
 
 // Node drives a Worker with goroutines: one per core, those of its links, one for the arena and one that watches for a standstill.
@@ -82,7 +84,7 @@ func NewNode(cfg NodeConfig) (*Node, error) {
 		Plan: cfg.Plan, JobID: cfg.JobID, Node: cfg.Node, Nodes: cfg.Nodes, Cores: cfg.Cores, Incarnation: cfg.Incarnation,
 		Schedule: cfg.Schedule, Admission: cfg.Admission, Lateness: cfg.Lateness, Rate: cfg.Rate,
 		FrameBytes: cfg.FrameBytes, CreditBytes: cfg.CreditBytes, LeaseBytes: int(min(leaseBytesMax, cfg.ArenaBytes/8)), Sums: cfg.Sums, Arena: n.arena, Pages: cfg.Pages,
-		Nanotime: nanotime, Wake: n.wake, WakePeer: n.wakePeer, Room: n.room, Fail: n.fail,
+		Nanotime: nanotime, Wake: n.wake, WakePeer: n.wakePeer, Room: n.room, Fail: n.fail, Recovery: cfg.Recovery,
 	})
 	if err == nil && cfg.Nodes > 1 {
 		err = n.listen()
@@ -97,7 +99,8 @@ var processStart = time.Now()
 
 func nanotime() int64 { return int64(time.Since(processStart)) }
 
-// listen opens the endpoint and expects all other nodes, so that none is a stranger when it dials before this node has heard where it is.
+// listen opens the endpoint. Without recovery all nodes have one life, and the others are expected at once, so that none is a stranger when it dials
+// before this node has heard where it is.
 func (n *Node) listen() (err error) {
 	id := wire.Identity{Job: n.cfg.Plan.Job, Node: n.cfg.Node, Incarnation: n.cfg.Incarnation, Token: []byte(n.cfg.Token)}
 	if err := n.share(id); err != nil {
@@ -110,15 +113,36 @@ func (n *Node) listen() (err error) {
 	if err != nil {
 		return err
 	}
+	if n.cfg.Recovery != nil {
+		return nil
+	}
 	for id := range n.others() {
-		peer := netio.Peer{Node: id, Incarnation: n.cfg.Incarnation}
-		in, err := n.endpoint.Expect(peer, n.incoming(peer))
-		if err != nil {
+		if err := n.expect(netio.Peer{Node: id, Incarnation: n.cfg.Incarnation}); err != nil {
 			return err
 		}
-		n.links[id].in.Store(in)
-		in.Wake()
 	}
+	return nil
+}
+
+// expect makes the link from a node.
+func (n *Node) expect(peer netio.Peer) error {
+	in, err := n.endpoint.Expect(peer, n.incoming(peer))
+	if err != nil {
+		return err
+	}
+	n.links[peer.Node].in.Store(in)
+	in.Wake()
+	return nil
+}
+
+// dial makes the link to a node.
+func (n *Node) dial(peer netio.Peer) error {
+	out, err := n.endpoint.Dial(peer, n.outgoing(peer))
+	if err != nil {
+		return err
+	}
+	n.links[peer.Node].out.Store(out)
+	out.Wake()
 	return nil
 }
 
@@ -141,23 +165,57 @@ func (n *Node) Addr() string {
 	return n.endpoint.Addr()
 }
 
-// Connect makes the links to all other nodes, whose incarnation is this node's; those from them were expected from the start. Call it once,
-// before Start.
-func (n *Node) Connect(addrs map[frame.NodeID]string) error {
+// Connect makes the links between this node and all others. Call it once, before Start.
+func (n *Node) Connect(peers []netio.Peer) error {
+	byNode := make([]netio.Peer, n.cfg.Nodes)
+	for _, p := range peers {
+		if int(p.Node) >= n.cfg.Nodes {
+			return fmt.Errorf("peer %d, want less than %d", p.Node, n.cfg.Nodes)
+		}
+		byNode[p.Node] = p
+	}
 	for id := range n.others() {
-		addr, ok := addrs[id]
-		if !ok {
+		peer := byNode[id]
+		if peer.Addr == "" {
 			return fmt.Errorf("no address for node %d", id)
 		}
-		peer := netio.Peer{Node: id, Incarnation: n.cfg.Incarnation, Addr: addr}
-		out, err := n.endpoint.Dial(peer, n.outgoing(peer))
-		if err != nil {
+		if n.cfg.Recovery != nil {
+			if err := n.expect(peer); err != nil {
+				return err
+			}
+		}
+		if err := n.dial(peer); err != nil {
 			return err
 		}
-		n.links[id].out.Store(out)
-		out.Wake()
 	}
 	return nil
+}
+
+// relinkPatience is how long the links with a dead peer may take to end once they are cut.
+const relinkPatience = 10 * time.Second
+
+var errRenewed = errors.New("the peer has a new life")
+
+// Relink replaces the links with a node by those with its next life: what the last one left open is dropped, what the new one has not closed
+// is sent to it. A life that is not newer is ignored. After Connect, one call at a time; only with recovery.
+func (n *Node) Relink(peer netio.Peer) error {
+	in, out := n.links[peer.Node].in.Load(), n.links[peer.Node].out.Load()
+	if in == nil || out == nil {
+		return fmt.Errorf("node %d has a new life before there was a link with it", peer.Node)
+	}
+	if peer.Incarnation <= in.Peer().Incarnation {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), relinkPatience)
+	defer cancel()
+	for _, l := range []*netio.Link{in, out} {
+		l.Cut(errRenewed)
+		if err := l.Close(ctx); err != nil {
+			return fmt.Errorf("%v: %w", l, err)
+		}
+	}
+	n.worker.Exchange().Renew(peer.Node)
+	return errors.Join(n.expect(peer), n.dial(peer))
 }
 
 func (n *Node) wake(core int) {

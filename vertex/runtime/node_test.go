@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/streamscope/streamscope/netio"
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/state"
 	"github.com/streamscope/streamscope/vertex/vertextest"
@@ -38,7 +39,7 @@ func runNodes(t *testing.T, count int, schedule Schedule, links LinkMode) (share
 	schedule.StartNs = time.Now().UnixNano()
 	sinks := make([]*vertextest.MemorySink, count)
 	var nodes []*Node
-	addrs := map[frame.NodeID]string{}
+	var peers []netio.Peer
 	for i := range count {
 		n, err := NewNode(NodeConfig{
 			Plan: threeStages(src, &sinks[i], 4, false), JobID: 1, Node: frame.NodeID(i), Nodes: count, Cores: 2, Incarnation: 1, Schedule: schedule,
@@ -50,12 +51,12 @@ func runNodes(t *testing.T, count int, schedule Schedule, links LinkMode) (share
 			t.Fatal(err)
 		}
 		nodes = append(nodes, n)
-		addrs[frame.NodeID(i)] = n.Addr()
+		peers = append(peers, netio.Peer{Node: frame.NodeID(i), Incarnation: 1, Addr: n.Addr()})
 	}
 	var wg sync.WaitGroup
 	for _, n := range nodes {
 		if count > 1 {
-			if err := n.Connect(addrs); err != nil {
+			if err := n.Connect(peers); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -41,8 +41,11 @@ func ParseLinkMode(s string) (LinkMode, error) {
 
 // share offers the node's memory to other processes of the host, as far as the mode says so.
 func (n *Node) share(id wire.Identity) (err error) {
-	if n.cfg.Links == LinksTCP {
+	switch {
+	case n.cfg.Links == LinksTCP, n.cfg.Links == LinksAuto && n.cfg.Recovery != nil:
 		return nil
+	case n.cfg.Recovery != nil:
+		return errors.New("links shm: memory of a process that may be replaced is not shared; use tcp or auto with recovery")
 	}
 	if n.cfg.Links == LinksShm && !n.arena.CanShare() {
 		return errors.New("links shm: this build keeps segments where no other process can read them")

@@ -208,6 +208,13 @@ func (w *Worker) Abort() {
 	}
 }
 
+// Leave lets go of the sinks' outputs and keeps what was written, for the next life.
+func (w *Worker) Leave() {
+	for _, s := range w.owned.sinks {
+		s.Leave()
+	}
+}
+
 // Sinks are the sinks of this node's tasks.
 func (w *Worker) Sinks() []vertex.Sink { return w.owned.sinks }
 

@@ -154,11 +154,12 @@ func (w *worker) freeState() {
 func (w *worker) Addr() string { return w.node.Addr() }
 
 // Connect implements agent.Worker. Links are made in the background and dialled again until they stand.
-func (w *worker) Connect(_ context.Context, peers map[frame.NodeID]string) error {
-	if len(peers) == 0 {
-		return nil
+func (w *worker) Connect(_ context.Context, peers []control.Peer) error {
+	var links []netio.Peer
+	for _, p := range peers {
+		links = append(links, netio.Peer{Node: p.Node, Incarnation: incarnation, Addr: p.Addr})
 	}
-	return w.node.Connect(peers)
+	return w.node.Connect(links)
 }
 
 // Start implements agent.Worker.
