@@ -30,6 +30,8 @@ func (m *Machine) stopWorker(node frame.NodeID) {
 	w := &m.workers[node]
 	switch {
 	case w.state == Gone:
+	case m.rec != nil && w.alive == 0:
+		w.state = Gone
 	case w.state == Absent:
 		m.kill(node)
 	case !w.told:
@@ -40,9 +42,9 @@ func (m *Machine) stopWorker(node frame.NodeID) {
 
 func (m *Machine) kill(node frame.NodeID) {
 	w := &m.workers[node]
-	if !w.killed {
+	if !w.killed && (m.rec == nil || w.alive != 0) {
 		w.killed = true
-		m.emit(Kill{Node: node})
+		m.emit(Kill{node, w.alive})
 	}
 }
 
@@ -67,6 +69,10 @@ func (m *Machine) lost(ev Lost) {
 		return
 	}
 	w := &m.workers[ev.Node]
+	if m.rec != nil {
+		m.gone(ev)
+		return
+	}
 	if w.state == Gone {
 		return
 	}
@@ -90,8 +96,13 @@ func (m *Machine) abort() {
 }
 
 func (m *Machine) committed(ev Committed) {
-	if m.phase == Committing {
+	switch {
+	case m.phase != Committing:
+	case m.rec == nil || ev.Reason != "":
 		m.end(ev.Reason, false)
+	default:
+		m.rec.visible = true
+		m.persist()
 	}
 }
 

@@ -19,6 +19,8 @@ type Config struct {
 	// StartNs is how long the workers may take until they run; StopNs, how long they may take to stop, and again to die.
 	StartNs int64
 	StopNs  int64
+	// Recovery, if set, has lost workers replaced; nil: a run fails with the first of its workers.
+	Recovery *Recovery
 }
 
 // StageInfo names a logical stage and its tasks, for statistics.
@@ -80,6 +82,7 @@ type worker struct {
 	told   bool // Stop was sent
 	killed bool // Kill was sent
 	stats  WorkerStats
+	life   // with recovery
 }
 
 // Machine is the job manager of one run.
@@ -93,6 +96,7 @@ type Machine struct {
 	// deadline is when patience with the phase ends (gathering, linking, stopping).
 	deadline TimeNs
 	cause    cause
+	rec      *recovery // nil: off
 	out      []Effect
 }
 
@@ -108,7 +112,13 @@ func NewMachine(cfg Config) (*Machine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Machine{cfg: cfg, workers: make([]worker, cfg.Workers)}, nil
+	m := &Machine{cfg: cfg, workers: make([]worker, cfg.Workers)}
+	if cfg.Recovery == nil {
+		return m, nil
+	}
+	var err error
+	m.rec, err = newRecovery(cfg)
+	return m, err
 }
 
 // Phase tells where the run stands.
@@ -129,6 +139,8 @@ func (m *Machine) Step(ev Event) []Effect {
 		m.clock(ev.Now)
 	case Lost:
 		m.lost(ev)
+	case Persisted:
+		m.persisted(ev)
 	case Cancel:
 		m.fail(cause{reason: ev.Reason, cancelled: true})
 	case Committed:
@@ -152,17 +164,28 @@ func (m *Machine) all(s WorkerState) bool {
 }
 
 func (m *Machine) clock(now TimeNs) {
+	before := m.now
 	m.now = max(m.now, now)
 	if !m.begun {
 		m.begun = true
 		m.ticks = m.cfg.Tick.Schedule(m.now)
 		m.deadline = m.now + TimeNs(m.cfg.StartNs)
+		if m.rec != nil {
+			m.resume()
+			return
+		}
+	}
+	if m.rec != nil {
+		m.passTime(m.now - before)
 	}
 	if m.now < m.deadline {
 		return
 	}
 	switch m.phase {
 	case Gathering, Linking:
+		if m.rec != nil {
+			return // each worker has its own time
+		}
 		m.fail(cause{reason: m.whoIsMissing()})
 	case Stopping:
 		m.patienceEnds()

@@ -12,9 +12,10 @@ func (m *Machine) fromWorker(f From, ev Event) {
 		return
 	}
 	w := &m.workers[f.Node]
-	if w.state == Gone {
+	if w.state == Gone || !m.counts(w, f) {
 		return
 	}
+	w.heard = m.now
 	switch ev := ev.(type) {
 	case Hello:
 		m.hello(f.Node, w, ev)
@@ -26,10 +27,10 @@ func (m *Machine) fromWorker(f From, ev Event) {
 		m.progress(w, ev.Stats)
 	case Finished:
 		m.finished(f.Node, w, ev)
+	case Reported:
+		m.reported(f.Node, w, ev)
 	case Failed:
-		w.stats = ev.Stats
-		w.state = Done
-		m.fail(cause{reason: ev.Reason, aboutPeer: ev.AboutPeer})
+		m.workerFailed(f.Node, w, ev)
 	case Stopped:
 		m.stopped(f.Node, w)
 	}
@@ -38,9 +39,23 @@ func (m *Machine) fromWorker(f From, ev Event) {
 // unexpected fails the run for a worker that does not keep to the order of events. While the run is ending such events may be
 // under way, and mean nothing.
 func (m *Machine) unexpected(node frame.NodeID, w *worker, what string) {
-	if m.phase < Committing {
-		m.fail(cause{reason: fmt.Sprintf("worker %d%s said %s out of turn", node, w.process(), what)})
+	if m.phase >= Committing {
+		return
 	}
+	reason := fmt.Sprintf("worker %d%s said %s out of turn", node, w.process(), what)
+	if m.rec != nil {
+		m.failed(node, reason)
+		return
+	}
+	m.fail(cause{reason: reason})
+}
+
+// in reports whether a step of a worker that belongs to a phase may be taken now: with recovery each worker has its own pace.
+func (m *Machine) in(p Phase) bool {
+	if m.rec != nil {
+		return m.phase < Committing
+	}
+	return m.phase == p
 }
 
 func (m *Machine) hello(node frame.NodeID, w *worker, ev Hello) {
@@ -53,13 +68,12 @@ func (m *Machine) hello(node frame.NodeID, w *worker, ev Hello) {
 		m.stopWorker(node)
 		return
 	}
-	m.emit(Start{node, Assignment{
-		Epoch: m.cfg.Epoch, Node: node, Nodes: m.cfg.Workers, Cores: m.cfg.Cores, Schedule: m.ticks,
-	}})
+	w.since = m.now
+	m.emit(Start{node, m.assignment(node)})
 }
 
 func (m *Machine) ready(node frame.NodeID, w *worker, ev Ready) {
-	if w.state != Greeted || m.phase != Gathering {
+	if w.state != Greeted || !m.in(Gathering) {
 		m.unexpected(node, w, "ready")
 		return
 	}
@@ -69,31 +83,26 @@ func (m *Machine) ready(node frame.NodeID, w *worker, ev Ready) {
 		return
 	}
 	w.state, w.addr = Prepared, ev.Addr
-	if !m.all(Prepared) {
-		return
-	}
-	m.phase = Linking
-	peers := make([]Peer, len(m.workers))
-	for i := range m.workers {
-		peers[i] = Peer{Node: frame.NodeID(i), Addr: m.workers[i].addr}
-	}
-	for i := range m.workers {
-		m.emit(Connect{frame.NodeID(i), m.cfg.Epoch, peers})
-	}
+	m.link()
 }
 
 func (m *Machine) linked(node frame.NodeID, w *worker) {
-	if w.state != Prepared || m.phase != Linking {
+	if w.state != Prepared || !w.linking || !m.in(Linking) {
 		m.unexpected(node, w, "linked")
 		return
 	}
 	w.state = Connected
-	if !m.all(Connected) {
+	if m.rec != nil {
+		m.emit(Run{node, m.cfg.Epoch})
+	}
+	if m.phase == Running || !m.all(Connected) {
 		return
 	}
 	m.phase = Running
 	for i := range m.workers {
-		m.emit(Run{frame.NodeID(i), m.cfg.Epoch})
+		if m.rec == nil {
+			m.emit(Run{frame.NodeID(i), m.cfg.Epoch})
+		}
 	}
 }
 
@@ -105,7 +114,7 @@ func (m *Machine) progress(w *worker, s WorkerStats) {
 }
 
 func (m *Machine) finished(node frame.NodeID, w *worker, ev Finished) {
-	if w.state != Connected || m.phase != Running {
+	if w.state != Connected || !m.in(Running) {
 		if w.state != Done {
 			m.unexpected(node, w, "finished")
 		}
@@ -115,12 +124,36 @@ func (m *Machine) finished(node frame.NodeID, w *worker, ev Finished) {
 	if !m.all(Done) {
 		return
 	}
-	// Nobody needs anybody's links any more.
+	if m.rec == nil {
+		m.commit()
+		return
+	}
+	m.rec.allDone = true
+	m.persist()
+}
+
+// commit makes the output visible. Nobody needs anybody's links any more.
+func (m *Machine) commit() {
 	m.phase = Committing
 	for i := range m.workers {
 		m.stopWorker(frame.NodeID(i))
 	}
 	m.emit(Commit{})
+}
+
+// workerFailed handles what a worker says of itself.
+func (m *Machine) workerFailed(node frame.NodeID, w *worker, ev Failed) {
+	w.stats = ev.Stats
+	switch {
+	case m.rec == nil || m.phase >= Committing:
+		w.state = Done
+		m.fail(cause{reason: ev.Reason, aboutPeer: ev.AboutPeer})
+	case m.rec.allDone: // it served its peers, who have finished
+	case ev.Unreadable != nil:
+		m.unreadable(node, ev)
+	default:
+		m.failed(node, ev.Reason)
+	}
 }
 
 func (m *Machine) stopped(node frame.NodeID, w *worker) {
@@ -137,5 +170,7 @@ func (m *Machine) stats() RunStats {
 		all[i] = m.workers[i].stats
 		all[i].PID = m.workers[i].pid
 	}
-	return mergeStats(m.cfg.Stages, all)
+	s := mergeStats(m.cfg.Stages, all)
+	s.Recovery = m.rec.stats()
+	return s
 }

@@ -1,0 +1,285 @@
+package control
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// bases is what is known of all units: their committed bases, and what their registered incarnations have reported. The rules are those
+// of PROTOCOL with "unit" for "task": T1, T10, T11, T12, and decision 11 (trims lag one generation).
+//
+// Invariants, for every edge from p to c, of committed values:
+//
+//   - Base of p <= Base of c (I9), so that whoever restarts finds what it asks for, or finds a producer that makes it again.
+//   - Prev of p <= Prev of c: the same, if c has to go back to its generation before.
+//
+// Base is never computed from less than a report of the registered incarnation (I8).
+type bases struct {
+	stages []StageShape
+	// order lists stages so that those that an edge leads to come before those it comes from.
+	order []StageID
+	from  [][]StageID // by stage, those with an edge to it
+	units [][]unitState
+}
+
+// unitState is one unit; the zero value stands for a node without tasks of the stage.
+type unitState struct {
+	exists bool
+	Base
+	// restored is the tick at which the registered incarnation began: its log holds nothing up to there.
+	restored frame.Tick
+	// executed and saved are what the registered incarnation has reported; saved is rising, above Base.
+	executed frame.Tick
+	saved    []frame.Tick
+	unsaved  Unsaved
+	// best is the greatest executed of all incarnations: less is no progress.
+	best frame.Tick
+}
+
+// savedMax bounds what is remembered of a unit's images. With more of them above base, every second tells as much.
+const savedMax = 64
+
+// newBases takes stored bases as they are; validate them first. Every unit has to be registered.
+func newBases(stages []StageShape, nodes int, stored [][]Base) (*bases, error) {
+	b := &bases{stages: stages, from: make([][]StageID, len(stages)), units: make([][]unitState, len(stages))}
+	for i := range stages {
+		b.units[i] = make([]unitState, nodes)
+		for _, n := range stages[i].Nodes {
+			b.units[i][n].exists = true
+			if stored != nil {
+				b.units[i][n].Base = stored[i][n]
+			}
+		}
+		for _, to := range stages[i].To {
+			b.from[to] = append(b.from[to], StageID(i))
+		}
+	}
+	return b, b.sort()
+}
+
+// sort finds the order: it repeatedly takes the stages whose consumers have all been taken.
+func (b *bases) sort() error {
+	taken := make([]bool, len(b.stages))
+	for len(b.order) < len(b.stages) {
+		before := len(b.order)
+		for i := range b.stages {
+			waits := slices.ContainsFunc(b.stages[i].To, func(to StageID) bool { return !taken[to] })
+			if !taken[i] && !waits {
+				taken[i] = true
+				b.order = append(b.order, StageID(i))
+			}
+		}
+		if len(b.order) == before {
+			return fmt.Errorf("the edges between %d of %d stages lead in a circle", len(b.stages)-before, len(b.stages))
+		}
+	}
+	return nil
+}
+
+// all visits the units of a node.
+func (b *bases) on(node frame.NodeID, visit func(StageID, *unitState)) {
+	for i := range b.units {
+		if u := &b.units[i][node]; u.exists {
+			visit(StageID(i), u)
+		}
+	}
+}
+
+// register begins a new incarnation of a node: it restores at the bases, and what the one before had said means nothing any more.
+func (b *bases) register(node frame.NodeID) {
+	b.on(node, func(_ StageID, u *unitState) {
+		u.restored, u.executed = u.Base.Base, u.Base.Base
+		u.saved, u.unsaved = nil, Unsaved{}
+	})
+}
+
+// report takes what a registered incarnation says, and whether it has got further than any before. The report must be of the right shape.
+func (b *bases) report(node frame.NodeID, r *Reported) (progress bool) {
+	b.on(node, func(s StageID, u *unitState) {
+		u.executed = max(u.executed, r.Executed[s])
+		if u.executed > u.best {
+			u.best, progress = u.executed, true
+		}
+	})
+	for _, s := range r.Saved {
+		if u := &b.units[s.Stage][node]; u.exists {
+			u.addSaved(s.Tick)
+		}
+	}
+	for _, s := range r.Unsaved {
+		if u := &b.units[s.Stage][node]; u.exists && s.Tick > u.unsaved.Tick {
+			u.unsaved = s
+		}
+	}
+	return progress
+}
+
+func (u *unitState) addSaved(t frame.Tick) {
+	i, found := slices.BinarySearch(u.saved, t)
+	if found || t <= u.Base.Base || t == frame.MaxTick {
+		return
+	}
+	u.saved = slices.Insert(u.saved, i, t)
+	if len(u.saved) > savedMax {
+		u.saved = slices.Delete(u.saved, savedMax/2, savedMax/2+1)
+	}
+}
+
+// newestSaved is the newest image of the unit that is known.
+func (u *unitState) newestSaved() frame.Tick {
+	if n := len(u.saved); n > 0 {
+		return u.saved[n-1]
+	}
+	return u.Base.Base
+}
+
+// need is the least base of the units that a stage's output goes to, and the least of their generations before. Who has no consumer but
+// the world outside is held by nobody: an image of it implies that the world has its output.
+func (b *bases) need(s StageID, at func(StageID, frame.NodeID) Base) Base {
+	least := Base{math.MaxUint64, math.MaxUint64}
+	for _, to := range b.stages[s].To {
+		for _, n := range b.stages[to].Nodes {
+			c := at(to, n)
+			least.Base, least.Prev = min(least.Base, c.Base), min(least.Prev, c.Prev)
+		}
+	}
+	return least
+}
+
+// draft is a change of bases that is not committed yet.
+type draft map[Unit]Base
+
+func (b *bases) at(d draft) func(StageID, frame.NodeID) Base {
+	return func(s StageID, n frame.NodeID) Base {
+		if changed, ok := d[Unit{s, n}]; ok {
+			return changed
+		}
+		return b.units[s][n].Base
+	}
+}
+
+// list orders a draft, so that equal drafts give equal transactions.
+func (d draft) list() []UnitBase {
+	var all []UnitBase
+	for u, base := range d {
+		all = append(all, UnitBase{u, base})
+	}
+	slices.SortFunc(all, func(x, y UnitBase) int {
+		if x.Stage != y.Stage {
+			return int(x.Stage) - int(y.Stage)
+		}
+		return int(x.Node) - int(y.Node)
+	})
+	return all
+}
+
+// advance computes which units may have a greater base (T11), from the sinks up: t is a snapshot of the registered incarnation, it has
+// executed t, and every unit downstream has a base of at least t.
+func (b *bases) advance() []UnitBase {
+	d := draft{}
+	for _, s := range b.order {
+		need := b.need(s, b.at(d))
+		for _, n := range b.stages[s].Nodes {
+			u := &b.units[s][n]
+			if t := u.eligible(need.Base); t > u.Base.Base {
+				d[Unit{s, n}] = u.after(t, need.Prev)
+			}
+		}
+	}
+	return d.list()
+}
+
+// eligible is the greatest tick that base may advance to.
+func (u *unitState) eligible(need frame.Tick) frame.Tick {
+	limit := min(need, u.executed)
+	for _, t := range slices.Backward(u.saved) {
+		if t <= limit {
+			return t
+		}
+	}
+	return 0
+}
+
+// after is the unit's base once it is at t. The base before becomes Prev unless a consumer may have to go back further than that: then
+// Prev stays, and the generation between the two is no place to restart at.
+func (u *unitState) after(t, needPrev frame.Tick) Base {
+	if u.Base.Base <= needPrev {
+		return Base{t, u.Base.Base}
+	}
+	return Base{t, u.Prev}
+}
+
+// fallBack computes what changes if units go back to their generation before, because their image at base cannot be read. Whatever
+// feeds them, and would restart behind what they will ask for, goes back as well; its own Prev is never above theirs. Units without
+// another generation are returned as lost.
+func (b *bases) fallBack(unreadable []Unit) (changes []UnitBase, lost []Unit) {
+	d := draft{}
+	for _, u := range unreadable {
+		base := b.units[u.Stage][u.Node].Base
+		if base.Prev == base.Base {
+			lost = append(lost, u)
+			continue
+		}
+		d[u] = Base{base.Prev, base.Prev}
+	}
+	for _, s := range b.order {
+		need := b.need(s, b.at(d))
+		for _, n := range b.stages[s].Nodes {
+			if base := b.at(d)(s, n); base.Base > need.Base {
+				d[Unit{s, n}] = Base{base.Prev, base.Prev}
+			}
+		}
+	}
+	return d.list(), lost
+}
+
+// commit makes changes count.
+func (b *bases) commit(changes []UnitBase) {
+	for _, c := range changes {
+		u := &b.units[c.Stage][c.Node]
+		u.Base = c.Base
+		u.saved = slices.DeleteFunc(u.saved, func(t frame.Tick) bool { return t <= c.Base.Base })
+	}
+}
+
+// behind lists the nodes with a unit whose log begins after what a consumer will ask for when it restarts. That comes of falling back
+// alone; such a node has to restart, too.
+func (b *bases) behind() []frame.NodeID {
+	var nodes []frame.NodeID
+	for _, s := range b.order {
+		need := b.need(s, b.at(nil))
+		for _, n := range b.stages[s].Nodes {
+			if b.units[s][n].restored > need.Base && !slices.Contains(nodes, n) {
+				nodes = append(nodes, n)
+			}
+		}
+	}
+	return nodes
+}
+
+// needs are what may be trimmed.
+func (b *bases) needs() Needs {
+	needs := make(Needs, len(b.units))
+	for s := range b.units {
+		needs[s] = make([]frame.Tick, len(b.units[s]))
+		for n := range b.units[s] {
+			needs[s][n] = frame.MaxTick
+			if u := &b.units[s][n]; u.exists {
+				needs[s][n] = u.Prev
+			}
+		}
+	}
+	return needs
+}
+
+// restore is by stage where the registered incarnation of a node begins.
+func (b *bases) restore(node frame.NodeID) []frame.Tick {
+	ticks := make([]frame.Tick, len(b.units))
+	for s := range b.units {
+		ticks[s] = b.units[s][node].restored
+	}
+	return ticks
+}

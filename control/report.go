@@ -1,0 +1,112 @@
+package control
+
+import (
+	"fmt"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// resume begins with what the store holds: everybody is registered anew, or nobody, if the output is there.
+func (m *Machine) resume() {
+	r := m.rec
+	if len(r.stored.Schedule.Entries) > 0 {
+		m.ticks = r.stored.Schedule
+	}
+	if r.stored.Outcome == OutputOpen {
+		for i := range m.workers {
+			m.workers[i].down = true
+		}
+		m.persist()
+		return
+	}
+	for i := range m.workers {
+		m.workers[i].state = Gone
+	}
+	if r.stored.Outcome == OutputComplete {
+		m.commit()
+		return
+	}
+	m.end("", false)
+}
+
+// passTime does what is due under recovery. When the manager itself was away for long, as its clock says, nobody else is blamed.
+func (m *Machine) passTime(by TimeNs) {
+	m.retryPersist()
+	if m.phase >= Committing || m.rec.allDone {
+		return
+	}
+	m.watch(by > TimeNs(m.rec.cfg.LeaseNs)/2)
+	if m.phase <= Running {
+		m.mark()
+	}
+}
+
+// reported takes a worker's report, and lets bases advance.
+func (m *Machine) reported(node frame.NodeID, w *worker, ev Reported) {
+	r := m.rec
+	if r == nil || m.phase >= Committing {
+		return
+	}
+	if complaint := r.misshapen(&ev); complaint != "" {
+		m.unexpected(node, w, complaint)
+		return
+	}
+	w.reported = true
+	w.missed = max(w.missed, ev.Missed)
+	if ev.Opened < frame.MaxTick {
+		w.opened = max(w.opened, ev.Opened)
+	}
+	if r.bases.report(node, &ev) {
+		w.failures = 0
+	}
+	m.settleMarks()
+	m.persist()
+}
+
+func (r *recovery) misshapen(ev *Reported) string {
+	stages := len(r.cfg.Stages)
+	if len(ev.Executed) != stages {
+		return fmt.Sprintf("a report of %d stages, want %d,", len(ev.Executed), stages)
+	}
+	for _, s := range ev.Saved {
+		if int(s.Stage) >= stages {
+			return fmt.Sprintf("an image of stage %d of %d", s.Stage, stages)
+		}
+	}
+	for _, s := range ev.Unsaved {
+		if int(s.Stage) >= stages {
+			return fmt.Sprintf("a lost image of stage %d of %d", s.Stage, stages)
+		}
+	}
+	return ""
+}
+
+// unreadable takes a unit back to its generation before. There has to be one.
+func (m *Machine) unreadable(node frame.NodeID, ev Failed) {
+	r := m.rec
+	at := *ev.Unreadable
+	if int(at.Stage) >= len(r.cfg.Stages) || !r.bases.units[at.Stage][node].exists || r.bases.units[at.Stage][node].restored != at.Tick || at.Tick == 0 {
+		m.failed(node, ev.Reason)
+		return
+	}
+	u := r.bases.units[at.Stage][node]
+	if u.Prev == u.Base.Base {
+		m.fail(cause{reason: fmt.Sprintf("stage %d (%s) on node %d cannot restart: its image at tick %d cannot be read, and none before it is kept: %s",
+			at.Stage, r.cfg.Stages[at.Stage].Name, node, at.Tick, ev.Reason)})
+		return
+	}
+	r.unreadable = append(r.unreadable, Unit{at.Stage, node})
+	m.replace(node)
+	m.persist()
+}
+
+func (n Needs) equal(o Needs) bool {
+	for s := range n {
+		for i := range n[s] {
+			if n[s][i] != o[s][i] {
+				return false
+			}
+		}
+	}
+	return true
+}
