@@ -43,15 +43,14 @@ lint:
 	$(GO) tool staticcheck ./...
 	$(GO) test -count 1 ./cmd/archtest
 
-bench: build ## the standard set of measurements, on an otherwise idle machine
-	@if ! $(BIN) bench list >/dev/null 2>&1; then echo "this build has no benchmark harness"; exit 1; fi
+bench: build ## the standard set of measurements into bench/report, on an otherwise idle machine; BASE=report.json to compare
 	mkdir -p bench/report
-	$(BIN) bench run standard --json bench/report/report.json
+	$(BIN) bench run standard --json bench/report/report.json --html bench/report/report.html $(if $(BASE),--compare $(BASE))
 
 # Their module follows the requirements of this one by itself (-mod=mod): a change here must not break them.
-bench-peers: ## shuffles beside Go channels, NATS, gRPC and Arrow Flight, into bench/report/peers.json
+bench-peers: ## shuffles beside Go channels, NATS, gRPC and Arrow Flight in one run, into the same report
 	cd bench/peers && CGO_ENABLED=0 $(GO) build -mod=mod -trimpath -o ../../bin/peers .
-	bin/peers --json bench/report/peers.json
+	bin/peers --json bench/report/report.json --html bench/report/report.html
 
 check-peers: ## vet and test bench/peers, a module of its own
 	cd bench/peers && $(GO) vet -mod=mod ./... && $(GO) test -mod=mod ./...

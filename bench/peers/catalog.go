@@ -14,11 +14,18 @@ import (
 type group struct {
 	ours  string
 	peers []measure.Workload
+	lead  []lead
+}
+
+// lead is how far ours must be ahead of the best of the peers whose names begin so.
+type lead struct {
+	prefix string
+	must   float64
 }
 
 // groups is the catalogue. Sizes of batches are those at which a peer is good, and one that shows what small batches cost.
 func groups() []group {
-	local, remote := group{ours: "shuffle-local"}, group{ours: "shuffle-tcp"}
+	local, remote := group{ours: "shuffle-local"}, group{ours: "shuffle-tcp", lead: []lead{{"flight", 1.15}}}
 	for _, n := range []int{256, 2048} {
 		local.add(fmt.Sprintf("channels-%d", n), "Go channels of row slices", always(measureChannels(n)))
 	}
@@ -36,7 +43,7 @@ func groups() []group {
 }
 
 func (g *group) add(name, about string, open func(context.Context, measure.Env) (measure.Session, error)) {
-	g.peers = append(g.peers, measure.Workload{Name: name, Unit: measure.RowsPerSecond, About: about, Open: open})
+	g.peers = append(g.peers, measure.Workload{Name: name, Unit: measure.RowsPerSecond, About: about, PeerOf: g.ours, Open: open})
 }
 
 func always(f measure.Func) func(context.Context, measure.Env) (measure.Session, error) {
@@ -51,7 +58,7 @@ func choose(all []group, prefixes []string) ([]group, error) {
 	used := map[string]bool{}
 	var out []group
 	for _, g := range all {
-		kept := group{ours: g.ours}
+		kept := group{ours: g.ours, lead: g.lead}
 		for _, w := range g.peers {
 			for _, p := range prefixes {
 				if strings.HasPrefix(w.Name, p) {

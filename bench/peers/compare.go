@@ -7,30 +7,39 @@ import (
 	"text/tabwriter"
 
 	"github.com/streamscope/streamscope/bench"
+	"github.com/streamscope/streamscope/bench/measure"
 )
 
-// relate adds to each peer's ratios how much of it ours is: "shuffle_tcp_over_this" and the like.
+// relate adds to each peer's ratios how much of it ours is, "shuffle_tcp_over_this" and the like, and to ours the leads it must have, "over_flight".
 func relate(r *bench.Report, groups []group) {
 	for _, g := range groups {
-		ours := find(r, g.ours)
+		ours := r.Run(g.ours)
+		if ours == nil {
+			continue
+		}
+		best := make([]float64, len(g.lead))
 		for _, w := range g.peers {
-			if peer := find(r, w.Name); ours != nil && peer != nil && peer.Median > 0 {
-				peer.Ratios[ratioName(g.ours)] = ours.Median / peer.Median
+			peer := r.Run(w.Name)
+			if peer == nil || peer.Median <= 0 {
+				continue
+			}
+			peer.Ratios[ratioName(g.ours)] = ours.Median / peer.Median
+			for i, l := range g.lead {
+				if strings.HasPrefix(w.Name, l.prefix) {
+					best[i] = max(best[i], peer.Median)
+				}
+			}
+		}
+		for i, l := range g.lead {
+			if best[i] > 0 {
+				ours.Ratios["over_"+l.prefix] = ours.Median / best[i]
+				ours.Hold([]measure.Requirement{{Of: "over_" + l.prefix, Must: l.must}})
 			}
 		}
 	}
 }
 
 func ratioName(ours string) string { return strings.ReplaceAll(ours, "-", "_") + "_over_this" }
-
-func find(r *bench.Report, name string) *bench.Run {
-	for i := range r.Runs {
-		if r.Runs[i].Name == name {
-			return &r.Runs[i]
-		}
-	}
-	return nil
-}
 
 // cpuPerRow is the processor time of both ends, in nanoseconds; it is worth more than a rate when others use the machine.
 func cpuPerRow(r *bench.Run) float64 {
@@ -43,7 +52,7 @@ func table(out io.Writer, r *bench.Report, groups []group) error {
 	fmt.Fprint(w, "\nname\tM rows/s\t±\tours / theirs\tCPU ns/row\t\t\n")
 	for _, g := range groups {
 		for i, name := range append([]string{g.ours}, names(g)...) {
-			run := find(r, name)
+			run := r.Run(name)
 			if run == nil {
 				continue
 			}

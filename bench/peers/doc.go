@@ -1,6 +1,9 @@
 // Command peers measures what a user would pick instead of package shuffle, beside it, in one run: Go channels, NATS, gRPC streams, Arrow
 // Flight. It is a module of its own, so that nobody else pays for their libraries; `make bench-peers` runs it.
 //
+// Its report is that of `bench run`: where one of this machine is there already, ours and theirs take their rows of it, the others stay. The
+// page shows each of ours above its peers.
+//
 // The work is that of shuffle-local and shuffle-tcp (package bench/plane): 32-byte rows, every one made afresh, go by the hash of their
 // key to 64 destination tasks, which read every column; the sums must equal the closed form. Warm-up, repetitions, medians and the report
 // are those of package bench. Each peer is used as its documentation advises for throughput, and is given what it lacks:

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"time"
@@ -62,7 +61,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	duration := flags.Duration("duration", 2*time.Second, "length of one repetition")
 	runs := flags.Int("runs", 5, "repetitions, whose median is reported")
-	file := flags.String("json", "", "write the report to this file; its folder is made")
+	var f files
+	flags.StringVar(&f.json, "json", "", "write the report to this file, beside what other workloads it has already; its folder is made")
+	flags.StringVar(&f.html, "html", "", "write the same as a page to this file")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return err
@@ -84,20 +85,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("this program's own path: %w", err)
 	}
+	old, err := f.old() // rather now than after minutes
+	if err != nil {
+		return err
+	}
 	report, err := bench.MeasureThese(ctx, bench.Options{
 		Duration: *duration, Runs: *runs, Out: out,
 		Env: measure.Env{Exe: exe, Cores: runtime.GOMAXPROCS(0), Say: func(string, ...any) {}},
 	}, all)
 	relate(report, chosen)
-	return errors.Join(err, table(out, report, chosen), write(report, *file))
-}
-
-func write(r *bench.Report, file string) error {
-	if file == "" {
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return fmt.Errorf("the folder of the report: %w", err)
-	}
-	return r.WriteFile(file)
+	return errors.Join(err, table(out, report, chosen), f.write(old, report))
 }

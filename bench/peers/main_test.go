@@ -12,6 +12,10 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/streamscope/streamscope/bench"
+	"github.com/streamscope/streamscope/bench/machine"
+	"github.com/streamscope/streamscope/bench/measure"
 )
 
 // TestMain is also the other process of the measurements.
@@ -68,6 +72,48 @@ func TestReportHasOursAndTheirs(t *testing.T) {
 		if !strings.Contains(out.String(), name) {
 			t.Errorf("the table has no %s: %s", name, out.String())
 		}
+	}
+}
+
+func TestReportKeepsWhatItHas(t *testing.T) {
+	dir := t.TempDir()
+	file, html := filepath.Join(dir, "report.json"), filepath.Join(dir, "report.html")
+	old := bench.Report{Machine: machine.Read(), Runs: []bench.Run{
+		{Name: "ringlog", Unit: measure.RowsPerSecond, Median: 7, Samples: []float64{7}},
+		{Name: "channels-256", Unit: measure.RowsPerSecond, Median: 1, Samples: []float64{1}},
+	}}
+	if err := old.WriteFile(file); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"-duration", "20ms", "-runs", "1", "-json", file, "-html", html, "channels-256"}
+	if err := run(context.Background(), args, new(bytes.Buffer)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := bench.ReadReport(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Runs) != 3 || got.Run("ringlog").Median != 7 || got.Run("channels-256").Median == 1 || got.Run("channels-256").PeerOf != "shuffle-local" {
+		t.Errorf("got %+v, want ringlog as it was, channels-256 measured anew, and shuffle-local", got.Runs)
+	}
+	page, err := os.ReadFile(html)
+	if err != nil || !bytes.Contains(page, []byte("ringlog")) || !bytes.Contains(page, []byte("shuffle-local beside")) {
+		t.Errorf("%v: the page has no ringlog, or no plot of shuffle-local beside others", err)
+	}
+}
+
+func TestReportOfAnotherMachineIsRefusedAtOnce(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "report.json")
+	facts := machine.Read()
+	facts.Cores++
+	old := bench.Report{Machine: facts, Runs: []bench.Run{{Name: "ringlog", Unit: measure.RowsPerSecond, Median: 7, Samples: []float64{7}}}}
+	if err := old.WriteFile(file); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	err := run(context.Background(), []string{"-json", file}, &out)
+	if err == nil || !strings.Contains(err.Error(), "another machine: cores was") || out.Len() > 0 {
+		t.Errorf("got %v after %s, want an error before anything is measured", err, &out)
 	}
 }
 
