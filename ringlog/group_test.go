@@ -104,7 +104,7 @@ func smallGroup(_ string, limit int) error {
 	if _, err := NewArena(ArenaConfig{SegmentBytes: segment, LimitBytes: int64(limit) + segment}); err == nil || !strings.Contains(err.Error(), m.Source) {
 		return fmt.Errorf("an arena beyond the group's limit: %w", err)
 	}
-	s, err := squeeze(ArenaConfig{SegmentBytes: segment, LimitBytes: m.Bytes - headroomBytes})
+	s, err := squeeze(ArenaConfig{SegmentBytes: segment, LimitBytes: m.Bytes - headroomBytes - 4*segment})
 	if err != nil {
 		return err
 	}

@@ -34,12 +34,7 @@ func writeUntilKilled(dir string, life int) error {
 		return err
 	}
 	wake := make(chan struct{}, 1)
-	l, _, err := a.Recover(LogConfig{Incarnation: frame.Incarnation(life), Sums: true, Wake: func() {
-		select {
-		case wake <- struct{}{}:
-		default:
-		}
-	}}, 0)
+	l, _, err := a.Recover(LogConfig{Incarnation: frame.Incarnation(life), Sums: true, Wake: func() { poke(wake) }}, 0)
 	if err != nil {
 		return err
 	}

@@ -25,12 +25,7 @@ func TestReadersRaceWriter(t *testing.T) {
 func raceWriter(t *testing.T, a *Arena, late bool) {
 	const frames = 3000
 	wake := make(chan struct{}, 1)
-	l := testLog(t, a, LogConfig{Sums: true, Wake: func() {
-		select {
-		case wake <- struct{}{}:
-		default:
-		}
-	}})
+	l := testLog(t, a, LogConfig{Sums: true, Wake: func() { poke(wake) }})
 	a.Start()
 	var progress [3]atomic.Uint64 // the last tick that each reader is done with
 	trim := func() {
