@@ -50,6 +50,8 @@ var Rules = []Rule{
 	{Pkg: "control/job", May: []string{"vertex/...", "state", "shuffle/...", "ringlog/frame"}, Pure: true},
 	{Pkg: "control/plan", May: []string{"control/job", "vertex/...", "state", "shuffle/...", "ringlog/frame"}, Pure: true},
 	{Pkg: "control/simtest", May: []string{"control/...", "vertex/...", "state/...", "shuffle/...", "ringlog/...", "netio/..."}, Pure: true},
+	{Pkg: "control/meta", May: []string{"control", "ringlog/frame"}},
+	{Pkg: "control/meta/metatest", May: []string{"control", "control/meta", "ringlog/frame"}, Goroutines: true},
 	{Pkg: "control/...", May: []string{"control/...", "vertex/...", "state/...", "shuffle/...", "ringlog/...", "netio/..."}, Goroutines: true},
 
 	{Pkg: "bench/...", May: []string{"bench/...", "control/...", "vertex/...", "state/...", "shuffle/...", "ringlog/...", "netio/..."}, Goroutines: true},
@@ -61,6 +63,7 @@ var Fences = []Fence{
 	{Prefix: "github.com/cloudwego/netpoll", Only: []string{"netio"}, Why: "links hide the transport"},
 	{Prefix: "github.com/apache/arrow-go", Only: []string{"vertex/connect/..."}, Why: "embedders do not pay for columnar files"},
 	{Prefix: "connectrpc.com/", Only: []string{"control/manager", "control/agent", "control/web", "control/rpc/..."}, Why: "RPC is for control, never for events"},
+	{Prefix: "go.etcd.io/", Only: []string{"control/meta"}, Why: "one package knows where metadata lie"},
 	{Prefix: "github.com/spf13/", Only: []string{"cmd/..."}, Why: "the command line ends at cmd"},
 	{Prefix: "github.com/vbauerster/mpb", Only: []string{"cmd/...", "bench/..."}, Why: "a terminal is the binary's business"},
 }
