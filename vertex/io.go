@@ -17,7 +17,7 @@ type Source interface {
 	// Splits lists the parts; the order is the same on every worker. Errors name the place (`flights.csv: no such file`).
 	Splits() ([]Split, error)
 	// Open starts reading a split: from its beginning if at is nil, else where Position of an earlier reader of the same split says. at is
-	// read before Open returns and is not trusted: an error names the split and what is wrong with it. The rows, their order, the
+	// read before Open returns and is not trusted: an error of Open or of the first Read names the split and what is wrong. The rows, their order, the
 	// counters, messages, and what is diverted are then those of one reader that was never interrupted. wake is called, from any
 	// goroutine, when a Read that returned nothing may succeed now.
 	Open(s Split, at SnapshotReader, wake func()) (SplitReader, error)
@@ -31,7 +31,8 @@ type SplitReader interface {
 	// Position writes where the next Read goes on: directly behind the rows that Read returned last. It may be called between any two
 	// calls, also behind the end; it takes constant time, and what it writes is small.
 	Position(w SnapshotWriter)
-	// Counters tells what was left out so far, at least up to the rows returned last. After the end it is exact.
+	// Counters tells what was left out so far. It depends on the position alone, may lag behind it by a block, and is exact behind the end and
+	// behind an error.
 	Counters() SourceCounters
 	// Close frees everything; goroutines have ended when it returns.
 	Close() error

@@ -14,6 +14,13 @@
 // its midnight. They are written as 2006-01-02T15:04:05Z, with a fraction only if it is not 0. Columns of files are found by name, in any
 // order; others are ignored and, where the format allows, not decoded. Empty cells and null are nulls; the text "NA" is text.
 //
+// # Positions
+//
+// The position of a reader is nine integers: a version; the bytes that the file had; the lane (a row group of Parquet; text has one) and, in it, the byte
+// and line of a place at which its decoder can begin; the rows returned since; and what was left out of the split before the place: rows skipped, rows
+// diverted, bytes in the split's part of the divert file, which are durable by then. A reader opened there decodes the block again, without
+// the rows that were returned. Standard input and pipes cannot be read again.
+//
 // # Invariants
 //
 // An output exists under its final name only after Commit. A split yields the same rows in the same order every time it is read.

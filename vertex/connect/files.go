@@ -121,16 +121,10 @@ func (s *Source) Splits() ([]vertex.Split, error) {
 	return splits, nil
 }
 
-// Open starts to read a split. All that is wrong with the file is reported by Read.
-// A bad row before the position is counted and diverted again: counters and divert files are those of the whole split.
+// Open starts to read a split, see vertex.Source; what is wrong with the file is reported by Read, what is wrong with the position by either.
+// Only regular files can be read from a position. A position within a text file is found by seeking, and a block of at most ChunkRows rows or
+// about ChunkBytes is decoded again, without the rows already returned; in a Parquet file that block is the row group.
 func (s *Source) Open(split vertex.Split, at vertex.SnapshotReader, wake func()) (vertex.SplitReader, error) {
-	offset := uint64(0)
-	if at != nil {
-		offset = at.Uint64()
-		if err := at.Err(); err != nil {
-			return nil, fmt.Errorf("%s: its position: %w", split.Name, err)
-		}
-	}
 	format, err := formatOf(s.files.Format, split.Name)
 	if err != nil {
 		return nil, err
@@ -138,9 +132,15 @@ func (s *Source) Open(split vertex.Split, at vertex.SnapshotReader, wake func())
 	if format.Open == nil {
 		return nil, fmt.Errorf("%s: format %s cannot be read", split.Name, format.Name)
 	}
-	rejects, err := s.files.rejects(split)
+	var from position
+	if at != nil {
+		if from, err = readPosition(split.Name, at); err != nil {
+			return nil, err
+		}
+	}
+	rejects, err := s.files.rejects(split, at != nil, from.left.divertBytes)
 	if err != nil {
 		return nil, err
 	}
-	return openReader(&s.files, format, split.Name, rejects, offset, wake), nil
+	return openReader(&s.files, format, split.Name, rejects, from, wake), nil
 }

@@ -23,11 +23,18 @@ type Format struct {
 type Decoder interface {
 	// Lanes is the number of parts, at least 1, in row order.
 	Lanes() int
-	// Decode decodes one lane into batches that it takes from out and puts back filled. Lanes are decoded by goroutines of their own,
-	// each once. An error is reported behind the rows put before it. When out.Take returns nil, Decode returns.
-	Decode(lane int, out *Lane) error
+	// Decode decodes one lane, from a place that it told out.Mark in an earlier life (the zero Place: from its beginning), into batches that it takes
+	// from out and puts back filled. Lanes are decoded by goroutines of their own, each once. An error is reported behind the rows put
+	// before it. When out.Take returns nil, Decode returns.
+	Decode(lane int, from Place, out *Lane) error
 	// Close frees what the decoder holds; no Decode runs any more.
 	Close() error
+}
+
+// Place is where a decoder can begin within a lane. Places other than 0 come from a position, so they are not trusted.
+type Place struct {
+	Byte uint64 // of the file
+	Line uint64 // lines before it, as the decoder counts them for its messages
 }
 
 var formats = map[string]*Format{}

@@ -1,6 +1,9 @@
 package connect
 
-import "github.com/streamscope/streamscope/shuffle/batch"
+import (
+	"github.com/streamscope/streamscope/shuffle/batch"
+	"github.com/streamscope/streamscope/vertex"
+)
 
 // Limits of what is decoded ahead: a lane holds at most laneDepth batches, each of about ChunkRows rows or ChunkBytes bytes.
 const (
@@ -9,14 +12,42 @@ const (
 	laneDepth  = 4
 )
 
-// Lane carries batches from a decoder to the reader. Take, Put and Reject are for the decoder's goroutine.
+// Lane carries batches from a decoder to the reader. Take, Mark, Put and Reject are for the decoder's goroutine.
 //
 // Invariant: at most laneDepth builders exist, each in free, in full, with the decoder, or with the reader.
 type Lane struct {
 	r    *reader
 	free chan *batch.Builder // nil entries stand for builders not yet made
-	full chan *batch.Builder // closed behind the last batch
+	full chan block          // closed behind the last one
+	left tally               // out since the lane's beginning
+	mark mark                // of the block being filled
+	lost error               // what kept diverted rows from being durable
 	err  error               // set before full is closed
+}
+
+// block is a batch on its way to the reader.
+type block struct {
+	rows *batch.Builder
+	mark mark
+}
+
+// mark is where a block begins, if the decoder can begin there again.
+type mark struct {
+	set   bool
+	place Place
+	left  tally // of the lane, before the block
+}
+
+// tally counts what was left out of the rows.
+type tally struct {
+	vertex.SourceCounters
+	divertBytes uint64 // written to the divert file
+}
+
+func (t *tally) add(o tally) {
+	t.Skipped += o.Skipped
+	t.Diverted += o.Diverted
+	t.divertBytes += o.divertBytes
 }
 
 func newLane(r *reader) *Lane {
@@ -27,8 +58,11 @@ func newLane(r *reader) *Lane {
 	return l
 }
 
-// Take returns an empty builder to fill, waiting for one if need be; nil means that nobody reads any more.
+// Take returns an empty builder to fill, waiting for one if need be; nil means that nobody reads any more, or nothing more can be diverted.
 func (l *Lane) Take() *batch.Builder {
+	if l.lost != nil {
+		return nil
+	}
 	select {
 	case b := <-l.free:
 		if b == nil {
@@ -41,20 +75,29 @@ func (l *Lane) Take() *batch.Builder {
 	}
 }
 
-// Put passes a filled builder on; an empty one goes back.
+// Mark tells that the builder just taken begins at a place from which Decode could go on. A decoder that cannot begin within a lane
+// never calls it.
+func (l *Lane) Mark(p Place) { l.mark = mark{set: true, place: p, left: l.left} }
+
+// Put passes a filled builder on; an empty one goes back. What was diverted so far is made durable: a position behind the builder counts on it.
 func (l *Lane) Put(b *batch.Builder) {
+	if err := l.r.rejects.sync(); err != nil && l.lost == nil {
+		l.lost = err
+	}
+	m := l.mark
+	l.mark = mark{}
 	if b.Len() == 0 {
 		l.free <- b
 		return
 	}
-	l.full <- b
+	l.full <- block{b, m}
 	l.r.notify()
 }
 
 // Reject deals with a bad row by the source's policy. raw is the row as it stands in the file, without its line end, borrowed.
 // The decoder goes on with the next row if it returns nil; else it returns the error.
 func (l *Lane) Reject(bad *RowError, raw []byte) error {
-	return l.r.rejects.reject(bad, raw)
+	return l.r.rejects.reject(bad, raw, &l.left)
 }
 
 // Full reports whether a builder should be passed on.

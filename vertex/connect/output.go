@@ -15,6 +15,7 @@ type Output struct {
 	Final string // as the user named it
 	Temp  string // "" for standard output
 	f     *os.File
+	named bool // the temporary name is durable
 }
 
 // NewToken returns a fresh token for the temporary names of a run.
@@ -56,7 +57,8 @@ func creatable(final string) error {
 	return nil
 }
 
-// CreateOutput creates the temporary file for final. An empty token makes a fresh one.
+// CreateOutput creates the temporary file for final, in place of one that an earlier life of the run left behind. An empty token makes a
+// fresh one.
 func CreateOutput(final, token string) (*Output, error) {
 	if err := creatable(final); err != nil {
 		return nil, err
@@ -65,9 +67,16 @@ func CreateOutput(final, token string) (*Output, error) {
 		token = NewToken()
 	}
 	temp := TempPath(final, token)
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	f, err := openTemp(final, temp, os.O_CREATE|os.O_EXCL)
+	if errors.Is(err, fs.ErrExist) {
+		if f, err = openTemp(final, temp, 0); err == nil {
+			os.Remove(temp)
+			f.Close()
+			f, err = openTemp(final, temp, os.O_CREATE|os.O_EXCL)
+		}
+	}
 	if err != nil {
-		return nil, writeError(final, err)
+		return nil, err
 	}
 	return &Output{Final: final, Temp: temp, f: f}, nil
 }
@@ -102,17 +111,11 @@ func (o *Output) Write(p []byte) (int, error) {
 
 // Close makes the file durable under its temporary name and closes it. Standard output stays open for others.
 func (o *Output) Close() error {
-	var err error
-	if o.Temp != "" {
-		err = o.f.Sync()
+	err := o.sync()
+	if e := o.f.Close(); err == nil && e != nil {
+		err = writeError(o.Final, e)
 	}
-	if e := o.f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return writeError(o.Final, err)
-	}
-	return nil
+	return err
 }
 
 // Remove closes and removes the temporary file, if it is still there.
@@ -135,13 +138,5 @@ func Commit(temp, final string) error {
 		}
 		return fmt.Errorf("%s: cannot be given its name: %w", final, err)
 	}
-	dir, err := os.Open(filepath.Dir(final))
-	if err != nil {
-		return pathError(final, err)
-	}
-	defer dir.Close()
-	if err := dir.Sync(); err != nil {
-		return writeError(final, err)
-	}
-	return nil
+	return syncDir(final)
 }

@@ -2,6 +2,7 @@ package connect
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"runtime"
 	"sync"
@@ -12,7 +13,7 @@ import (
 )
 
 // reader reads one split: a goroutine opens the file, then one goroutine per running lane decodes ahead.
-// The owner calls Read, Counters and Close from one goroutine.
+// The owner calls Read, Position, Counters and Close from one goroutine.
 type reader struct {
 	schema  *batch.Schema
 	rejects *rejects
@@ -21,28 +22,31 @@ type reader struct {
 	done    chan struct{} // closed by Close
 	running sync.WaitGroup
 
-	opened chan struct{} // closed when in, dec and openErr are set
+	opened chan struct{} // closed when in, dec and err are set
 	in     *Input
 	dec    Decoder
 	err    error // of opening; later the final one
 
-	lanes   []*Lane // running lanes, a ring: lane i is at i % len
-	lane    int     // the lane being read
-	started int     // lanes started so far
-	skip    uint64  // rows still to be left out
+	lanes   []*Lane  // running lanes, a ring: lane i is at i % len
+	first   position // where the split was opened
+	lane    int      // the lane being read
+	started int      // lanes started so far, those before the first one counted
 	cur     *batch.Builder
 	at      int // rows of cur already returned
-	passed  uint64
 	view    batch.Batch
+	skip    uint64   // rows still to be left out: they were returned in an earlier life
+	pos     position // behind the rows returned last, but for skip
+	before  tally    // of the lanes before lane
 }
 
 var _ vertex.SplitReader = (*reader)(nil)
 
-func openReader(f *Files, format *Format, path string, rejects *rejects, offset uint64, wake func()) *reader {
+func openReader(f *Files, format *Format, path string, rejects *rejects, from position, wake func()) *reader {
 	r := &reader{
-		schema: f.Schema, rejects: rejects, wake: wake, skip: offset, passed: offset,
+		schema: f.Schema, rejects: rejects, wake: wake, first: from, pos: from, skip: from.rows, before: from.left,
 		done: make(chan struct{}), opened: make(chan struct{}),
 	}
+	r.pos.rows = 0
 	parallel := min(runtime.GOMAXPROCS(0), 4)
 	if f.BadRows == Divert {
 		parallel = 1 // so that the divert file has the order of the rows
@@ -59,6 +63,12 @@ func (r *reader) open(format *Format, path string, want *Wanted) {
 	r.in, r.err = openInput(path, r.done)
 	if r.err == nil {
 		r.dec, r.err = format.Open(r.in, want)
+	}
+	if n := uint64(0); r.err == nil {
+		if n = uint64(r.dec.Lanes()); r.first.lane > n {
+			r.err = fmt.Errorf("%s: its position is in part %d of %d: the file has changed", path, r.first.lane+1, n)
+		}
+		r.lane, r.started = int(r.first.lane), int(r.first.lane)
 	}
 	close(r.opened)
 	r.notify()
@@ -89,9 +99,14 @@ func (r *reader) Read(maxRows int) (*batch.Batch, error) {
 	}
 	n := min(maxRows, r.cur.Len()-r.at)
 	r.cur.View().SliceInto(&r.view, r.at, r.at+n)
-	r.at += n
-	r.passed += uint64(n)
+	r.pass(n)
 	return &r.view, nil
+}
+
+// pass moves the position behind rows of cur.
+func (r *reader) pass(n int) {
+	r.at += n
+	r.pos.rows += uint64(n)
 }
 
 // advance makes cur hold rows not yet returned, if there are any to be had now.
@@ -109,7 +124,7 @@ func (r *reader) advance() (ready bool, err error) {
 		}
 		n := min(r.skip, uint64(r.cur.Len()))
 		r.skip -= n
-		r.at = int(n)
+		r.pass(int(n))
 	}
 }
 
@@ -122,9 +137,7 @@ func (r *reader) next() (ready bool, err error) {
 	}
 	for r.err == nil {
 		if r.lane == r.dec.Lanes() {
-			if r.err = r.rejects.finish(); r.err == nil {
-				r.err = io.EOF
-			}
+			r.err = r.end()
 			break
 		}
 		r.start()
@@ -132,16 +145,40 @@ func (r *reader) next() (ready bool, err error) {
 		select {
 		case b, ok := <-l.full:
 			if ok {
-				r.cur = b
+				r.take(b)
 				return true, nil
 			}
-			r.err = l.err
-			r.lane++
+			r.endLane(l)
 		default:
 			return false, nil
 		}
 	}
 	return false, r.err
+}
+
+// take makes a block the current one.
+func (r *reader) take(b block) {
+	r.cur, r.at = b.rows, 0
+	if b.mark.set {
+		r.pos.place, r.pos.rows, r.pos.left = b.mark.place, 0, r.before
+		r.pos.left.add(b.mark.left)
+	}
+}
+
+// endLane moves to the beginning of the next lane, or behind the last one. Behind an error only the counters matter any more.
+func (r *reader) endLane(l *Lane) {
+	r.err = l.err
+	r.before.add(l.left)
+	r.lane++
+	r.pos.lane, r.pos.place, r.pos.rows, r.pos.left = uint64(r.lane), Place{}, 0, r.before
+}
+
+// end is the final error behind the last lane.
+func (r *reader) end() error {
+	if r.skip > 0 {
+		return fmt.Errorf("%s: ends %d rows before its position: inputs must not change while a job runs", r.in.Name, r.skip)
+	}
+	return io.EOF
 }
 
 // extraLanes counts the lanes of all readers that run ahead of the one being read, so that many open files do not hold a multiple of their memory.
@@ -169,7 +206,7 @@ func (r *reader) start() {
 			l = newLane(r)
 			r.lanes[slot] = l
 		}
-		l.full = make(chan *batch.Builder, laneDepth)
+		l.full, l.left = make(chan block, laneDepth), tally{}
 		r.running.Add(1)
 		go r.decode(l, r.started, extra)
 		r.started++
@@ -178,7 +215,17 @@ func (r *reader) start() {
 
 func (r *reader) decode(l *Lane, lane int, extra bool) {
 	defer r.running.Done()
-	l.err = r.dec.Decode(lane, l)
+	var from Place
+	if uint64(lane) == r.first.lane {
+		from = r.first.place
+	}
+	l.err = r.dec.Decode(lane, from, l)
+	if err := r.rejects.sync(); l.lost == nil {
+		l.lost = err
+	}
+	if l.err == nil {
+		l.err = l.lost
+	}
 	if extra {
 		extraLanes.Add(-1)
 	}
@@ -186,11 +233,22 @@ func (r *reader) decode(l *Lane, lane int, extra bool) {
 	r.notify()
 }
 
-// Position writes how many rows were returned.
-func (r *reader) Position(w vertex.SnapshotWriter) { w.Uint64(r.passed) }
+// Position tells where the next Read goes on, see vertex.SplitReader.
+func (r *reader) Position(w vertex.SnapshotWriter) {
+	p := r.pos
+	p.rows += r.skip
+	select {
+	case <-r.opened:
+		if r.in != nil {
+			p.size = uint64(max(r.in.Size, 0))
+		}
+	default:
+	}
+	p.write(w)
+}
 
-// Counters tells what was left out so far.
-func (r *reader) Counters() vertex.SourceCounters { return r.rejects.counters() }
+// Counters tells what was left out before the block that the rows returned last are of; behind the end, all.
+func (r *reader) Counters() vertex.SourceCounters { return r.pos.left.SourceCounters }
 
 // Close ends the goroutines and frees everything.
 func (r *reader) Close() error {

@@ -1,90 +1,83 @@
 package connect
 
 import (
-	"bufio"
 	"fmt"
+	"github.com/streamscope/streamscope/vertex"
 	"io"
 	"os"
-	"sync/atomic"
-
-	"github.com/streamscope/streamscope/vertex"
 )
 
-// rejects deals with the bad rows of one split. reject is called by decoders' goroutines, one at a time if the policy is Divert;
-// finish and close by the owner once no decoder runs.
+// rejects deals with the bad rows of one split. reject and sync are called by decoders' goroutines, one at a time if the policy is Divert;
+// close by the owner once no decoder runs.
 type rejects struct {
-	policy            Policy
-	skipped, diverted atomic.Uint64
-	part              *os.File // only with Divert
-	w                 *bufio.Writer
-	final             string
+	policy Policy
+	part   *Output // only with Divert
+	dirty  bool    // part has bytes that may not be durable
+	line   []byte
 }
 
-func (f *Files) rejects(split vertex.Split) (*rejects, error) {
-	r := &rejects{policy: f.BadRows, final: f.DivertTo}
+// rejects begins the split's part of the divert file, or cuts the one of an earlier life back to keep bytes.
+func (f *Files) rejects(split vertex.Split, resumed bool, keep uint64) (*rejects, error) {
+	r := &rejects{policy: f.BadRows}
 	if r.policy != Divert {
 		return r, nil
 	}
-	if err := creatable(f.DivertTo); err != nil {
+	token := splitToken(f.Token, split.ID)
+	var err error
+	if resumed {
+		r.part, err = reopenOutput(f.DivertTo, token, keep)
+	} else {
+		r.part, err = CreateOutput(f.DivertTo, token)
+	}
+	if err != nil {
 		return nil, err
 	}
-	part := divertPart(f.DivertTo, f.Token, split.ID)
-	// A split that is opened again diverts all its bad rows again, so an earlier part of the same run gives way.
-	if err := os.Remove(part); err != nil && !os.IsNotExist(err) {
-		return nil, pathError(f.DivertTo, err)
+	if err := r.part.sync(); err != nil { // now the file has its name, whatever happens
+		r.part.f.Close()
+		return nil, err
 	}
-	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return nil, pathError(f.DivertTo, err)
-	}
-	r.part, r.w = file, bufio.NewWriter(file)
 	return r, nil
 }
 
-func (r *rejects) reject(bad *RowError, raw []byte) error {
+func (r *rejects) reject(bad *RowError, raw []byte, left *tally) error {
 	switch r.policy {
 	case Skip:
-		r.skipped.Add(1)
+		left.Skipped++
 	case Divert:
-		fmt.Fprintf(r.w, "# %v\n%s\n", bad, raw)
-		if err := r.flushed(r.w.Flush()); err != nil {
+		r.line = fmt.Appendf(r.line[:0], "# %v\n%s\n", bad, raw)
+		if _, err := r.part.Write(r.line); err != nil {
 			return err
 		}
-		r.diverted.Add(1)
+		r.dirty = true
+		left.Diverted++
+		left.divertBytes += uint64(len(r.line))
 	default:
 		return bad
 	}
 	return nil
 }
 
-func (r *rejects) flushed(err error) error {
-	if err != nil {
-		return writeError(r.final, err)
-	}
-	return nil
-}
-
-func (r *rejects) counters() vertex.SourceCounters {
-	return vertex.SourceCounters{Skipped: r.skipped.Load(), Diverted: r.diverted.Load()}
-}
-
-// finish makes the part durable: the split was read to its end.
-func (r *rejects) finish() error {
-	if r.part == nil {
+// sync makes durable what was diverted.
+func (r *rejects) sync() error {
+	if !r.dirty {
 		return nil
 	}
-	return r.flushed(r.part.Sync())
+	r.dirty = false
+	return r.part.sync()
 }
 
 func (r *rejects) close() error {
 	if r.part == nil {
 		return nil
 	}
-	return r.part.Close()
+	return r.part.f.Close()
 }
 
+// splitToken makes the token of a split's part of the divert file from that of the run.
+func splitToken(token string, split uint32) string { return fmt.Sprintf("%s-%d", token, split) }
+
 func divertPart(final, token string, split uint32) string {
-	return TempPath(final, fmt.Sprintf("%s-%d", token, split))
+	return TempPath(final, splitToken(token, split))
 }
 
 // CommitDivert makes the divert file of a run from the parts of its splits, in their order, and removes the parts. All readers of the run are

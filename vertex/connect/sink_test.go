@@ -96,7 +96,7 @@ func TestOutputIsReplacedByCommitOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := CreateOutput(final, "k"); err == nil || !strings.Contains(err.Error(), "file exists") {
+	if _, err := CreateOutput(final, "k"); err == nil || !strings.Contains(err.Error(), "is being written by another task or process") {
 		t.Fatalf("a second output under the same name: %v", err)
 	}
 	sink, woken := openNumbers(t, out)

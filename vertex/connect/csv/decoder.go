@@ -10,8 +10,8 @@ import (
 )
 
 // Decode decodes all rows, see connect.Decoder.
-func (d *decoder) Decode(_ int, out *connect.Lane) error {
-	return d.Rows.Decode(&d.scan.Buffer, out, d.row)
+func (d *decoder) Decode(_ int, from connect.Place, out *connect.Lane) error {
+	return d.Rows.Decode(&d.scan.Buffer, from, out, d.row)
 }
 
 // row decodes the next row.

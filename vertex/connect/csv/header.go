@@ -29,6 +29,7 @@ type decoder struct {
 
 func open(in *connect.Input, want *connect.Wanted) (connect.Decoder, error) {
 	d := &decoder{Rows: text.Rows{In: in}, scan: newScanner(in, want.Comma)}
+	d.Lines = &d.scan.next
 	if err := d.scan.More(); err != nil {
 		return nil, err
 	}

@@ -30,6 +30,7 @@ type key struct {
 
 func open(in *connect.Input, want *connect.Wanted) (connect.Decoder, error) {
 	d := &decoder{Rows: text.Rows{In: in}, text: text.NewBuffer(in), targets: want.Targets(), byName: map[string]int{}, timed: want.Time != ""}
+	d.Lines = &d.line
 	d.seen = make([]int, len(d.targets))
 	for i, t := range d.targets {
 		d.byName[t.Name] = i
@@ -48,7 +49,9 @@ func open(in *connect.Input, want *connect.Wanted) (connect.Decoder, error) {
 }
 
 // Decode decodes all rows, see connect.Decoder.
-func (d *decoder) Decode(_ int, out *connect.Lane) error { return d.Rows.Decode(&d.text, out, d.row) }
+func (d *decoder) Decode(_ int, from connect.Place, out *connect.Lane) error {
+	return d.Rows.Decode(&d.text, from, out, d.row)
+}
 
 // row decodes the next line.
 func (d *decoder) row(out *connect.Lane) error {

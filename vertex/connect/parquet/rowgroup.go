@@ -21,8 +21,11 @@ type group struct {
 }
 
 // Decode decodes the row group with the lane's number, see connect.Decoder.
-func (d *decoder) Decode(lane int, out *connect.Lane) (err error) {
-	if lane >= len(d.first) {
+func (d *decoder) Decode(lane int, from connect.Place, out *connect.Lane) (err error) {
+	switch {
+	case from != connect.Place{}:
+		return fmt.Errorf("%s: its position is byte %d of row group %d, want its beginning", d.name, from.Byte, lane+1)
+	case lane >= len(d.first):
 		return nil // a file without row groups
 	}
 	defer func() {

@@ -165,11 +165,32 @@ func TestManyRowsInSteps(t *testing.T) {
 		t.Fatal(err)
 	}
 	splits, _ := src.Splits()
-	for _, offset := range []int{0, 8999, 40_000, 70_000} {
-		var got []string
-		_, err := connecttest.Read(src, splits[0], connecttest.NewPosition(uint64(offset)), 1000, func(b *batch.Batch) { got = append(got, connecttest.Lines(b)...) })
-		if err != nil || strings.Join(got, "\n") != swap(rows[min(offset, len(rows)):]) {
-			t.Fatalf("offset %d: %v, rows differ", offset, err)
+	var got []string
+	_, err = connecttest.Read(src, splits[0], nil, 1000, func(b *batch.Batch) { got = append(got, connecttest.Lines(b)...) })
+	if err != nil || strings.Join(got, "\n") != swap(rows) {
+		t.Fatalf("%v, rows differ", err)
+	}
+	for seed := range uint64(8) {
+		if err := connecttest.Lives(rand.New(rand.NewPCG(seed, 5)), files); err != nil {
+			t.Errorf("seed %d: %v", seed, err)
+		}
+	}
+}
+
+func TestBadRowsInLives(t *testing.T) {
+	cols, _ := flights(rand.New(rand.NewPCG(5, 6)), 9, 700, true)
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/f.parquet", testFile(t, cols), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	files := flightsWanted
+	files.Paths, files.DivertTo, files.Token = []string{dir + "/f.parquet"}, dir+"/bad", "k"
+	files.Schema = fields(batch.Field{Name: "origin", Kind: batch.String}, batch.Field{Name: "delay", Kind: batch.Int64})
+	for _, files.BadRows = range []connect.Policy{connect.Fail, connect.Skip, connect.Divert} {
+		for seed := range uint64(6) {
+			if err := connecttest.Lives(rand.New(rand.NewPCG(seed, 6)), files); err != nil {
+				t.Errorf("%s, seed %d: %v", files.BadRows, seed, err)
+			}
 		}
 	}
 }

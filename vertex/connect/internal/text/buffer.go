@@ -30,6 +30,7 @@ type Buffer struct {
 	// BeforeRead is called before a read, which may wait; false means that nobody wants more.
 	BeforeRead func() bool
 	r          io.Reader
+	base       int64 // place of B[0] in the input
 }
 
 // NewBuffer returns an empty buffer over r.
@@ -45,6 +46,7 @@ func (b *Buffer) More() error {
 	}
 	if b.Start > 0 {
 		copy(b.B, b.B[b.Start:b.End])
+		b.base += int64(b.Start)
 		b.At -= b.Start
 		b.End -= b.Start
 		b.Start = 0
@@ -76,6 +78,14 @@ func (b *Buffer) Final() error {
 		return b.Err
 	}
 	return io.EOF
+}
+
+// Offset is the place in the input of the row to come.
+func (b *Buffer) Offset() int64 { return b.base + int64(b.At) }
+
+// Restart goes on as if the input were at a place, which the reader below has been moved to.
+func (b *Buffer) Restart(offset int64) {
+	b.base, b.Start, b.At, b.End, b.EOF, b.Err = offset, 0, 0, 0, false, nil
 }
 
 // SkipMark passes a byte order mark at the beginning of the input.
@@ -116,6 +126,7 @@ func (b *Buffer) Line() (line []byte, tooLong bool, err error) {
 // skipLine drops what is left of a line.
 func (b *Buffer) skipLine() error {
 	for {
+		b.base += int64(b.End)
 		b.Start, b.At, b.End = 0, 0, 0
 		if b.EOF {
 			return nil

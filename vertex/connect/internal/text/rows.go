@@ -2,6 +2,7 @@ package text
 
 import (
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/streamscope/streamscope/shuffle/batch"
@@ -13,6 +14,8 @@ type Rows struct {
 	In    *connect.Input
 	Rows  *batch.Builder // being filled; nil once nobody reads any more
 	Bytes int            // of text in Rows, at most
+	Lines *int           // the decoder's count of lines, for its messages
+	begun bool
 }
 
 // Lanes implements connect.Decoder: a text file is decoded in order.
@@ -21,14 +24,17 @@ func (r *Rows) Lanes() int { return 1 }
 // Close implements connect.Decoder.
 func (r *Rows) Close() error { return nil }
 
-// Decode calls row, which appends a row to Rows or rejects it, until it fails or nobody reads any more; io.EOF from it is the end.
-// Batches are passed on when they are large enough, and before a wait for a pipe.
-func (r *Rows) Decode(buf *Buffer, out *connect.Lane, row func(out *connect.Lane) error) error {
-	r.take(out)
+// Decode goes to a place and calls row, which appends a row to Rows or rejects it, until it fails or nobody reads any more; io.EOF from it is
+// the end. Batches are passed on when they are large enough, and before a wait for a pipe.
+func (r *Rows) Decode(buf *Buffer, from connect.Place, out *connect.Lane, row func(out *connect.Lane) error) error {
+	if err := r.seek(buf, from); err != nil {
+		return err
+	}
+	r.take(buf, out)
 	buf.BeforeRead = func() bool {
 		if r.In.Size < 0 && r.Rows.Len() > 0 { // who writes into a pipe may pause: pass on what has come in
 			out.Put(r.Rows)
-			r.take(out)
+			r.take(buf, out)
 		}
 		return r.Rows != nil
 	}
@@ -41,13 +47,43 @@ func (r *Rows) Decode(buf *Buffer, out *connect.Lane, row func(out *connect.Lane
 		}
 		if r.Rows.Len() >= connect.ChunkRows || r.Bytes >= connect.ChunkBytes {
 			out.Put(r.Rows)
-			r.take(out)
+			r.take(buf, out)
 		}
 	}
 	return nil
 }
 
-func (r *Rows) take(out *connect.Lane) { r.Rows, r.Bytes = out.Take(), 0 }
+// seek goes to a place other than the first row; one that lies behind a line's end.
+func (r *Rows) seek(buf *Buffer, from connect.Place) error {
+	if from == (connect.Place{}) {
+		return nil
+	}
+	var before [1]byte
+	if _, err := r.In.File.ReadAt(before[:], int64(from.Byte)-1); err != nil {
+		return r.In.IOError(err)
+	}
+	if before[0] != '\n' {
+		return fmt.Errorf("%s: its position is byte %d, but no line begins there: the file has changed", r.In.Name, from.Byte)
+	}
+	if _, err := r.In.File.Seek(int64(from.Byte), io.SeekStart); err != nil {
+		return r.In.IOError(err)
+	}
+	buf.Restart(int64(from.Byte))
+	*r.Lines = int(from.Line)
+	r.begun = true
+	return nil
+}
+
+// take begins a batch and tells its place; that of the first row is 0.
+func (r *Rows) take(buf *Buffer, out *connect.Lane) {
+	r.Rows, r.Bytes = out.Take(), 0
+	var at connect.Place
+	if r.begun {
+		at = connect.Place{Byte: uint64(buf.Offset()), Line: uint64(*r.Lines)}
+	}
+	r.begun = true
+	out.Mark(at)
+}
 
 // final turns what ended the rows into the lane's error.
 func (r *Rows) final(buf *Buffer, err error) error {
