@@ -19,7 +19,7 @@ const localCores = 2
 // localShape keeps what a tick brings within the caches of the two cores.
 func localShape(ordered bool) shape {
 	return shape{
-		Tasks: 64, Ordered: ordered, BatchRows: 1024, TickRows: 14336, FrameBytes: 256 << 10,
+		Cores: localCores, Tasks: 64, Ordered: ordered, BatchRows: 1024, TickRows: 14336, FrameBytes: 256 << 10,
 		SegmentBytes: 1 << 20, ArenaBytes: 16 << 20, CreditBytes: 1 << 20, Ahead: 2,
 	}
 }
@@ -34,10 +34,10 @@ type local struct {
 
 func newLocal(s shape, carried load) (*local, error) {
 	l := &local{load: carried}
-	for range localCores {
+	for range s.Cores {
 		l.cores = append(l.cores, &core{shape: s, spin: newSpinner(), stop: &l.stop})
 	}
-	edges, cluster := s.edges(localCores), shuffle.Cluster{Nodes: 1, Cores: localCores}
+	edges, cluster := s.edges(s.Cores), shuffle.Cluster{Nodes: 1, Cores: s.Cores}
 	edges[0].Schema, edges[0].Keys = carried.schema()
 	var err error
 	l.plant, err = newPlant(s, shuffle.ExchangeConfig{

@@ -67,7 +67,7 @@ func TestTCPMeasures(t *testing.T) {
 }
 
 func TestTightShapesLoseNothing(t *testing.T) {
-	s := shape{Tasks: 7, BatchRows: 100, TickRows: 300, FrameBytes: 4096, SegmentBytes: 64 << 10, ArenaBytes: 6 * 64 << 10, CreditBytes: 4096, Ahead: 1, Sums: true}
+	s := shape{Cores: localCores, Tasks: 7, BatchRows: 100, TickRows: 300, FrameBytes: 4096, SegmentBytes: 64 << 10, ArenaBytes: 6 * 64 << 10, CreditBytes: 4096, Ahead: 1, Sums: true}
 	for _, ordered := range []bool{false, true} {
 		s.Ordered = ordered
 		if _, err := measureLocal(s)(context.Background(), brief); err != nil {

@@ -12,6 +12,7 @@ import (
 
 // shape is what a measured shuffle looks like. It travels to the child process.
 type shape struct {
+	Cores        int // within the process
 	Tasks        int // destination tasks
 	Ordered      bool
 	BatchRows    int // rows that a producer makes at a time
