@@ -61,6 +61,12 @@ func (c *Core) newStage(i int) (*stageRun, error) {
 	if err := s.openSink(w.restore(i)); err != nil {
 		return nil, err
 	}
+	if st.Source != nil {
+		var err error
+		if s.splits, err = st.Source.Splits(); err != nil {
+			return nil, err
+		}
+	}
 	boxes := newBoxes(st)
 	for t := range local.Count {
 		if st.Source != nil {

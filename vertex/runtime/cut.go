@@ -16,6 +16,7 @@ type cut struct {
 
 // stepSources lets every source task of the stage do a little.
 func (s *stageRun) stepSources(now int64) (worked bool, err error) {
+	defer s.stats.rest()
 	drained := s.core.worker.drained(s.index)
 	for _, src := range s.sources {
 		told := s.closeDurable(src)

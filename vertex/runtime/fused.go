@@ -23,7 +23,7 @@ type fused struct {
 	out   edgeWriter
 	sink  vertex.Sink
 	nodes []fusedOp
-	feeds map[Input][]consumer // consumers of source and edges
+	feeds []inputFeed // source and edges
 	tick  frame.Tick
 	err   error
 	stats *stageStats
@@ -41,11 +41,11 @@ type folder interface {
 
 // foldable reports whether every consumer of an edge can fold.
 func (f *fused) foldable(in Input) bool {
-	for _, c := range f.feeds[in] {
+	for _, c := range f.fed(in) {
 		if c.kind != toOp {
 			return false
 		}
-		if _, ok := f.nodes[c.op].op.(folder); !ok {
+		if f.nodes[c.op].folder == nil {
 			return false
 		}
 	}
@@ -54,9 +54,9 @@ func (f *fused) foldable(in Input) bool {
 
 // fold gives rows of an open tick to the accumulators of all consumers of an edge.
 func (f *fused) fold(in Input, t frame.Tick, rows *batch.Batch) error {
-	for _, c := range f.feeds[in] {
+	for _, c := range f.fed(in) {
 		caller := f.stats.enter(c.op)
-		err := f.nodes[c.op].op.(folder).Fold(t, c.port, rows)
+		err := f.nodes[c.op].folder.Fold(t, c.port, rows)
 		f.stats.leave(caller)
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.stage.Ops[c.op].Name, err)
@@ -67,8 +67,8 @@ func (f *fused) fold(in Input, t frame.Tick, rows *batch.Batch) error {
 
 // merge makes what was folded for a tick part of the state.
 func (f *fused) merge(in Input, t frame.Tick) error {
-	for _, c := range f.feeds[in] {
-		if err := f.nodes[c.op].op.(folder).Merge(t); err != nil {
+	for _, c := range f.fed(in) {
+		if err := f.nodes[c.op].folder.Merge(t); err != nil {
 			return fmt.Errorf("%s: %w", f.stage.Ops[c.op].Name, err)
 		}
 	}
@@ -76,8 +76,8 @@ func (f *fused) merge(in Input, t frame.Tick) error {
 }
 
 func (f *fused) discard(in Input, t frame.Tick) {
-	for _, c := range f.feeds[in] {
-		f.nodes[c.op].op.(folder).Discard(t)
+	for _, c := range f.fed(in) {
+		f.nodes[c.op].folder.Discard(t)
 	}
 }
 
@@ -87,11 +87,12 @@ type edgeWriter interface {
 }
 
 type fusedOp struct {
-	op   vertex.Vertex
-	box  *vertex.Outbox
-	to   []consumer
-	sent resume
-	cti  frame.CTI // of the output
+	op     vertex.Vertex
+	folder folder // op, if it is one
+	box    *vertex.Outbox
+	to     []consumer
+	sent   resume
+	cti    frame.CTI // of the output
 }
 
 // consumer is an operator's port, an edge, or the sink.
@@ -100,6 +101,32 @@ type consumer struct {
 	op   int
 	port int
 	edge frame.EdgeID
+}
+
+// inputFeed is what the rows of the source, or of an edge, are for.
+type inputFeed struct {
+	in Input
+	to []consumer
+}
+
+// fed are the consumers of an input; there are few inputs, and this is asked for every few rows.
+func (f *fused) fed(in Input) []consumer {
+	for i := range f.feeds {
+		if f.feeds[i].in == in {
+			return f.feeds[i].to
+		}
+	}
+	return nil
+}
+
+func (f *fused) addFeed(in Input, c consumer) {
+	for i := range f.feeds {
+		if f.feeds[i].in == in {
+			f.feeds[i].to = append(f.feeds[i].to, c)
+			return
+		}
+	}
+	f.feeds = append(f.feeds, inputFeed{in, []consumer{c}})
 }
 
 type consumerKind uint8
@@ -138,7 +165,7 @@ func newBoxes(s *Stage) []*batch.Builder {
 
 // newFused builds a task's operators over the outboxes boxes, one per operator.
 func newFused(s *Stage, stageIndex int, edges []Edge, task frame.TaskID, env Env, out edgeWriter, sink vertex.Sink, stats *stageStats, boxes []*batch.Builder) (*fused, error) {
-	f := &fused{stage: s, task: task, out: out, sink: sink, nodes: make([]fusedOp, len(s.Ops)), feeds: map[Input][]consumer{}, stats: stats}
+	f := &fused{stage: s, task: task, out: out, sink: sink, nodes: make([]fusedOp, len(s.Ops)), stats: stats}
 	for i := range s.Ops {
 		op, err := s.Ops[i].New(env)
 		if err != nil {
@@ -146,14 +173,14 @@ func newFused(s *Stage, stageIndex int, edges []Edge, task frame.TaskID, env Env
 		}
 		n := &f.nodes[i]
 		n.op, n.cti = op, frame.MinCTI
+		n.folder, _ = op.(folder)
 		n.box = vertex.ShareOutbox(boxes[i], outboxRows, outboxBytes, func(rows *batch.Builder) bool { return f.pass(i, rows.View()) })
 		for port, in := range s.Ops[i].Inputs {
 			c := consumer{kind: toOp, op: i, port: port}
 			if in.Kind == FromOp {
 				f.nodes[in.Index].to = append(f.nodes[in.Index].to, c)
 			} else {
-				key := Input{Kind: in.Kind, Index: in.Index}
-				f.feeds[key] = append(f.feeds[key], c)
+				f.addFeed(Input{Kind: in.Kind, Index: in.Index}, c)
 			}
 		}
 	}
@@ -163,7 +190,7 @@ func newFused(s *Stage, stageIndex int, edges []Edge, task frame.TaskID, env Env
 		}
 		c := consumer{kind: toEdge, edge: e.ID}
 		if e.FromOp == OpSource {
-			f.feeds[Input{Kind: FromSource}] = append(f.feeds[Input{Kind: FromSource}], c)
+			f.addFeed(Input{Kind: FromSource}, c)
 		} else {
 			f.nodes[e.FromOp].to = append(f.nodes[e.FromOp].to, c)
 		}
@@ -173,7 +200,7 @@ func newFused(s *Stage, stageIndex int, edges []Edge, task frame.TaskID, env Env
 		if n := len(s.Ops); n > 0 {
 			f.nodes[n-1].to = append(f.nodes[n-1].to, c)
 		} else {
-			f.feeds[Input{Kind: FromSource}] = append(f.feeds[Input{Kind: FromSource}], c)
+			f.addFeed(Input{Kind: FromSource}, c)
 		}
 	}
 	return f, nil
@@ -181,7 +208,7 @@ func newFused(s *Stage, stageIndex int, edges []Edge, task frame.TaskID, env Env
 
 // feed gives a batch of an input to all its consumers. done is false when something downstream is full: call again with the same batch.
 func (f *fused) feed(in Input, rows *batch.Batch) (done bool, err error) {
-	done = f.deliver(f.feeds[in], &f.src, rows)
+	done = f.deliver(f.fed(in), &f.src, rows)
 	return done, f.err
 }
 
@@ -217,9 +244,8 @@ func (f *fused) offer(c *consumer, at *resume, rows *batch.Batch) bool {
 		return ok && err == nil
 	}
 	rest := rows
-	var part batch.Batch
 	if at.rows > 0 {
-		part = rows.Slice(at.rows, rows.N)
+		part := rows.Slice(at.rows, rows.N)
 		rest = &part
 	}
 	caller := f.stats.enter(c.op)

@@ -14,16 +14,12 @@ import (
 // says, or at their beginning.
 func (c *Core) newSource(st *stageRun, f *fused, image *vertex.ImageReader) (*sourceTask, error) {
 	w := c.worker
-	splits, err := st.st.Source.Splits()
-	if err != nil {
-		return nil, err
-	}
 	s := &sourceTask{f: f, schedule: w.cfg.Schedule, late: w.cfg.Lateness.Microseconds(), cti: frame.MinCTI, opened: &w.opened,
 		closed: st.executed, cut: st.executed, journal: w.stages[st.index].journal,
 		admit: Admission{Ticks: w.cfg.Admission.Ticks, Bytes: max(1, w.cfg.Admission.Bytes/st.st.Tasks)},
 		rate:  pace{perSecond: w.cfg.Rate / float64(w.sourceTasks)}}
-	for k := int(f.task - st.st.FirstTask); k < len(splits); k += st.st.Tasks {
-		s.splits = append(s.splits, &splitState{Split: splits[k], maxVs: math.MinInt64, cti: frame.MinCTI})
+	for k := int(f.task - st.st.FirstTask); k < len(st.splits); k += st.st.Tasks {
+		s.splits = append(s.splits, &splitState{Split: st.splits[k], maxVs: math.MinInt64, cti: frame.MinCTI})
 	}
 	for _, r := range w.stages[st.index].replay {
 		if r.Task != f.task || r.Last <= st.executed {

@@ -17,7 +17,8 @@ type stageRun struct {
 	index    int
 	st       *Stage
 	tasks    []*fused
-	sources  []*sourceTask // of a source stage, by task
+	sources  []*sourceTask  // of a source stage, by task
+	splits   []vertex.Split // of the source, all of them
 	in       []frame.EdgeID
 	folds    []bool // by in-edge: unordered, and all consumers can fold
 	out      []*Edge
@@ -90,6 +91,7 @@ func (s *stageRun) skip() {
 
 // step executes some of the next tick. worked is false when everything it could do is blocked.
 func (s *stageRun) step() (worked bool, err error) {
+	defer s.stats.rest()
 	if s.flushing {
 		return s.flush()
 	}
@@ -127,10 +129,12 @@ func (s *stageRun) fold(t frame.Tick) (worked bool, err error) {
 				f.discard(input, dropped)
 			}
 		}
+		n, first := 0, s.tasks[0].task
 		w, err := s.core.port.Fold(e, t, func(task frame.TaskID, rows *batch.Batch) error {
-			s.foldedRows(input, rows.N)
-			return s.tasks[task-s.tasks[0].task].fold(input, t, rows)
+			n += rows.N
+			return s.tasks[task-first].fold(input, t, rows)
 		})
+		s.foldedRows(input, n)
 		if err != nil {
 			return worked, err
 		}
@@ -141,13 +145,14 @@ func (s *stageRun) fold(t frame.Tick) (worked bool, err error) {
 
 // foldedRows counts rows as taken in by the consumers of an edge.
 func (s *stageRun) foldedRows(in Input, n int) {
-	for _, c := range s.tasks[0].feeds[in] {
+	for _, c := range s.tasks[0].fed(in) {
 		s.stats.in(c.op, n)
 	}
 }
 
 // foldEarly folds rows of the next tick before it is closed, when there is nothing else to do.
 func (s *stageRun) foldEarly() (worked bool, err error) {
+	defer s.stats.rest()
 	if s.first != 0 {
 		return false, nil
 	}

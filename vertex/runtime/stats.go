@@ -109,7 +109,8 @@ func (w *Worker) runs(stage int) []*stageStats {
 type opCounters struct{ in, out, busy atomic.Uint64 }
 
 // stageStats counts for the operators of one stage on one core. The time between enter and leave is charged to one operator at a time:
-// to the one entered last.
+// to the one entered last. The time until the same operator is entered again is charged to it, too, up to rest: with thousands of tasks it is
+// entered for every few rows, and reading the clock would cost more than they do.
 type stageStats struct {
 	now      func() int64
 	ops      []opCounters
@@ -121,6 +122,7 @@ type stageStats struct {
 	ticks    atomic.Uint64 // last tick that a source closed with rows or by its turn
 	current  int           // operator being charged, or idle
 	since    int64
+	left     bool // current was left, and the clock not read
 }
 
 const idle = -1
@@ -139,8 +141,33 @@ func (s *stageStats) charge(to int) (from int) {
 	return from
 }
 
-func (s *stageStats) enter(op int) (caller int) { return s.charge(op) }
-func (s *stageStats) leave(caller int)          { s.charge(caller) }
-func (s *stageStats) in(op, rows int)           { s.ops[op].in.Add(uint64(rows)) }
-func (s *stageStats) out(op, rows int)          { s.ops[op].out.Add(uint64(rows)) }
-func (s *stageStats) committed(rows int)        { s.sink.Add(uint64(rows)) }
+func (s *stageStats) enter(op int) (caller int) {
+	if !s.left {
+		return s.charge(op)
+	}
+	s.left = false
+	if s.current != op {
+		s.charge(op)
+	}
+	return idle
+}
+
+func (s *stageStats) leave(caller int) {
+	if caller == idle {
+		s.left = true
+		return
+	}
+	s.charge(caller)
+}
+
+// rest ends the charge: the core turns to something else.
+func (s *stageStats) rest() {
+	if s.left {
+		s.left = false
+		s.charge(idle)
+	}
+}
+
+func (s *stageStats) in(op, rows int)    { s.ops[op].in.Add(uint64(rows)) }
+func (s *stageStats) out(op, rows int)   { s.ops[op].out.Add(uint64(rows)) }
+func (s *stageStats) committed(rows int) { s.sink.Add(uint64(rows)) }
