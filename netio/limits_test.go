@@ -38,7 +38,7 @@ func join(t *testing.T) joined {
 
 func TestManyReconnects(t *testing.T) {
 	j := join(t)
-	const cuts = 150
+	const cuts = 1000
 	for i := range frame.Tick(cuts) {
 		j.sender.Data(1, i+1, 2000)
 		j.sender.Close(1, i+1, i+1)

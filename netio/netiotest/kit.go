@@ -25,6 +25,16 @@ func Run(t *testing.T, start func(t *testing.T) Net) {
 	}
 }
 
+// RunUnreliable runs the parts of the kit that hold whatever happens to connections: all that is sent arrives once, in order.
+func RunUnreliable(t *testing.T, start func(t *testing.T) Net) {
+	for _, part := range []struct {
+		name string
+		f    func(t *testing.T, n Net)
+	}{{"Order", order}, {"SmallestWindow", smallestWindow}, {"RangesOfTicks", ranges}, {"BothWays", bothWays}} {
+		t.Run(part.name, func(t *testing.T) { part.f(t, start(t)) })
+	}
+}
+
 func order(t *testing.T, n Net) {
 	p := join(t, n, 1<<20, 1, 2, 9)
 	p.load(20, 3, 5000)
