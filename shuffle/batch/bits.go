@@ -1,6 +1,9 @@
 package batch
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // spread holds the eight bits of a byte as eight bytes of 0 or 1, least significant first.
 var spread = func() (t [256]uint64) {
@@ -48,6 +51,19 @@ func (m Bitmap) eight(i int) byte {
 		return m.buf[b]
 	}
 	return m.buf[b]>>shift | m.buf[b+1]<<(8-shift)
+}
+
+// Count returns how many of the bits [from, to) of the run are 1; the bitmap is not absent.
+func (m Bitmap) Count(from, to int) (n int) {
+	for ; from+8 <= to; from += 8 {
+		n += bits.OnesCount8(m.eight(from))
+	}
+	for ; from < to; from++ {
+		if m.Get(from) {
+			n++
+		}
+	}
+	return n
 }
 
 // pack is the inverse of spread: eight bytes of 0 or 1 as bits.

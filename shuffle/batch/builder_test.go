@@ -110,6 +110,15 @@ func TestBitsAsBytes(t *testing.T) {
 		if all == slices.Contains(want[from:], false) {
 			t.Fatalf("all %v of %v", all, want[from:])
 		}
+		to, ones := rapid.IntRange(from, len(want)).Draw(t, "to"), 0
+		for _, w := range want[from:to] {
+			if w {
+				ones++
+			}
+		}
+		if n := v.Bools().Count(from, to); n != ones {
+			t.Fatalf("%d ones among %v, want %d", n, want[from:to], ones)
+		}
 	})
 }
 

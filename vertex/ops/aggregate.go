@@ -150,9 +150,7 @@ func (a *accumulator) foldValues(runs []run, col *batch.Column) {
 	case CountIf:
 		m := col.Bools()
 		for _, r := range runs {
-			for i := r.from; i < r.to; i++ {
-				r.group[a.at] += bit(m.Get(i))
-			}
+			r.group[a.at] += uint64(m.Count(r.from, r.to))
 		}
 	case Sum, Avg:
 		a.foldSum(runs, col)

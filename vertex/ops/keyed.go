@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
@@ -16,6 +17,7 @@ type keyer struct {
 	cols  []int
 	kinds []batch.Kind
 	buf   []byte
+	words *keyCache // of a key that is one string; nil before the first short one
 }
 
 func makeKeyer(s *batch.Schema, cols []int) keyer {
@@ -28,9 +30,73 @@ func makeKeyer(s *batch.Schema, cols []int) keyer {
 
 // at returns the hash and the canonical bytes of a row's key; the bytes are valid until the next call.
 func (k *keyer) at(b *batch.Batch, row int) (hash uint64, key []byte) {
+	if len(k.cols) == 1 && k.kinds[0].VarLen() {
+		if w := wordAt(&b.Cols[k.cols[0]], row); w.bytes >= 0 {
+			return k.atWord(b, row, w)
+		}
+	}
 	k.buf = partition.AppendKey(k.buf[:0], b, k.cols, row)
 	return partition.Hash(k.buf, k.kinds), k.buf
 }
+
+// atWord is at for a key that is one short string.
+func (k *keyer) atWord(b *batch.Batch, row int, w word) (hash uint64, key []byte) {
+	if k.words == nil {
+		k.words = new(keyCache)
+	}
+	e := k.words.slot(w)
+	if e.n == 0 || e.word != w {
+		e.word = w
+		key = partition.AppendKey(e.key[:0], b, k.cols, row)
+		e.hash, e.n = partition.Hash(key, k.kinds), len(key)
+	}
+	return e.hash, e.key[:e.n]
+}
+
+// keyCache remembers the keys of short strings: codes and names come again and again, and to look one up costs a tenth of making its
+// key bytes and their hash.
+type keyCache [1 << keyCacheBits]keyEntry
+
+const keyCacheBits = 7
+
+// keyEntry is a word with what is computed from it; free while n is 0.
+type keyEntry struct {
+	word word
+	hash uint64
+	n    int // bytes of key
+	key  [16]byte
+}
+
+// slot is the one place where a word can stand.
+func (c *keyCache) slot(w word) *keyEntry {
+	return &c[(w.value^uint64(w.bytes)<<56)*0x9e3779b97f4a7c15>>(64-keyCacheBits)]
+}
+
+// word is a string of at most 8 bytes as a number, the first byte least.
+type word struct {
+	value uint64
+	bytes int // -1: a longer string, or null
+}
+
+// wordAt returns row i of a string column as a word.
+func wordAt(c *batch.Column, i int) word {
+	offs, data := c.Var()
+	at, n := int(offs[i]), int(offs[i+1]-offs[i])
+	switch {
+	case n > 8 || c.Null(i):
+		return word{bytes: -1}
+	case at+8 <= len(data):
+		return word{binary.LittleEndian.Uint64(data[at:]) & lowBytes(n), n}
+	}
+	w := word{bytes: n}
+	for j, b := range data[at : at+n] {
+		w.value |= uint64(b) << (8 * j)
+	}
+	return w
+}
+
+// lowBytes has the bits of the n low bytes set.
+func lowBytes(n int) uint64 { return 1<<(8*n) - 1 }
 
 // sameKeys returns how far the rows from i on have the key of row i, at most to. It may end early at equal floats, never late.
 func sameKeys(b *batch.Batch, cols []int, i, to int) int {
@@ -52,10 +118,7 @@ func sameValues(c *batch.Column, i, to int) int {
 			end++
 		}
 	case batch.String, batch.Bytes:
-		offs, data := c.Var()
-		for v := data[offs[i]:offs[i+1]]; end < to && string(data[offs[end]:offs[end+1]]) == string(v); {
-			end++
-		}
+		end = sameStrings(c, i, to)
 	default:
 		for v := c.Int64s()[:to]; end < to && v[end] == v[i]; {
 			end++
@@ -67,6 +130,27 @@ func sameValues(c *batch.Column, i, to int) int {
 				return j
 			}
 		}
+	}
+	return end
+}
+
+// sameStrings is sameValues for strings. Short ones are compared as numbers, as long as the buffer has eight bytes to read.
+func sameStrings(c *batch.Column, i, to int) int {
+	offs, data := c.Var()
+	first, n, end := int(offs[i]), int(offs[i+1]-offs[i]), i+1
+	if n <= 8 && first+8 <= len(data) {
+		mask := lowBytes(n)
+		want := binary.LittleEndian.Uint64(data[first:]) & mask
+		for end < to && int(offs[end+1]-offs[end]) == n {
+			at := int(offs[end])
+			if at+8 > len(data) || binary.LittleEndian.Uint64(data[at:])&mask != want {
+				break
+			}
+			end++
+		}
+	}
+	for v := data[first : first+n]; end < to && string(data[offs[end]:offs[end+1]]) == string(v); {
+		end++
 	}
 	return end
 }

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/streamscope/streamscope/shuffle/batch"
+	"github.com/streamscope/streamscope/shuffle/partition"
 	"github.com/streamscope/streamscope/state"
 	"github.com/streamscope/streamscope/vertex"
 	"github.com/streamscope/streamscope/vertex/vertextest"
@@ -118,4 +120,47 @@ func TestKeyedRefuseRowsBelowTheCTI(t *testing.T) {
 			t.Errorf("%s took a row at 5 after a CTI of 6", name)
 		}
 	}
+}
+
+// TestKeyerIsKeyAndHash compares the keys of strings around the length of a word, few of them and many, with those made afresh; and how far
+// equal ones reach with a comparison one by one.
+func TestKeyerIsKeyAndHash(t *testing.T) {
+	schema := &batch.Schema{Fields: []batch.Field{{Name: "s", Kind: batch.String, Nullable: true}, {Name: "n", Kind: batch.Int64}}}
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.OneOf(
+			rapid.SampledFrom([]string{"", "\x00", "\x00\x00", "ATL", "ATL\x00", "exactly8", "exactly8+"}),
+			rapid.StringN(0, 12, 12))
+		b := batch.NewBuilder(schema)
+		for range rapid.IntRange(1, 40).Draw(t, "values") {
+			v, null := text.Draw(t, "value"), rapid.IntRange(0, 9).Draw(t, "null") == 0
+			for range rapid.IntRange(1, 4).Draw(t, "times") {
+				b.AppendTime(0, 0, 1)
+				b.Cols[1].AppendInt64(1)
+				if null {
+					b.Cols[0].AppendNull()
+					continue
+				}
+				b.Cols[0].AppendString(v)
+				b.Cols[0].SetValid(true)
+			}
+		}
+		rows := b.View()
+		for _, cols := range [][]int{{0}, {0, 1}} {
+			k := makeKeyer(schema, cols)
+			for i := range rows.N {
+				hash, key := k.at(rows, i)
+				want := partition.AppendKey(nil, rows, cols, i)
+				if !bytes.Equal(key, want) || hash != partition.Hash(want, k.kinds) {
+					t.Fatalf("columns %v, row %d: got key %x and hash %#x, want %x and %#x", cols, i, key, hash, want, partition.Hash(want, k.kinds))
+				}
+				end := i + 1
+				for end < rows.N && bytes.Equal(partition.AppendKey(nil, rows, cols, end), want) {
+					end++
+				}
+				if got := sameKeys(rows, cols, i, rows.N); got != end {
+					t.Fatalf("columns %v: rows %d to %d have one key, want to %d", cols, i, got, end)
+				}
+			}
+		}
+	})
 }

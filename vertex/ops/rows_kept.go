@@ -181,8 +181,8 @@ func repeatBytes(dst *batch.ColumnBuilder, v []byte, n int) {
 		offs[i] = at
 	}
 	data := extend(&dst.Data, n*len(v))
-	for i := 0; i < len(data); i += len(v) {
-		copy(data[i:], v)
+	for done := copy(data, v); done < len(data); done *= 2 {
+		copy(data[done:], data[:done])
 	}
 }
 
