@@ -41,6 +41,9 @@ func (r *Run) Print(w io.Writer) {
 func Value(v float64, u measure.Unit) string {
 	switch u {
 	case measure.Seconds:
+		if v < 0.1 {
+			return fmt.Sprintf("%.2f ms", 1e3*v)
+		}
 		return fmt.Sprintf("%.3f s", v)
 	case measure.BytesPerSecond:
 		return Amount(v, "B/s")

@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/streamscope/streamscope/bench"
 	"github.com/streamscope/streamscope/bench/measure"
@@ -20,7 +21,7 @@ const dotsLegend = "Dots are repetitions, bars their medians; solid marks say wh
 
 // unitTitles begin the titles of plots.
 var unitTitles = map[measure.Unit]string{
-	measure.RowsPerSecond: "Rows per second", measure.BytesPerSecond: "Bytes per second", measure.Seconds: "Seconds of whole jobs",
+	measure.RowsPerSecond: "Rows per second", measure.BytesPerSecond: "Bytes per second", measure.Seconds: "Times",
 }
 
 // figures are all plots of a report, in order.
@@ -160,7 +161,7 @@ var axes = []axisWords{
 	{by: measure.ByFrameBytes, title: "by size of frames", xTitle: "frame, KiB", text: func(v float64) string { return short(v / 1024) }},
 	{by: measure.ByRowBytes, title: "by size of rows", xTitle: "bytes a row", text: short},
 	{by: measure.ByCores, title: "by number of cores", xTitle: "cores", text: short},
-	{by: measure.ByPercentile, title: "Latency by percentile", xTitle: "percentile", text: func(v float64) string { return "p" + short(v) }, place: nines},
+	{by: measure.ByPercentile, title: "Latency by percentile", xTitle: "percentile", text: percentText, place: nines},
 }
 
 func (a axisWords) figure(unit measure.Unit, curves []curve) figure {
@@ -174,8 +175,15 @@ func (a axisWords) figure(unit measure.Unit, curves []curve) figure {
 	return figure{title, caption, f.html()}
 }
 
-// nines places percentiles by how rare what lies beyond is: 90, 99, 99.9 stand evenly.
-func nines(p float64) float64 { return -math.Log10(max(1-p/100, 1e-9)) }
+// nines places percentiles by how rare what lies beyond is: 90, 99, 99.9 stand evenly, and the greatest beyond 99.99.
+func nines(p float64) float64 { return min(-math.Log10(1-p/100), 4.5) }
+
+func percentText(p float64) string {
+	if p >= 100 {
+		return "max"
+	}
+	return "p" + strconv.FormatFloat(p, 'f', -1, 64)
+}
 
 // evenPlace is logarithmic where values lie far apart.
 func evenPlace(xs []float64) func(float64) float64 {

@@ -116,6 +116,8 @@ func (s scale) prefix() (name string, power float64) {
 		return "M ", 1e6
 	case most >= 1e4:
 		return "k ", 1e3
+	case most < 0.1:
+		return "m", 1e-3
 	}
 	return "", 1
 }
