@@ -2,8 +2,10 @@ package plane
 
 import (
 	"context"
+	"time"
 
 	"github.com/streamscope/streamscope/bench/measure"
+	"github.com/streamscope/streamscope/bench/plane/latency"
 	"github.com/streamscope/streamscope/bench/plane/staged"
 )
 
@@ -89,6 +91,23 @@ func Workloads() []measure.Workload {
 			Require: []measure.Requirement{{Of: "of_without", Must: 0.88, Stretch: 0.92}},
 		},
 		{
+			Name: "latency", Unit: measure.Seconds,
+			About: "99th percentile from an event's creation until a consumer may read it, at half the top rate, in ticks of 5 ms",
+			Open:  always(latency.Measure(5 * time.Millisecond)),
+			Require: []measure.Requirement{
+				{Of: "p50_ms", Must: 6, Stretch: 3, AtMost: true}, {Of: "p99_ms", Must: 15, Stretch: 7.5, AtMost: true},
+				{Of: "p999_ms", Must: 30, Stretch: 15, AtMost: true},
+			},
+			Points: percentiles("ticks of 5 ms"),
+		},
+		{
+			Name: "latency-1ms", Unit: measure.Seconds,
+			About:   "latency in ticks of 1 ms",
+			Open:    always(latency.Measure(time.Millisecond)),
+			Require: []measure.Requirement{{Of: "p99_ms", Must: 5, Stretch: 2.5, AtMost: true}},
+			Points:  percentiles("ticks of 1 ms"),
+		},
+		{
 			Name: "shuffle-shm", Unit: measure.RowsPerSecond,
 			About:   "two processes of one core, each with a producer for the other's half of 64 tasks, through shared ring segments, unordered",
 			Open:    openShm(shmShape(false)),
@@ -100,6 +119,23 @@ func Workloads() []measure.Workload {
 			Open:  openShm(shmShape(true)),
 		},
 	}
+}
+
+// percentiles place the ratios of a latency on a plot.
+func percentiles(line string) []measure.Point {
+	var out []measure.Point
+	for _, p := range []struct {
+		at float64
+		of string
+	}{{50, "p50_ms"}, {90, "p90_ms"}, {99, "p99_ms"}, {99.9, "p999_ms"}, {100, "max_ms"}} {
+		out = append(out, measure.Point{By: measure.ByPercentile, At: p.at, Of: p.of, Line: line})
+	}
+	return out
+}
+
+// tasksPoint places the rate of a shuffle on the plot of tasks.
+func tasksPoint(tasks float64) measure.Point {
+	return measure.Point{By: measure.ByTasks, At: tasks, Line: "shuffle-local"}
 }
 
 func always(f measure.Func) func(context.Context, measure.Env) (measure.Session, error) {
