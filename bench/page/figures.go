@@ -166,10 +166,10 @@ var axes = []axisWords{
 
 func (a axisWords) figure(unit measure.Unit, curves []curve) figure {
 	title, y := unitTitles[unit]+" "+a.title, string(unit)
-	caption := "Each line is of one kind of work. Bars show the spread of repetitions where they are known; solid marks say what is required."
+	caption := "Each line is of one kind of work. Bars show the spread of repetitions where it is known; short dashed marks say what is required of the point in their colour."
 	if a.by == measure.ByPercentile {
 		title, y = a.title, "ms"
-		caption = "Less is better; solid marks say what is at most allowed."
+		caption = "Less is better; short dashed marks say how much is allowed at most."
 	}
 	f := lineFigure{label: title, xTitle: a.xTitle, yTitle: y, place: a.place, xText: a.text, curves: curves}
 	return figure{title, caption, f.html()}

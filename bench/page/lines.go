@@ -59,7 +59,7 @@ func (f lineFigure) html() template.HTML {
 	for i, c := range f.curves {
 		f.draw(&d, c, class(i), at, y)
 	}
-	f.names(&d, y, right)
+	f.names(&d, at, y)
 	return d.html(f.label)
 }
 
@@ -100,7 +100,7 @@ func (f lineFigure) draw(d *drawing, c curve, class string, at func(float64) flo
 	d.path("curve "+class, px, py)
 	for i, p := range c.points {
 		if p.must > 0 {
-			d.line("must", px[i]-11, y.at(p.must), px[i]+11, y.at(p.must))
+			d.line("limit "+class, px[i]-13, y.at(p.must), px[i]+13, y.at(p.must))
 		}
 		if p.low > 0 && p.high > p.low {
 			d.line("range "+class, px[i], y.at(p.low), px[i], y.at(p.high))
@@ -110,22 +110,23 @@ func (f lineFigure) draw(d *drawing, c curve, class string, at func(float64) flo
 }
 
 // names stand right of the last points, pushed apart where they would overlap.
-func (f lineFigure) names(d *drawing, y scale, right float64) {
+func (f lineFigure) names(d *drawing, at func(float64) float64, y scale) {
 	const apart = 16
 	type named struct {
-		i int
-		y float64
+		i    int
+		x, y float64
 	}
 	var all []named
 	for i, c := range f.curves {
-		all = append(all, named{i, y.at(c.points[len(c.points)-1].y)})
+		last := c.points[len(c.points)-1]
+		all = append(all, named{i, at(last.x) + 12, y.at(last.y)})
 	}
 	slices.SortStableFunc(all, func(a, b named) int { return int(a.y - b.y) })
 	floor := 0.
 	for _, n := range all {
 		n.y = max(n.y, floor)
 		floor = n.y + apart
-		d.text("name "+class(n.i), atStart, right-14, n.y+4, f.curves[n.i].name)
+		d.text("name "+class(n.i), atStart, n.x, n.y+4, f.curves[n.i].name)
 	}
 }
 
