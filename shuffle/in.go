@@ -155,6 +155,10 @@ func (in *inEdge) reset(from frame.NodeID) {
 		}
 		in.dropEmpty(bk)
 	}
+	if in.e.Unordered {
+		// The rows of all its tasks were dropped, also of those that had closed more: they come again, and so do their closes.
+		in.prog.withdraw(tasks, in.closedByNode(from))
+	}
 }
 
 // bucket finds or makes the bucket of a tick; most arrivals are for the last one.

@@ -120,6 +120,27 @@ func (p *progress) rewind() {
 	}
 }
 
+// withdraw forgets what some tasks closed above tick t, which all of them have: those closes will come again.
+func (p *progress) withdraw(tasks TaskRange, t frame.Tick) {
+	for k := range tasks.Count {
+		i := int(tasks.First-p.tasks.First) + k
+		n := 0
+		for n < len(p.ahead[i]) && p.ahead[i][n].tick <= t {
+			n++
+		}
+		p.ahead[i], p.closedBy[i], p.lastCTI[i] = p.ahead[i][:n], t, p.ctiBy[i]
+		if n > 0 {
+			p.lastCTI[i] = p.ahead[i][n-1].cti
+		}
+	}
+	p.atMin = 0
+	for _, c := range p.closedBy {
+		if c == p.closed {
+			p.atMin++
+		}
+	}
+}
+
 // advance moves closed to the new minimum and turns the tasks' CTI changes up to it into changes of the edge's CTI.
 func (p *progress) advance() {
 	p.closed, p.atMin = p.closedBy[0], 0

@@ -3,6 +3,7 @@ package simtest
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/netio"
@@ -26,9 +27,16 @@ type worker struct {
 	running  bool
 	finished bool
 	stats    runtime.Stats
+
+	// With recovery:
+	incarnation frame.Incarnation
+	dead        bool
+	relinks     []netio.Peer // that wait for the links with the former life to end
 }
 
-func (w *worker) from() control.From { return control.From{Node: w.node, Epoch: 1} }
+func (w *worker) from() control.From {
+	return control.From{Node: w.node, Epoch: 1, Incarnation: w.incarnation}
+}
 
 func (w *worker) tell(ev control.Event) { w.sim.toBoss = append(w.sim.toBoss, ev) }
 
@@ -51,6 +59,12 @@ func (w *worker) deliver() {
 		}
 	case control.Run:
 		w.running = true
+	case control.Mark:
+		w.w.Mark(cmd.Tick)
+	case control.Trim:
+		err = w.trim(cmd.Needs)
+	case control.Relink:
+		w.relink(netio.Peer{Node: cmd.Peer.Node, Incarnation: cmd.Peer.Incarnation, Addr: cmd.Peer.Addr})
 	case control.Stop:
 		err = w.close()
 		w.tell(control.Stopped{From: w.from()})
@@ -67,36 +81,124 @@ func (w *worker) start(a control.Assignment) (err error) {
 	if err != nil {
 		return err
 	}
+	recovery, err := w.recovery(a)
+	if err != nil {
+		return err
+	}
 	w.w, err = runtime.NewWorker(runtime.Config{
-		Plan: w.sim.cfg.Plan, JobID: 1, Node: a.Node, Nodes: a.Nodes, Cores: a.Cores, Incarnation: 1,
+		Plan: w.sim.cfg.Plan, JobID: 1, Node: a.Node, Nodes: a.Nodes, Cores: a.Cores, Incarnation: max(1, a.Incarnation), Recovery: recovery,
 		Schedule: l.Schedule, Admission: l.Admission, FrameBytes: l.FrameBytes, CreditBytes: l.CreditBytes, LeaseBytes: l.FrameBytes, Sums: true,
 		Arena: w.arena, Pages: func(int) state.Pages { return &state.HeapPages{} }, Nanotime: func() int64 { return w.sim.now },
 		Wake: func(int) {}, WakePeer: w.wakePeer, Room: w.room, Fail: w.sim.fail,
 	})
-	return err
+	if err != nil || recovery == nil {
+		return err
+	}
+	for _, t := range a.Marks {
+		w.w.Mark(t)
+	}
+	return w.trim(a.Needs)
+}
+
+// recovery is what the worker goes on from: nil without recovery.
+func (w *worker) recovery(a control.Assignment) (*runtime.Recovery, error) {
+	if w.sim.cfg.Faults == nil {
+		return nil, nil
+	}
+	d, p := w.sim.disks[w.node], w.sim.cfg.Plan
+	r := &runtime.Recovery{Journal: d.open, Save: d.save, Images: make([]*runtime.Image, len(p.Stages))}
+	for i, t := range a.Restore {
+		tasks := p.TasksOn(i, a.Node, a.Nodes)
+		if t == 0 || tasks.Count == 0 {
+			continue
+		}
+		image := d.images[control.Saved{Stage: control.StageID(i), Tick: t}]
+		if image == nil {
+			return nil, fmt.Errorf("I11: no image of stage %d after tick %d", i, t)
+		}
+		var err error
+		if r.Images[i], err = p.ParseImage(i, tasks, image); err != nil {
+			return nil, fmt.Errorf("stage %d, tick %d: %w", i, t, err)
+		}
+	}
+	return r, nil
+}
+
+// trim removes what nobody needs any more, from logs, journals and images.
+func (w *worker) trim(needs control.Needs) error {
+	if needs == nil {
+		return nil
+	}
+	w.sim.disks[w.node].trim(needs, w.node)
+	return w.w.Trim(needs)
+}
+
+// report tells the manager how far the worker is.
+func (w *worker) report() {
+	if w.w == nil || w.dead {
+		return
+	}
+	p := w.w.Progress()
+	w.tell(control.Reported{From: w.from(), Executed: p.Executed, Opened: p.Opened, Missed: p.Missed, Saved: w.sim.disks[w.node].saved()})
+}
+
+// relink cuts the links with a peer's former life.
+func (w *worker) relink(peer netio.Peer) {
+	for _, l := range w.links[peer.Node] {
+		l.Cut(errors.New("the peer has a new life"))
+		l.Close()
+	}
+	w.relinks = append(w.relinks, peer)
+}
+
+// renew makes the links with a peer's new life once those with the former have ended.
+func (w *worker) renew() error {
+	rest := w.relinks[:0]
+	for i, p := range w.relinks {
+		if slices.ContainsFunc(w.relinks[i+1:], func(q netio.Peer) bool { return q.Node == p.Node }) {
+			continue // there is a newer one already
+		}
+		if slices.ContainsFunc(w.links[p.Node], func(l *simnet.Link) bool { _, ended := l.Ended(); return !ended }) {
+			rest = append(rest, p)
+			continue
+		}
+		w.w.Exchange().Renew(p.Node)
+		if err := w.link(p); err != nil {
+			return err
+		}
+	}
+	w.relinks = rest
+	return nil
 }
 
 func (w *worker) connect(peers []control.Peer) error {
 	l := w.sim.cfg.Limits
 	w.end = w.sim.net.Node(netio.Config{
-		Identity:      wire.Identity{Job: w.sim.cfg.Plan.Job, Node: w.node, Incarnation: 1, Token: []byte("secret")},
+		Identity:      wire.Identity{Job: w.sim.cfg.Plan.Job, Node: w.node, Incarnation: max(1, w.incarnation), Token: []byte("secret")},
 		MaxFrameBytes: l.FrameBytes,
 	})
 	for _, p := range peers {
 		if p.Node == w.node {
 			continue
 		}
-		peer := netio.Peer{Node: p.Node, Incarnation: 1, Addr: p.Addr}
-		in, err := w.end.Expect(peer, w.w.Exchange().Incoming(p.Node))
-		if err != nil {
+		if err := w.link(netio.Peer{Node: p.Node, Incarnation: max(1, p.Incarnation), Addr: p.Addr}); err != nil {
 			return err
 		}
-		out, err := w.end.Dial(peer, w.w.Exchange().Outgoing(p.Node))
-		if err != nil {
-			return err
-		}
-		w.links[p.Node] = []*simnet.Link{in, out}
 	}
+	return nil
+}
+
+// link makes both links with a peer.
+func (w *worker) link(peer netio.Peer) error {
+	in, err := w.end.Expect(peer, w.w.Exchange().Incoming(peer.Node))
+	if err != nil {
+		return err
+	}
+	out, err := w.end.Dial(peer, w.w.Exchange().Outgoing(peer.Node))
+	if err != nil {
+		return err
+	}
+	w.links[peer.Node] = []*simnet.Link{in, out}
 	return nil
 }
 
@@ -116,6 +218,12 @@ func (w *worker) room(<-chan struct{}) error {
 
 // step steps a core, and cuts a link now and then.
 func (w *worker) step() {
+	if w.w != nil && len(w.relinks) > 0 {
+		if err := w.renew(); err != nil {
+			w.sim.fail(fmt.Errorf("node %d: %w", w.node, err))
+			return
+		}
+	}
 	if !w.running {
 		return
 	}

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/state"
 	"github.com/streamscope/streamscope/vertex"
@@ -13,6 +14,13 @@ type Plan struct {
 	Job    string
 	Stages []Stage
 	Edges  []Edge // Edge.ID is the index
+}
+
+// TasksOn are a stage's tasks on one of a number of nodes.
+func (p *Plan) TasksOn(stage int, node frame.NodeID, nodes int) shuffle.TaskRange {
+	st := &p.Stages[stage]
+	k := shuffle.Cluster{Nodes: nodes, Cores: 1}
+	return k.OnNode(shuffle.TaskRange{First: st.FirstTask, Count: st.Tasks}, node)
 }
 
 // Stage is a graph of operators, fused: each task of the stage executes all of them, passing rows by call.

@@ -145,8 +145,7 @@ func (w *Worker) openRecovery() error {
 
 // tasksOf are a stage's tasks on this node.
 func (w *Worker) tasksOf(stage int) shuffle.TaskRange {
-	st := &w.cfg.Plan.Stages[stage]
-	return w.cluster.OnNode(shuffle.TaskRange{First: st.FirstTask, Count: st.Tasks}, w.cfg.Node)
+	return w.cfg.Plan.TasksOn(stage, w.cfg.Node, w.cfg.Nodes)
 }
 
 // coresOf is the number of cores that have tasks of a stage.

@@ -103,8 +103,7 @@ func (d *disk) recovery(p *Plan) (*Recovery, error) {
 			continue
 		}
 		var err error
-		tasks := (&Worker{cfg: Config{Plan: p}, cluster: cluster(1)}).tasksOf(i)
-		if r.Images[i], err = p.ParseImage(i, tasks, d.images[i][t]); err != nil {
+		if r.Images[i], err = p.ParseImage(i, p.TasksOn(i, 0, 1), d.images[i][t]); err != nil {
 			return nil, err
 		}
 	}
@@ -271,7 +270,7 @@ func TestImagesAreNotTrusted(t *testing.T) {
 	if got := fmt.Sprint(slices.Sorted(maps.Keys(d.images[1]))); got != "[5]" {
 		t.Fatalf("images after ticks %s, want [5]", got)
 	}
-	tasks := (&Worker{cfg: Config{Plan: p}, cluster: cluster(1)}).tasksOf(1)
+	tasks := p.TasksOn(1, 0, 1)
 	good := d.images[1][5]
 	if _, err := p.ParseImage(1, tasks, good); err != nil {
 		t.Fatal(err)

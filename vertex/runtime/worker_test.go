@@ -9,7 +9,6 @@ import (
 
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
-	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/state"
 	"github.com/streamscope/streamscope/vertex"
@@ -187,5 +186,3 @@ func stepToTheEnd(t *testing.T, seed uint64) {
 func line(b *batch.Batch, i int) string {
 	return fmt.Sprintf("%d %d %d", b.Vs[i], b.Cols[0].Int64s()[i], b.Cols[1].Int64s()[i])
 }
-
-func cluster(cores int) shuffle.Cluster { return shuffle.Cluster{Nodes: 1, Cores: cores} }

@@ -1,0 +1,23 @@
+package control
+
+import (
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/vertex/runtime"
+)
+
+// Shapes are the stages of a plan as they lie on a number of nodes.
+func Shapes(p *runtime.Plan, nodes int) []StageShape {
+	shapes := make([]StageShape, len(p.Stages))
+	for i := range p.Stages {
+		shapes[i] = StageShape{Name: p.Stages[i].Name, Source: p.Stages[i].Source != nil}
+		for n := range nodes {
+			if id := frame.NodeID(n); p.TasksOn(i, id, nodes).Count > 0 {
+				shapes[i].Nodes = append(shapes[i].Nodes, id)
+			}
+		}
+	}
+	for _, e := range p.Edges {
+		shapes[e.From].To = append(shapes[e.From].To, StageID(e.To))
+	}
+	return shapes
+}
