@@ -336,9 +336,13 @@ func batchBytes(b *batch.Batch) int {
 	return n
 }
 
-// deadline is when the task has something to do by the clock alone: its tick ends, or its rate allows a row again. 0: never.
+// paceNs is how long a paced source waits at least: at high rates, rows are read many at a time instead of one per wake.
+const paceNs = 250_000
+
+// deadline is when the task has something to do by the clock alone: its tick ends, or its rate allows a row again. 0: never. A task that waits for
+// room is woken when there is some, however long ago its tick should have ended.
 func (s *sourceTask) deadline(now int64) int64 {
-	if s.cut == frame.MaxTick {
+	if s.cut == frame.MaxTick || s.pending != nil || s.closing {
 		return 0
 	}
 	d := int64(0)
@@ -347,8 +351,8 @@ func (s *sourceTask) deadline(now int64) int64 {
 	}
 	if s.rate.perSecond > 0 && s.rate.startNs != 0 {
 		next := s.rate.startNs + int64(float64(s.rows+1)/s.rate.perSecond*1e9) + 1
-		if next > now && (d == 0 || next < d) {
-			d = next
+		if next > now && (d == 0 || max(next, now+paceNs) < d) {
+			d = max(next, now+paceNs)
 		}
 	}
 	return d
