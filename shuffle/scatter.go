@@ -19,8 +19,7 @@ type scatter struct {
 	table  *partition.Routing
 	nodes  []TaskRange // destination tasks by node
 	hashes []uint64
-	dst    []uint32 // destination task of each staged row, counted from Destination.First
-	place  []int32  // of each staged row in the sorted order
+	place  []uint32 // of each staged row: its destination task, counted from Destination.First; then its place in the sorted order
 	perm   []int32  // the inverse: staged rows in sorted order; made when it is asked for
 	sorted bool     // perm is that of place
 	counts []uint32
@@ -50,8 +49,7 @@ func newScatter(e *Edge, k Cluster) (*scatter, error) {
 
 // sort orders the rows of b, whose source tasks runs tells, and returns the non-empty cells in order.
 func (s *scatter) sort(b *batch.Batch, runs []run) []cell {
-	s.place, s.sorted = grow(s.place, b.N), false
-	s.cells = s.cells[:0]
+	s.cells, s.sorted = s.cells[:0], false
 	s.route(b)
 	sources := s.sources(runs)
 	nDst := s.edge.Destination.Count
@@ -59,7 +57,7 @@ func (s *scatter) sort(b *batch.Batch, runs []run) []cell {
 	clear(s.counts)
 	for i, r := range runs {
 		counts := s.counts[sourceIndex(sources, r.task)*nDst:][:nDst]
-		for _, d := range s.dst[r.from:runEnd(runs, i, b.N)] {
+		for _, d := range s.place[r.from:runEnd(runs, i, b.N)] {
 			counts[d]++
 		}
 	}
@@ -79,10 +77,9 @@ func (s *scatter) sort(b *batch.Batch, runs []run) []cell {
 	}
 	for i, r := range runs {
 		counts := s.counts[sourceIndex(sources, r.task)*nDst:][:nDst]
-		dst := s.dst[r.from:runEnd(runs, i, b.N)]
-		place := s.place[r.from:][:len(dst)]
-		for row, d := range dst {
-			place[row] = int32(counts[d])
+		place := s.place[r.from:runEnd(runs, i, b.N)]
+		for row, d := range place {
+			place[row] = counts[d]
 			counts[d]++
 		}
 	}
@@ -100,19 +97,19 @@ func (s *scatter) order() []int32 {
 	return s.perm
 }
 
-// route computes the destination of every row.
+// route puts the destination of every row into place.
 func (s *scatter) route(b *batch.Batch) {
-	s.dst = grow(s.dst, b.N)
+	s.place = grow(s.place, b.N)
 	if s.table == nil {
-		clear(s.dst)
+		clear(s.place)
 		return
 	}
 	if c := &b.Cols[s.edge.Keys[0]]; len(s.edge.Keys) == 1 && c.Kind() != batch.Float64 && c.Kind().Fixed() && !c.Nulls() {
-		s.table.RouteInts(c.Int64s()[:b.N], s.dst)
+		s.table.RouteInts(c.Int64s()[:b.N], s.place)
 		return
 	}
 	s.hashes = partition.HashRows(b, s.edge.Keys, nil, grow(s.hashes, b.N))
-	s.table.Route(s.hashes, s.dst)
+	s.table.Route(s.hashes, s.place)
 }
 
 // sources lists the tasks of the runs, ascending; an unordered edge has one, the first.

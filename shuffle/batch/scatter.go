@@ -9,7 +9,7 @@ import (
 // ScatterRows writes what EncodeRows would write for all rows of src in another order: row i goes to place[i], which is a permutation of the
 // rows. The schema has no variable-length column. Reading rows in order and writing them to few places each costs less than the reverse,
 // and places are cheaper to compute than an order of rows.
-func ScatterRows(b []byte, dirEnd int, src *Batch, place []int32) {
+func ScatterRows(b []byte, dirEnd int, src *Batch, place []uint32) {
 	table := dirEnd
 	at := dirEnd + src.Schema.Buffers()*frame.BufferLen
 	var one pair
@@ -61,7 +61,7 @@ func (b *Batch) values(col int, p part) (v []int64, ok bool) {
 }
 
 // scatterTwo moves two columns in one pass over the places: more stores are then under way at a time.
-func scatterTwo(a, b pair, place []int32) {
+func scatterTwo(a, b pair, place []uint32) {
 	toA, toB := a.to, b.to[:len(a.to)]
 	fromA, fromB := a.from[:len(place)], b.from[:len(place)]
 	for i, p := range place {
@@ -70,7 +70,7 @@ func scatterTwo(a, b pair, place []int32) {
 	}
 }
 
-func scatterBits(dst []byte, src Bitmap, place []int32) {
+func scatterBits(dst []byte, src Bitmap, place []uint32) {
 	clear(dst)
 	for i, p := range place {
 		if src.buf == nil || src.Get(i) {

@@ -31,9 +31,9 @@ func TestScatterWritesWhatEncodeDoes(t *testing.T) {
 		for at, row := range rng.Perm(src.N) {
 			order[at] = int32(row)
 		}
-		place := make([]int32, src.N)
+		place := make([]uint32, src.N)
 		for at, row := range order {
-			place[row] = int32(at)
+			place[row] = uint32(at)
 		}
 		size := EncodedLen(s, frame.HeaderLen, src.N, make([]int, len(s.Fields)))
 		want, got := dirty(size, 0xaa), dirty(size, 0xaa)

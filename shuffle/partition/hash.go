@@ -9,10 +9,15 @@ import (
 // MixV1 hashes one 8-byte key: the output function of splitmix64 (Steele, Lea, Flood 2014; Stafford's variant 13). It is a bijection,
 // so different keys never collide. It must never change; a better one gets a new name and version.
 func MixV1(x uint64) uint64 {
+	x = mixTop(x)
+	return x ^ x>>31
+}
+
+// mixTop is MixV1 without its last step, which leaves the top 31 bits as they are: more than a key group has.
+func mixTop(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
+	return (x ^ x>>27) * 0x94d049bb133111eb
 }
 
 // Hash returns the hash of canonical key bytes that hold the given columns' kinds. HashRows gives the same for whole batches.

@@ -67,7 +67,7 @@ func (r *Routing) RouteInts(keys []int64, dst []uint32) {
 	table, shift := r.task, r.shift&63
 	dst = dst[:len(keys)]
 	for i, k := range keys {
-		dst[i] = table[MixV1(uint64(k))>>shift]
+		dst[i] = table[mixTop(uint64(k))>>shift]
 	}
 }
 
