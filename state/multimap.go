@@ -65,7 +65,7 @@ func (c Chains) Found() bool { return c.cells != nil }
 
 // Put returns the chains of a key, made if need be; the caller adds a row to them, or calls Get instead. The error is ErrFull.
 func (m *Multimap) Put(hash uint64, key []byte) (Chains, error) {
-	cells, bucket, _, err := m.keys.put(tag(hash), key)
+	cells, bucket, _, err := m.keys.put(tag(hash), words(key), key)
 	return Chains{cells, bucket}, err
 }
 

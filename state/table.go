@@ -118,16 +118,16 @@ func (t *Table) Get(hash uint64, key []byte) []uint64 {
 
 // Put returns the cells of a key, all zero if it is fresh. The error is ErrFull; the table is as before then.
 func (t *Table) Put(hash uint64, key []byte) (cells []uint64, fresh bool, err error) {
-	cells, bucket, fresh, err := t.put(tag(hash), key)
+	cells, bucket, fresh, err := t.put(tag(hash), words(key), key)
 	if err == nil && !fresh {
 		t.touch(bucket)
 	}
 	return cells, fresh, err
 }
 
-// put returns the cells of a key and the bucket they lie in, which the caller must touch before it writes cells that are not fresh.
-func (t *Table) put(hash uint64, key []byte) (cells []uint64, bucket ref, fresh bool, err error) {
-	k := words(key)
+// put returns the cells of a key, of which k are the words, and the bucket they lie in, which the caller must touch before it writes cells
+// that are not fresh.
+func (t *Table) put(hash uint64, k keyWords, key []byte) (cells []uint64, bucket ref, fresh bool, err error) {
 	if s := t.find(hash, k, key); s.b != nil {
 		return t.cellsOf(t.entryAt(s.b, s.l.class(), s.index)), s.l.ref(), false, nil
 	}

@@ -15,6 +15,10 @@ const (
 	nanBits  = 0x7ff8000000000000
 )
 
+// IntLead is what canonical key bytes of one integer or time that is not null begin with; its 8 bytes follow, little endian. Their Hash is MixV1
+// of the integer.
+const IntLead = keyValue
+
 // ErrKey means that bytes are not canonical key bytes of the columns they are read for.
 var ErrKey = errors.New("damaged key")
 

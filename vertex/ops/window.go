@@ -37,6 +37,7 @@ type Window struct {
 	ticks []tickFold // by tick
 	keyer keyer
 	runs  []run // scratch
+	ints  intGroups
 	emit  emission
 }
 
@@ -127,6 +128,13 @@ func (w *Window) lookupOnce(set *windowSet, rows *batch.Batch, i int) (int, erro
 		}
 		if first > last {
 			i = inPane
+			continue
+		}
+		if first == last && w.ints.fit(rows, w.keys) {
+			var err error
+			if i, err = w.lookupInts(set, first, rows, i, inPane); err != nil {
+				return i, err
+			}
 			continue
 		}
 		end := sameKeys(rows, w.keys, i, inPane)
