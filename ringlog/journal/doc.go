@@ -1,3 +1,35 @@
 // Package journal keeps what source tasks wrote down about their ticks before they closed them (PROTOCOL T7, I3, I4): a Record says which
 // rows of which splits made up a tick, in order, so that a later life of the task cuts the same ticks again.
+//
+// # Format
+//
+// A journal is a folder of segments, 00000001.journal, 00000002.journal, …, of the sources of one stage on one node. Integers are little endian, sums are XXH64.
+//
+//	header  magic "SSJRNL1\n", version u32, stage u32, job u64, node u32, incarnation u32, sealed u64, number of the
+//	        first record u64, 0 u64, sum u64 of the 56 bytes before
+//	record  bytes of the body u32, number u64, sum u64 (of the body, seeded with length and number), body: task u32, runs u32, first u64,
+//	        last u64, CTI i64, then per run split u32, rows u32
+//
+// sealed is how many bytes of the segment before this one count: what lies behind them was never acknowledged. Numbers rise by one from record to
+// record, over all segments.
+//
+// # Invariants
+//
+//   - What Durable covers is on disk: its segment was synced, and so was the folder.
+//   - A segment is written by one life only, and never again once there is a newer one: what a dead life still writes is behind `sealed`.
+//   - Trim removes whole segments from the front, and never the newest.
+//
+// # Concurrency
+//
+// All methods may be called from any goroutine. One goroutine writes and syncs: what comes while it does goes into its next round (group commit).
+//
+// # Ownership
+//
+// Records given to Append are copied; those that Open returns are the caller's.
+//
+// # Failure
+//
+// A record that is torn at the end of the newest segment was not acknowledged, and ends it. Any other damage is an error that names
+// file and place. When writing or syncing fails, as on a full disk, nothing is acknowledged, Config.Warn hears of it, and everything that is not
+// acknowledged goes into a new segment, again and again until it works or the journal is closed: sources wait, nothing is lost.
 package journal

@@ -1,0 +1,32 @@
+package journal
+
+import (
+	"fmt"
+	"io"
+)
+
+// Inspect checks the journal in a folder without changing it, and writes what it holds.
+func Inspect(dir string, w io.Writer) error {
+	tasks := map[uint32]struct{}{}
+	var last Record
+	segments, err := scan(dir, func(_ *segment, _ uint64, r Record) {
+		tasks[uint32(r.Task)] = struct{}{}
+		last = r
+	})
+	if err != nil {
+		return err
+	}
+	if len(segments) == 0 {
+		return fmt.Errorf("%s: no journal", dir)
+	}
+	o := segments[0].header.owner
+	fmt.Fprintf(w, "journal of job %#x, stage %d, node %d\n", o.job, o.stage, o.node)
+	for _, s := range segments {
+		fmt.Fprintf(w, "  %s  incarnation %d  records %d to %d  up to tick %d  %d bytes\n", name(s.seq), s.header.incarnation, s.header.first,
+			int64(s.header.first+s.count)-1, s.last, s.valid)
+	}
+	if len(tasks) > 0 {
+		fmt.Fprintf(w, "  %d tasks; the newest record: task %d, ticks %d to %d, CTI %d, %d runs\n", len(tasks), last.Task, last.First, last.Last, last.CTI, len(last.Runs))
+	}
+	return nil
+}

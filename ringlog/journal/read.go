@@ -1,0 +1,133 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+const ending = ".journal"
+
+// segment is a file of a journal.
+type segment struct {
+	seq    uint64
+	header header
+	valid  int64      // bytes that count
+	last   frame.Tick // greatest of its records
+	count  uint64     // of records
+}
+
+func name(seq uint64) string { return fmt.Sprintf("%08d%s", seq, ending) }
+
+// list returns the numbers of the segments in a folder, rising.
+func list(dir string) ([]uint64, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var seqs []uint64
+	for _, e := range entries {
+		base, ok := strings.CutSuffix(e.Name(), ending)
+		if !ok {
+			continue
+		}
+		seq, err := strconv.ParseUint(base, 10, 64)
+		if err != nil || name(seq) != e.Name() {
+			return nil, fmt.Errorf("%s: %w: not the name of a segment", filepath.Join(dir, e.Name()), ErrDamaged)
+		}
+		seqs = append(seqs, seq)
+	}
+	slices.Sort(seqs)
+	return seqs, nil
+}
+
+// scan reads all segments of a journal. take is given each record with its number.
+func scan(dir string, take func(s *segment, number uint64, r Record)) ([]*segment, error) {
+	seqs, err := list(dir)
+	if err != nil {
+		return nil, err
+	}
+	var segments []*segment
+	var contents [][]byte
+	for i, seq := range seqs {
+		path := filepath.Join(dir, name(seq))
+		if i > 0 && seq != seqs[i-1]+1 {
+			return nil, fmt.Errorf("%s: %w: follows %s", path, ErrDamaged, name(seqs[i-1]))
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		h, err := parseHeader(b)
+		if err != nil && i == len(seqs)-1 && len(b) <= headerLen && errors.Is(err, ErrDamaged) {
+			break // its writer died before it was begun
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		segments = append(segments, &segment{seq: seq, header: h, valid: int64(len(b))})
+		contents = append(contents, b)
+	}
+	for i, s := range segments {
+		newest := i == len(segments)-1
+		if !newest {
+			s.valid = int64(segments[i+1].header.sealed)
+		}
+		path := filepath.Join(dir, name(s.seq))
+		if s.valid < headerLen || s.valid > int64(len(contents[i])) {
+			return nil, fmt.Errorf("%s: %w: %d bytes, the segment behind it says that %d count", path, ErrDamaged, len(contents[i]), s.valid)
+		}
+		if i > 0 {
+			if want := segments[i-1].header.first + segments[i-1].count; s.header.first != want {
+				return nil, fmt.Errorf("%s: %w: begins with record %d, want %d", path, ErrDamaged, s.header.first, want)
+			}
+		}
+		if err := s.records(contents[i][:s.valid], newest, take); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return segments, nil
+}
+
+// records reads the records of a segment. A torn one at the end of the newest segment ends it.
+func (s *segment) records(b []byte, newest bool, take func(*segment, uint64, Record)) error {
+	at := headerLen
+	for at < len(b) {
+		number := s.header.first + s.count
+		r, n, err := parseRecord(b[at:], number)
+		if err != nil && newest && torn(b[at:], number) {
+			s.valid = int64(at)
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("at %d: %w", at, err)
+		}
+		s.count++
+		s.last = max(s.last, r.Last)
+		take(s, number, r)
+		at += n
+	}
+	return nil
+}
+
+// torn tells whether bad bytes at the end of a segment are what an unfinished write leaves: no record of a later number follows them.
+func torn(b []byte, number uint64) bool {
+	if len(b) < recordLen {
+		return true
+	}
+	for at := 1; at+recordLen <= len(b); at++ {
+		if next := le.Uint64(b[at+4:]); next <= number || next > number+uint64(len(b)/recordLen) {
+			continue
+		}
+		if _, _, err := parseRecord(b[at:], le.Uint64(b[at+4:])); err == nil {
+			return false
+		}
+	}
+	return true
+}
