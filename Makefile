@@ -59,7 +59,7 @@ fuzz-smoke: ## every Fuzz function for FUZZTIME (default 3s)
 	.ci/fuzz-smoke $(FUZZTIME)
 
 sim: ## the simulator over SEEDS schedules (default 10000)
-	STREAMSCOPE_SEEDS=$(SEEDS) $(GO) test -timeout 6h -count 1 -v -run Seeds ./control/simtest
+	STREAMSCOPE_SEEDS=$(SEEDS) $(GO) test -timeout 6h -count 1 -v -run Seeds ./control/simtest/...
 
 clean: ## remove what was built
 	rm -rf bin

@@ -21,7 +21,6 @@ type bases struct {
 	stages []StageShape
 	// order lists stages so that those that an edge leads to come before those it comes from.
 	order []StageID
-	from  [][]StageID // by stage, those with an edge to it
 	units [][]unitState
 }
 
@@ -44,7 +43,7 @@ const savedMax = 64
 
 // newBases takes stored bases as they are; validate them first. Every unit has to be registered.
 func newBases(stages []StageShape, nodes int, stored [][]Base) (*bases, error) {
-	b := &bases{stages: stages, from: make([][]StageID, len(stages)), units: make([][]unitState, len(stages))}
+	b := &bases{stages: stages, units: make([][]unitState, len(stages))}
 	for i := range stages {
 		b.units[i] = make([]unitState, nodes)
 		for _, n := range stages[i].Nodes {
@@ -52,9 +51,6 @@ func newBases(stages []StageShape, nodes int, stored [][]Base) (*bases, error) {
 			if stored != nil {
 				b.units[i][n].Base = stored[i][n]
 			}
-		}
-		for _, to := range stages[i].To {
-			b.from[to] = append(b.from[to], StageID(i))
 		}
 	}
 	return b, b.sort()
@@ -79,7 +75,7 @@ func (b *bases) sort() error {
 	return nil
 }
 
-// all visits the units of a node.
+// on visits the units of a node.
 func (b *bases) on(node frame.NodeID, visit func(StageID, *unitState)) {
 	for i := range b.units {
 		if u := &b.units[i][node]; u.exists {

@@ -50,6 +50,7 @@ var Rules = []Rule{
 	{Pkg: "control/job", May: []string{"vertex/...", "state", "shuffle/...", "ringlog/frame"}, Pure: true},
 	{Pkg: "control/plan", May: []string{"control/job", "vertex/...", "state", "shuffle/...", "ringlog/frame"}, Pure: true},
 	{Pkg: "control/simtest", May: []string{"control/...", "vertex/...", "state/...", "shuffle/...", "ringlog/...", "netio/..."}, Pure: true},
+	{Pkg: "control/simtest/bases", May: []string{"control", "control/meta", "ringlog/frame"}, Pure: true},
 	{Pkg: "control/meta", May: []string{"control", "ringlog/frame"}},
 	{Pkg: "control/meta/metatest", May: []string{"control", "control/meta", "ringlog/frame"}, Goroutines: true},
 	{Pkg: "control/...", May: []string{"control/...", "vertex/...", "state/...", "shuffle/...", "ringlog/...", "netio/..."}, Goroutines: true},

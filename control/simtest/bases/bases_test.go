@@ -36,3 +36,45 @@ func TestSeeds(t *testing.T) {
 	}
 	t.Logf("%d seeds: %+v", n, sum)
 }
+
+// TestCanaries breaks one rule at a time. What follows from that has to be found: a job that does not come to its end, or an image or a
+// record that is asked for and gone.
+func TestCanaries(t *testing.T) {
+	const within = 10_000
+	for _, c := range []Canary{M01, M01a, M04d, M11, M23, M25} {
+		t.Run(string(c), func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(within) {
+				if _, err := Run(Config{Seed: seed, Broken: c}); err != nil {
+					t.Logf("%v", err)
+					return
+				}
+			}
+			t.Errorf("%d seeds found nothing", within)
+		})
+	}
+}
+
+// TestCalm plays schedules without a fault: nobody is replaced, and bases follow the marks (I18).
+func TestCalm(t *testing.T) {
+	for seed := range uint64(100) {
+		r, err := Run(Config{Seed: seed, Calm: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Recoveries > 0 || r.LeastBase == 0 {
+			t.Errorf("seed %d: %+v", seed, r)
+		}
+	}
+}
+
+// TestEqualSeeds plays a schedule twice.
+func TestEqualSeeds(t *testing.T) {
+	for seed := range uint64(5) {
+		a, errA := Run(Config{Seed: seed})
+		b, errB := Run(Config{Seed: seed})
+		if a != b || errA != nil || errB != nil {
+			t.Errorf("seed %d: %+v, %v and %+v, %v", seed, a, errA, b, errB)
+		}
+	}
+}

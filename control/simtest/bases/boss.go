@@ -17,6 +17,7 @@ type boss struct {
 	inbox   []control.Event
 	loose   []control.Reported // reports under way: lost, repeated, and out of order
 	asked   *control.Txn
+	unsure  bool // from Persist until Persisted is heard
 	// saved is all ever reported as saved, for M01.
 	saved map[control.Unit][]control.Saved
 }
@@ -89,7 +90,7 @@ func (b *boss) do(e control.Effect) {
 			w.die(p, false)
 		}
 	case control.Persist:
-		b.asked = &e.Txn
+		b.asked, b.unsure = &e.Txn, true
 		if w.cfg.Broken == M23 {
 			b.trimEarly(e.Txn)
 		}
@@ -156,6 +157,9 @@ func (b *boss) hear() bool {
 	}
 	ev := b.inbox[0]
 	b.inbox = b.inbox[1:]
+	if _, ok := ev.(control.Persisted); ok {
+		b.unsure = false
+	}
 	b.step(ev)
 	return true
 }

@@ -31,6 +31,7 @@ type proc struct {
 	marks    []frame.Tick
 	missed   frame.Tick
 	frozen   bool
+	started  bool
 	running  bool
 	finished bool
 }
@@ -107,6 +108,7 @@ func (p *proc) start(a control.Assignment) {
 		}
 		p.units = append(p.units, p.restore(id, at))
 	}
+	p.started = true
 	p.trim(a.Needs)
 	for _, t := range a.Marks {
 		p.mark(t)

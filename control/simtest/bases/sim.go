@@ -116,7 +116,7 @@ func (w *World) stepProc(p *proc, kind int) {
 	case kindObey:
 		p.obey()
 	case kindReport:
-		if b := w.boss; b != nil && b.epoch == p.epoch && len(p.units) > 0 {
+		if b := w.boss; b != nil && b.epoch == p.epoch && p.started {
 			b.loose = append(b.loose, p.report())
 			if len(b.loose) > 20 {
 				b.loose = slices.Delete(b.loose, 0, 1)
@@ -265,7 +265,7 @@ func (w *World) round() (moved bool) {
 			moved = p.save(u) || moved
 		}
 		moved = p.finish() || moved
-		if len(p.units) > 0 && p.epoch == b.epoch {
+		if p.started && p.epoch == b.epoch {
 			b.loose = append(b.loose, p.report())
 		}
 	}

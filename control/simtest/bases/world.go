@@ -28,7 +28,7 @@ const (
 type Config struct {
 	Seed   uint64
 	Broken Canary
-	// Calm: no faults at all.
+	// Calm: no faults at all, nothing starved, nobody slow.
 	Calm bool
 }
 
@@ -41,11 +41,10 @@ type Result struct {
 
 // unitDisk is what a unit has on disk.
 type unitDisk struct {
-	images    map[frame.Tick]bool // by tick: whether it can be read
-	journal   frame.Tick          // of sources: the last record
-	trimmed   frame.Tick          // the journal holds what is above it
-	ext       frame.Tick          // of sinks: output that is durable
-	committed bool                // of sinks: the output is visible
+	images  map[frame.Tick]bool // by tick: whether it can be read
+	journal frame.Tick          // of sources: the last record
+	trimmed frame.Tick          // the journal holds what is above it
+	ext     frame.Tick          // of sinks: output that is durable
 }
 
 // World is a cluster.
@@ -89,6 +88,10 @@ func newWorld(cfg Config) *World {
 	w.starved = w.rng.IntN(2 * kinds)
 	w.graph()
 	w.slow = control.Unit{Stage: control.StageID(w.rng.IntN(2 * len(w.stages))), Node: frame.NodeID(w.rng.IntN(w.nodes))}
+	if cfg.Calm {
+		w.starved, w.slow.Stage = kinds, control.StageID(len(w.stages))
+		w.end, w.hold = 600, 500
+	}
 	w.store.Fault = w.storeFault
 	return w
 }
