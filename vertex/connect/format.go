@@ -15,8 +15,9 @@ type Format struct {
 	Endings []string // ".csv", lower case
 	// Open begins to decode a file; it may block. The decoder owns nothing of in: the caller closes it after the decoder.
 	Open func(in *Input, want *Wanted) (Decoder, error)
-	// NewSink returns a sink that encodes rows into out, which it owns from then on, also after an error.
-	NewSink func(out *Output, cols *Columns, wake func()) (vertex.Sink, error)
+	// NewSink returns a sink that encodes rows into out, which it owns from then on, also after an error. own is what the format added to
+	// the position that out is continued from, untrusted; nil if it added nothing, and for a new output.
+	NewSink func(out *Output, cols *Columns, own []byte, wake func()) (vertex.Sink, error)
 }
 
 // Decoder decodes one file as a sequence of lanes, the parts that can be decoded at the same time.

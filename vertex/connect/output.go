@@ -15,8 +15,14 @@ type Output struct {
 	Final string // as the user named it
 	Temp  string // "" for standard output
 	f     *os.File
-	named bool // the temporary name is durable
+	named bool   // the temporary name is durable
+	of    string // what it is an output of, for positions
+	kept  uint64 // bytes (on standard output: rows) of an earlier life
+	again bool   // it is continued
 }
+
+// Continued reports whether an earlier life of the run wrote the beginning, and how much of it stands: bytes, on standard output rows.
+func (o *Output) Continued() (kept uint64, ok bool) { return o.kept, o.again }
 
 // NewToken returns a fresh token for the temporary names of a run.
 func NewToken() string {
@@ -111,7 +117,7 @@ func (o *Output) Write(p []byte) (int, error) {
 
 // Close makes the file durable under its temporary name and closes it. Standard output stays open for others.
 func (o *Output) Close() error {
-	err := o.sync()
+	err := o.Sync()
 	if e := o.f.Close(); err == nil && e != nil {
 		err = writeError(o.Final, e)
 	}
@@ -128,6 +134,15 @@ func (o *Output) Remove() {
 
 // Leave closes the temporary file as it is.
 func (o *Output) Leave() { o.f.Close() }
+
+// GiveUp lets go of an output that could not be opened: a new one is removed, one to be continued stays as it was.
+func (o *Output) GiveUp() {
+	if o.again {
+		o.Leave()
+		return
+	}
+	o.Remove()
+}
 
 // Commit gives a finished file its final name and makes that durable. An existing file is replaced, at once.
 func Commit(temp, final string) error {

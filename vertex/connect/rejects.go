@@ -32,8 +32,12 @@ func (f *Files) rejects(split vertex.Split, resumed bool, keep uint64) (*rejects
 	if err != nil {
 		return nil, err
 	}
-	if err := r.part.sync(); err != nil { // now the file has its name, whatever happens
-		r.part.f.Close()
+	err = r.part.cut()
+	if err == nil {
+		err = r.part.Sync() // now the file has its name, whatever happens
+	}
+	if err != nil {
+		r.part.GiveUp()
 		return nil, err
 	}
 	return r, nil
@@ -63,7 +67,7 @@ func (r *rejects) sync() error {
 		return nil
 	}
 	r.dirty = false
-	return r.part.sync()
+	return r.part.Sync()
 }
 
 func (r *rejects) close() error {

@@ -24,7 +24,7 @@ func openTemp(final, temp string, flags int) (*os.File, error) {
 	return f, nil
 }
 
-// reopenOutput opens the temporary file of an earlier life of the run and cuts it back to keep bytes.
+// reopenOutput opens the temporary file of an earlier life of the run, of which keep bytes are to stay: cut cuts it back to them.
 func reopenOutput(final, token string, keep uint64) (*Output, error) {
 	if err := creatable(final); err != nil {
 		return nil, err
@@ -37,35 +37,37 @@ func reopenOutput(final, token string, keep uint64) (*Output, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Output{Final: final, Temp: temp, f: f}
-	if err := o.cut(keep); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return o, nil
-}
-
-func (o *Output) cut(keep uint64) error {
-	st, err := o.f.Stat()
+	st, err := f.Stat()
 	switch {
 	case err != nil:
-		return writeError(o.Final, err)
+		err = writeError(final, err)
 	case !st.Mode().IsRegular():
-		return fmt.Errorf("%s: its temporary file %s is not a regular file", o.Final, o.Temp)
+		err = fmt.Errorf("%s: its temporary file %s is not a regular file", final, temp)
 	case uint64(st.Size()) < keep:
-		return fmt.Errorf("%s: its temporary file %s has %d bytes, want at least %d to go on", o.Final, o.Temp, st.Size(), keep)
+		err = fmt.Errorf("%s: its temporary file %s has %d bytes, want at least %d to go on", final, temp, st.Size(), keep)
+	default:
+		return &Output{Final: final, Temp: temp, f: f, kept: keep, again: true}, nil
 	}
-	if err := o.f.Truncate(int64(keep)); err != nil {
+	f.Close()
+	return nil, err
+}
+
+// cut drops what an earlier life wrote behind its position. Nothing was written in this one.
+func (o *Output) cut() error {
+	if o.Temp == "" || !o.again {
+		return nil
+	}
+	if err := o.f.Truncate(int64(o.kept)); err != nil {
 		return writeError(o.Final, err)
 	}
-	if _, err := o.f.Seek(int64(keep), io.SeekStart); err != nil {
+	if _, err := o.f.Seek(int64(o.kept), io.SeekStart); err != nil {
 		return writeError(o.Final, err)
 	}
 	return nil
 }
 
-// sync makes durable what was written, and the temporary name. Standard output has nothing to make durable.
-func (o *Output) sync() error {
+// Sync makes durable what was written, and the temporary name. Standard output has nothing to make durable.
+func (o *Output) Sync() error {
 	if o.Temp == "" {
 		return nil
 	}

@@ -1,7 +1,6 @@
 package connect
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/streamscope/streamscope/shuffle/batch"
@@ -46,22 +45,44 @@ func (s *FileSink) resolve() (*Format, *Columns, error) {
 
 // Open creates the temporary file and returns the sink that fills it. When Finish is done, the file is complete under
 // TempPath(Path, Token); the final name is given to it by Commit, by another process if need be.
+//
+// With a position of Checkpoint, the temporary file of that token is cut back to it and continued; the result is the same, byte for
+// byte, as that of a sink that was never interrupted. It is an error, with both values, if the file is missing or shorter, or if the position is of another
+// format or of other columns. Standard output cannot be cut back: rows written behind the position come again.
 func (s FileSink) Open(resume []byte, wake func()) (vertex.Sink, error) {
 	format, cols, err := s.resolve()
 	if err != nil {
 		return nil, err
 	}
+	of := outputOf(format, cols)
+	var at place
 	if resume != nil {
-		return nil, errors.ErrUnsupported
+		if at, err = parseOutPosition(s.Path, of, resume); err != nil {
+			return nil, err
+		}
 	}
-	var out *Output
-	if s.Path == Stdout {
-		out, err = openStdout()
-	} else {
-		out, err = CreateOutput(s.Path, s.Token)
-	}
+	out, err := s.output(resume != nil, at.at)
 	if err != nil {
 		return nil, err
 	}
-	return format.NewSink(out, cols, wake)
+	out.of, out.kept, out.again = of, at.at, resume != nil
+	sink, err := format.NewSink(out, cols, at.own, wake)
+	if err != nil {
+		return nil, err
+	}
+	if err := out.cut(); err != nil {
+		sink.Leave()
+		return nil, err
+	}
+	return sink, nil
+}
+
+func (s *FileSink) output(again bool, keep uint64) (*Output, error) {
+	switch {
+	case s.Path == Stdout:
+		return openStdout()
+	case again:
+		return reopenOutput(s.Path, s.Token, keep)
+	}
+	return CreateOutput(s.Path, s.Token)
 }

@@ -10,17 +10,14 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	pq "github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/file"
-	"github.com/streamscope/streamscope/vertex"
 	"github.com/streamscope/streamscope/vertex/connect"
 )
 
 func init() {
 	connect.Register(&connect.Format{
 		Name: "parquet", Endings: []string{".parquet", ".pq"},
-		Open: func(in *connect.Input, want *connect.Wanted) (connect.Decoder, error) { return open(in, want) },
-		NewSink: func(out *connect.Output, cols *connect.Columns, wake func()) (vertex.Sink, error) {
-			return newSink(out, cols, wake)
-		},
+		Open:    func(in *connect.Input, want *connect.Wanted) (connect.Decoder, error) { return open(in, want) },
+		NewSink: newSink(groupLimits),
 	})
 }
 

@@ -1,116 +1,140 @@
 package parquet
 
 import (
-	"errors"
 	"fmt"
 
-	pq "github.com/apache/arrow-go/v18/parquet"
-	"github.com/apache/arrow-go/v18/parquet/compress"
-	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/streamscope/streamscope/shuffle/batch"
+	"github.com/streamscope/streamscope/vertex"
 	"github.com/streamscope/streamscope/vertex/connect"
 )
 
-const (
-	groupRows  = 122_880
-	groupBytes = 32 << 20 // a row group of wide rows ends earlier
-	sinkDepth  = 1        // row groups waiting, besides the one collected and the one written
-)
+// limits end a row group: with the row that reaches one of them, however rows came in.
+type limits struct{ rows, bytes int }
 
-// sink collects rows in row groups, which the goroutine of its queue encodes and writes.
+var groupLimits = limits{rows: 122_880, bytes: 32 << 20}
+
+// sinkDepth bounds the chunks waiting, besides the one collected and the one worked on: about a row group, which takes long to write.
+const sinkDepth = 32
+
+// sink copies rows into chunks, which the goroutine of its queue collects in row groups, encodes and writes.
 type sink struct {
 	out   *connect.Output
 	cols  *connect.Columns
-	queue *connect.Queue[*batch.Builder]
+	queue *connect.Queue[portion]
 	free  chan *batch.Builder
-	group *batch.Builder // nil, or being filled
-
-	// Of the queue's goroutine.
-	file   *file.Writer
-	column columnWriter
+	chunk *batch.Builder // nil, or being filled
+	w     *writer        // of the queue's goroutine
 }
 
-func newSink(out *connect.Output, cols *connect.Columns, wake func()) (*sink, error) {
-	if out.Temp == "" {
-		out.Remove()
-		return nil, fmt.Errorf("%s: Parquet needs a file", out.Final)
-	}
-	root, err := fileSchema(cols.Fields)
-	if err != nil {
-		out.Remove()
-		return nil, fmt.Errorf("%s: %w", out.Final, err)
-	}
-	props := pq.NewWriterProperties(
-		pq.WithCompression(compress.Codecs.Zstd), pq.WithCreatedBy("streamscope"), pq.WithVersion(pq.V2_LATEST))
-	s := &sink{out: out, cols: cols, free: make(chan *batch.Builder, sinkDepth+2)}
-	for range cap(s.free) {
-		s.free <- nil
-	}
-	if s.file, err = file.NewParquetWriterWithError(whole{out}, root, file.WithWriterProps(props)); err != nil {
-		out.Remove()
-		return nil, fmt.Errorf("%s: %w", out.Final, err)
-	}
-	s.queue = connect.NewQueue(sinkDepth, wake, s.writeGroup, func(b *batch.Builder) { s.free <- b }, s.finishFile)
-	return s, nil
+// portion is rows to be written and then, if done is set, to be made durable.
+type portion struct {
+	rows *batch.Builder // nil if there are none
+	done *checkpoint
 }
 
-// whole writes through an Output, but does not close it with the Parquet writer.
-type whole struct{ out *connect.Output }
+type checkpoint struct {
+	position []byte
+	done     func(position []byte, err error)
+}
 
-func (w whole) Write(p []byte) (int, error) { return w.out.Write(p) }
+func newSink(of limits) func(out *connect.Output, cols *connect.Columns, own []byte, wake func()) (vertex.Sink, error) {
+	return func(out *connect.Output, cols *connect.Columns, own []byte, wake func()) (vertex.Sink, error) {
+		if out.Temp == "" {
+			out.GiveUp()
+			return nil, fmt.Errorf("%s: Parquet needs a file", out.Final)
+		}
+		w, err := newWriter(of, out, cols.Fields, own)
+		if err != nil {
+			out.GiveUp()
+			return nil, err
+		}
+		s := &sink{out: out, cols: cols, free: make(chan *batch.Builder, sinkDepth+2), w: w}
+		s.queue = connect.NewQueue(sinkDepth, wake, connect.Work[portion]{Do: s.do, Drop: s.drop, Finish: w.finish})
+		return s, nil
+	}
+}
 
 // Write copies the rows of b, see vertex.Sink.
 func (s *sink) Write(b *batch.Batch) (accepted bool, err error) {
 	if err := s.queue.Err(); err != nil {
 		return false, err
 	}
-	if full(s.group) && !s.push() {
+	if !s.queue.Room() {
 		return false, nil
 	}
-	if s.group == nil {
-		s.group = s.fresh()
+	if s.chunk == nil {
+		s.chunk = s.fresh()
 	}
 	view := batch.Batch{N: b.N, Vs: b.Vs, Cols: s.cols.View(b)}
-	s.group.AppendBatch(&view, 0, b.N)
-	if full(s.group) {
-		s.push()
+	s.chunk.AppendBatch(&view, 0, b.N)
+	if connect.Full(s.chunk) {
+		s.put(nil)
 	}
 	return true, nil
 }
 
-func full(g *batch.Builder) bool {
-	return g != nil && (g.Len() >= groupRows || g.Bytes() >= groupBytes)
-}
-
-// fresh returns an empty builder. There is always one: those not free are at most sinkDepth in the queue and one being written.
+// fresh returns an empty builder, a used one if there is one.
 func (s *sink) fresh() *batch.Builder {
-	g := <-s.free
-	if g == nil {
-		return batch.NewBuilder(&batch.Schema{Fields: s.cols.Fields})
+	select {
+	case b := <-s.free:
+		b.Reset()
+		return b
+	default:
+		return batch.NewBuilder(s.w.schema)
 	}
-	g.Reset()
-	return g
 }
 
-func (s *sink) push() bool {
-	if !s.queue.Room() {
-		return false
-	}
-	s.queue.Put(s.group)
-	s.group = nil
-	return true
+func (s *sink) put(c *checkpoint) {
+	s.queue.Put(portion{s.chunk, c})
+	s.chunk = nil
 }
+
+// do runs in the queue's goroutine.
+func (s *sink) do(u portion, _ <-chan struct{}) error {
+	if u.rows != nil {
+		if err := s.w.add(u.rows.View()); err != nil {
+			return err
+		}
+	}
+	if u.done == nil {
+		return nil
+	}
+	var err error
+	u.done.position, err = s.w.checkpoint()
+	return err
+}
+
+// drop runs in the queue's goroutine.
+func (s *sink) drop(u portion, err error) {
+	if u.rows != nil {
+		select {
+		case s.free <- u.rows:
+		default: // there were more than usual, for checkpoints
+		}
+	}
+	switch {
+	case u.done == nil:
+	case err != nil:
+		u.done.done(nil, err)
+	default:
+		u.done.done(u.done.position, nil)
+	}
+}
+
+// Checkpoint puts the rows collected so far into the queue, whether it has room or not, see vertex.Sink. The position has the tables of the
+// row groups written so far and the rows of the one begun, so that the file does not depend on checkpoints.
+func (s *sink) Checkpoint(done func(position []byte, err error)) { s.put(&checkpoint{done: done}) }
 
 // Finish ends the file, see vertex.Sink.
 func (s *sink) Finish() (done bool, err error) {
-	if s.group != nil && !s.push() {
-		return false, s.queue.Err()
+	if s.chunk != nil {
+		if !s.queue.Room() {
+			return false, s.queue.Err()
+		}
+		s.put(nil)
 	}
 	return s.queue.End()
 }
-
-// Checkpoint answers that it cannot, see vertex.Sink.
-func (s *sink) Checkpoint(done func([]byte, error)) { done(nil, errors.ErrUnsupported) }
 
 // Leave lets go of the output, see vertex.Sink.
 func (s *sink) Leave() {
@@ -122,55 +146,4 @@ func (s *sink) Leave() {
 func (s *sink) Abort() {
 	s.queue.Stop()
 	s.out.Remove()
-}
-
-// finishFile writes the footer and makes the file durable.
-func (s *sink) finishFile() (err error) {
-	defer s.failed(&err)
-	if err := s.file.Close(); err != nil {
-		return err
-	}
-	return s.out.Close()
-}
-
-// failed names the file in errors and panics of arrow-go; those of the output name it already.
-func (s *sink) failed(err *error) {
-	if p := recover(); p != nil {
-		e, ok := p.(error)
-		if !ok {
-			e = fmt.Errorf("%v", p)
-		}
-		*err = e
-	}
-	if *err == nil {
-		return
-	}
-	if w := (*connect.WriteError)(nil); errors.As(*err, &w) {
-		*err = w
-		return
-	}
-	*err = fmt.Errorf("%s: cannot write: %w", s.out.Final, *err)
-}
-
-// writeGroup writes one row group, column by column.
-func (s *sink) writeGroup(g *batch.Builder, _ <-chan struct{}) (err error) {
-	defer s.failed(&err)
-	rows, err := s.file.AppendRowGroupChecked()
-	if err != nil {
-		return err
-	}
-	view := g.View()
-	for i := range view.Cols {
-		w, err := rows.NextColumn()
-		if err != nil {
-			return err
-		}
-		if err := s.column.write(w, &view.Cols[i]); err != nil {
-			return err
-		}
-		if err := w.Close(); err != nil {
-			return err
-		}
-	}
-	return rows.Close()
 }
