@@ -221,6 +221,26 @@ func readBack(s Store, name string, want footer) error {
 	return nil
 }
 
+// Rewind deletes the snapshots above a tick: those of a life that went further than the tick at which the task restarts. What it repeats may
+// differ from them in what nobody had closed.
+func (c *Chain) Rewind(to frame.Tick) error {
+	if c.failed != nil {
+		return c.failed
+	}
+	n := len(c.manifest.Snapshots)
+	for n > 0 && c.manifest.Snapshots[n-1].Tick > to {
+		n--
+	}
+	if n == len(c.manifest.Snapshots) {
+		return nil
+	}
+	c.last = nil
+	if err := c.commit(slices.Clone(c.manifest.Snapshots[:n])); err != nil {
+		return err
+	}
+	return c.sweep()
+}
+
 // Trim deletes the snapshots below a tick, but for the two newest and those that others need.
 func (c *Chain) Trim(from frame.Tick) error {
 	if c.failed != nil {

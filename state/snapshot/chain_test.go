@@ -44,6 +44,12 @@ func TestChainAgainstMap(t *testing.T) {
 				} else {
 					tick, k = 0, newTask(t)
 				}
+				if rapid.Bool().Draw(t, "rewind") {
+					if err := c.Rewind(tick); err != nil {
+						t.Fatal(err)
+					}
+					maps.DeleteFunc(want, func(have frame.Tick, _ []byte) bool { return have > tick })
+				}
 			case 2:
 				k.image(t).release()
 			default:
