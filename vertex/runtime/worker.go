@@ -76,7 +76,7 @@ type stageProgress struct {
 
 // NewWorker builds the tasks of this node. On an error nothing is left open.
 func NewWorker(cfg Config) (*Worker, error) {
-	w := &Worker{cfg: cfg, cluster: shuffle.Cluster{Nodes: cfg.Nodes, Cores: cfg.Cores}, stages: make([]stageProgress, len(cfg.Plan.Stages))}
+	w := &Worker{cfg: cfg, cluster: cfg.cluster(), stages: make([]stageProgress, len(cfg.Plan.Stages))}
 	for i := range cfg.Plan.Stages {
 		st := &cfg.Plan.Stages[i]
 		if st.Source != nil {
