@@ -28,8 +28,9 @@ type Arena struct {
 		free    []*segment // last in, first out: few segments stay hot in the caches
 		max     int        // segments that the limit allows, or the system, if that is less
 		logs    []*Log
-		reserve int // Invariant: the sum of the logs' reserves; <= LimitBytes / segment size
-		beyond  int // segments that logs hold beyond their reserves
+		reserve int    // Invariant: the sum of the logs' reserves; <= LimitBytes / segment size
+		beyond  int    // segments that logs hold beyond their reserves
+		moves   uint64 // of segments between logs and the arena
 		jobs    map[uint64]*job
 		waiting []*Log // got ErrNoSegment, first come first
 		stale   map[Identity][]string
@@ -155,6 +156,7 @@ func (a *Arena) mayHold(l *Log) bool {
 func (a *Arena) account(l *Log, by int) {
 	was := max(0, l.held-l.cfg.Reserve)
 	l.held += by
+	a.mu.moves++
 	l.job.used += by
 	a.mu.beyond += max(0, l.held-l.cfg.Reserve) - was
 }

@@ -111,6 +111,7 @@ func (x *Exchange) newPort(c frame.CoreID) (*Port, error) {
 		return nil, err
 	}
 	p := &Port{x: x, core: c, log: log, box: inbox{wake: wake}, outs: make([]*outEdge, len(x.edges)), ins: make([]*inEdge, len(x.edges))}
+	p.waits.init(len(x.edges))
 	for i := range x.edges {
 		e := &x.edges[i]
 		if x.cluster.On(e.Source, x.self, c).Count > 0 {
@@ -223,21 +224,6 @@ func (x *Exchange) RowsReceived() uint64 {
 		}
 	}
 	return n
-}
-
-// Blocked reports whether a core or a link waits for a segment.
-func (x *Exchange) Blocked() bool {
-	for _, p := range x.ports {
-		if p.blocked.Load() {
-			return true
-		}
-	}
-	for _, in := range x.from {
-		if in != nil && in.blocked.Load() {
-			return true
-		}
-	}
-	return false
 }
 
 // Close gives up the logs. The cores and links must have stopped.

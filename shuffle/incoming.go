@@ -24,7 +24,7 @@ type incoming struct {
 	from    frame.NodeID
 	log     *ringlog.Log  // written by the link's reader only
 	room    chan struct{} // a segment may be free again
-	blocked atomic.Bool
+	waits   waits
 	rows    atomic.Uint64 // received
 	view    batch.Batch
 	entries []frame.CloseEntry // of the CLOSE at hand
@@ -50,6 +50,7 @@ var _ netio.Incoming = (*incoming)(nil)
 
 func newIncoming(x *Exchange, from frame.NodeID) (*incoming, error) {
 	in := &incoming{x: x, from: from, room: make(chan struct{}, 1), edges: make([]*linkEdge, len(x.edges))}
+	in.waits.init(len(x.edges))
 	var ids []frame.EdgeID
 	for i := range x.edges {
 		e := &x.edges[i]
@@ -175,7 +176,7 @@ func (in *incoming) data(le *linkEdge, h frame.Header, b []byte, s Shared) (kept
 	a := arrival{kind: arriveData, edge: h.Edge, tick: h.Tick, from: in.from, log: s, pos: h.Pos}
 	if s == nil {
 		a.log = in.log
-		if a.pos, err = in.store(b); err != nil {
+		if a.pos, err = in.store(&h, b); err != nil {
 			in.x.cfg.Fail(fmt.Errorf("receiving from node %d: %w", in.from, err))
 			return false, err
 		}
@@ -239,13 +240,14 @@ func touches(f *frame.DataFrame, tasks TaskRange) bool {
 }
 
 // store copies a frame into the receive log; with no segment free it waits for one, which stops the link and nothing else.
-func (in *incoming) store(b []byte) (frame.Pos, error) {
+func (in *incoming) store(h *frame.Header, b []byte) (frame.Pos, error) {
 	for {
 		pos, err := in.log.Append(b)
-		in.blocked.Store(errors.Is(err, ringlog.ErrNoSegment))
-		if !in.blocked.Load() {
+		if !errors.Is(err, ringlog.ErrNoSegment) {
+			in.waits.written(h.Edge)
 			return pos, err
 		}
+		in.waits.refused(h.Edge, h.Tick)
 		if err := in.x.cfg.Room(in.room); err != nil {
 			return 0, err
 		}

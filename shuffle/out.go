@@ -286,7 +286,7 @@ func (o *outEdge) writeFrame(f *plannedFrame) error {
 		h.Flags = frame.Unordered
 	}
 	n := batch.EncodedLen(o.e.Schema, dirEnd, count, o.varLen)
-	b, err := o.port.claim(n)
+	b, err := o.port.claim(o.e.ID, o.tick, n)
 	if err != nil {
 		return err
 	}

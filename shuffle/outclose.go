@@ -67,7 +67,7 @@ func (o *outEdge) writeClose(node frame.NodeID) error {
 	for o.closeAt < len(all) {
 		entries := sameTick(all[o.closeAt:min(o.closeAt+most, len(all))])
 		n := frame.HeaderLen + len(entries)*frame.CloseEntryLen
-		b, err := o.port.claim(n)
+		b, err := o.port.claim(o.e.ID, entries[0].FirstTick, n)
 		if err != nil {
 			return err
 		}

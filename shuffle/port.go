@@ -1,7 +1,7 @@
 package shuffle
 
 import (
-	"sync/atomic"
+	"errors"
 
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
@@ -21,7 +21,7 @@ type Port struct {
 	spare  arrivals // emptied
 	now    int64
 
-	blocked atomic.Bool // the last claim found no segment
+	waits waits
 }
 
 // SetNow tells the port the time in unix nanoseconds; frames carry it.
@@ -30,7 +30,11 @@ func (p *Port) SetNow(ns int64) { p.now = ns }
 // Append takes rows that a task emitted on an edge in tick t. The rows are copied. It returns false, having taken nothing, when the
 // log has no room; the exchange wakes the core when it may be tried again. Rows of a task come tick by tick.
 func (p *Port) Append(e frame.EdgeID, task frame.TaskID, t frame.Tick, rows *batch.Batch) (bool, error) {
-	return p.outs[e].append(task, t, rows)
+	taken, err := p.outs[e].append(task, t, rows)
+	if !taken && err == nil {
+		p.waits.stopped(e, t)
+	}
+	return taken, err
 }
 
 // Close says that a task will send nothing more on an edge for ticks first to last; cti holds at last, before until then.
@@ -147,11 +151,13 @@ func (p *Port) Executed(e frame.EdgeID, t frame.Tick) {
 	p.x.executed(e, p.core, t)
 }
 
-// claim is Log.Claim that remembers whether it was refused.
-func (p *Port) claim(n int) ([]byte, error) {
+// claim is Log.Claim for something of tick t on an edge; it notes what waits for room.
+func (p *Port) claim(e frame.EdgeID, t frame.Tick, n int) ([]byte, error) {
 	b, _, err := p.log.Claim(n)
-	if refused := err != nil; refused != p.blocked.Load() {
-		p.blocked.Store(refused)
+	if err == nil {
+		p.waits.written(e)
+	} else if errors.Is(err, ringlog.ErrNoSegment) {
+		p.waits.refused(e, t)
 	}
 	return b, err
 }

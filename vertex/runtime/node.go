@@ -13,6 +13,7 @@ import (
 	"github.com/streamscope/streamscope/netio/wire"
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/shuffle/hostlink"
 	"github.com/streamscope/streamscope/state"
 )
@@ -295,14 +296,15 @@ func (n *Node) drive(core int) {
 	}
 }
 
-// step turns a panic of user code into the failure of the worker: the process goes on and says what happened.
+// step turns a panic of user code, and a fault on the memory of a log, into the failure of the worker: the process goes on and says what happened.
 func (n *Node) step(c *Core) (worked bool, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("core %d: panic: %v", c.id, r)
 		}
 	}()
-	return c.Step(time.Now().UnixNano())
+	fault := n.arena.Guard(func() { worked, err = c.Step(time.Now().UnixNano()) })
+	return worked, errors.Join(fault, err)
 }
 
 func (n *Node) sleep(core int, deadline int64, timer *time.Timer) {
@@ -321,41 +323,65 @@ func (n *Node) sleep(core int, deadline int64, timer *time.Timer) {
 // leaseBytesMax is what a core may keep leased of a tick: more than its caches hold is of no use, and leased segments cannot be spilled.
 const leaseBytesMax = 8 << 20
 
-const standstill = 5 * time.Second
+// How often the watch looks whether a tick does not fit, and after how long it takes a standstill for one of which it cannot be told.
+const (
+	watchEvery = 100 * time.Millisecond
+	standstill = 5 * time.Second
+)
 
 // watch ends a worker whose logs are full and who therefore can do nothing more: without a spill directory, a tick that is larger than
 // the arena never gets out of it.
 func (n *Node) watch() {
 	defer n.running.Done()
-	tick := time.NewTicker(standstill)
+	if n.cfg.SpillDir != "" {
+		return
+	}
+	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	last := uint64(0)
+	last, since := n.steps.Load(), time.Now()
 	for {
 		select {
 		case <-n.stop:
 			return
 		case <-tick.C:
 		}
-		now := n.steps.Load()
-		if now == last && n.cfg.SpillDir == "" && n.worker.Exchange().Blocked() {
-			n.fail(fmt.Errorf("the arena of %d bytes is full and nothing can leave it: the ticks in flight do not fit; "+
-				"raise --arena, cut smaller ticks with --tick, or give a --spill-dir", n.cfg.ArenaBytes))
+		if o, ok := n.worker.Exchange().Overflow(); ok {
+			n.fail(n.overflow(o))
 			return
 		}
-		last = now
+		if now := n.steps.Load(); now != last || !n.worker.Exchange().Blocked() {
+			last, since = now, time.Now()
+		} else if time.Since(since) >= standstill {
+			n.fail(fmt.Errorf("the arena of %d bytes is full and nothing has left it for %v: the ticks in flight do not fit; %s", n.cfg.ArenaBytes, standstill, moreRoom))
+			return
+		}
 	}
+}
+
+const moreRoom = "raise --arena, cut smaller ticks with --tick, or give a --spill-dir"
+
+// overflow says which tick does not fit, and where.
+func (n *Node) overflow(o shuffle.Overflow) error {
+	e := &n.cfg.Plan.Edges[o.Edge]
+	return fmt.Errorf("tick %d does not fit: what stage %s sends to stage %s has no room in the arena of %d bytes, and nothing in it can leave before; %s",
+		o.Tick, n.cfg.Plan.Stages[e.From].Name, n.cfg.Plan.Stages[e.To].Name, n.cfg.ArenaBytes, moreRoom)
 }
 
 // Wait returns when all of this node's work is done and delivered, with the error that ended it earlier, or when ctx ends.
 func (n *Node) Wait(ctx context.Context) error {
 	select {
 	case <-n.done:
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		return n.mu.err
+		return n.Err()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// Err is what has ended the node, also after Wait has returned: a node that is done still serves its peers.
+func (n *Node) Err() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.mu.err
 }
 
 // LinkBytes is what crossed this node's links so far, everything counted.
