@@ -298,6 +298,11 @@ func (o *outEdge) writeFrame(f *plannedFrame) error {
 		}
 	}
 	if whole {
+		if f.node != o.port.x.self {
+			// What went over a link was read by the kernel, far from this core's caches. To fetch the frame's memory in order first is
+			// cheaper than line by line, in the order of the rows' destinations.
+			clear(b[dirEnd:])
+		}
 		batch.ScatterRows(b, dirEnd, o.staged, o.sc.place)
 	} else {
 		batch.EncodeRows(b, dirEnd, o.staged, rows, o.varLen)
