@@ -33,5 +33,8 @@ type Incoming interface {
 	Detach(err error)
 }
 
+// Linked is an Outgoing or Incoming that is told its link, before anything else is called.
+type Linked interface{ Linked(l *Link) }
+
 // MaxPieces is the most pieces that a Gather may return: what one system call takes.
 const MaxPieces = 32

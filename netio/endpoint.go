@@ -80,6 +80,7 @@ var ErrDuplicate = errors.New("link exists")
 // The error wraps ErrDuplicate or ErrClosed.
 func (e *Endpoint) Dial(peer Peer, out Outgoing) (*Link, error) {
 	l := newLink(e, peer, true, outSide{out})
+	tell(out, l)
 	if err := e.add(l); err != nil {
 		return nil, err
 	}
@@ -94,10 +95,17 @@ func (e *Endpoint) Dial(peer Peer, out Outgoing) (*Link, error) {
 // themselves so are refused. The error wraps ErrDuplicate or ErrClosed.
 func (e *Endpoint) Expect(peer Peer, in Incoming) (*Link, error) {
 	l := newLink(e, peer, false, &inSide{Incoming: in, maxFrame: e.cfg.MaxFrameBytes})
+	tell(in, l)
 	if err := e.add(l); err != nil {
 		return nil, err
 	}
 	return l, nil
+}
+
+func tell(user any, l *Link) {
+	if u, ok := user.(Linked); ok {
+		u.Linked(l)
+	}
 }
 
 func (e *Endpoint) add(l *Link) error {

@@ -8,6 +8,7 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/shuffle/batch"
+	"github.com/streamscope/streamscope/shuffle/hostlink"
 )
 
 // core is one worker core of a measured exchange: at most one producer task, and a range of destination tasks.
@@ -15,9 +16,10 @@ type core struct {
 	shape shape
 	port  *shuffle.Port
 	spin  spinner
-	until time.Time    // producers make rows until then
-	stop  *atomic.Bool // somebody failed
-	peers []*core      // of the same process, this one included
+	mail  *hostlink.Poller // nil: no other process shares memory with this one
+	until time.Time        // producers make rows until then
+	stop  *atomic.Bool     // somebody failed
+	peers []*core          // of the same process, this one included
 	// drained is how far the consumers of another process are; nil: those of peers count.
 	drained func() uint64
 
@@ -42,7 +44,7 @@ func (c *core) run(done func() bool) error {
 		if c.finished() && done() {
 			return nil
 		}
-		c.spin.wait()
+		c.spin.wait(c.mail)
 	}
 	return nil
 }
@@ -54,9 +56,11 @@ func (c *core) finished() bool {
 // step does a piece of work: what arrived first, then more rows, then what is staged.
 func (c *core) step() (worked bool, err error) {
 	start := time.Now()
+	mail := c.mail != nil && c.mail.Poll()
 	if worked, err = c.port.Poll(); err != nil {
 		return worked, err
 	}
+	worked = worked || mail
 	if c.consumer != nil {
 		read, err := c.consumer.step(c.port)
 		if err != nil {

@@ -14,7 +14,8 @@
 //
 // # Concurrency
 //
-// Goroutines of a measurement are locked to threads while it lasts, so that each one's processor time is known. A core spins briefly before it
+// Goroutines of a measurement are locked to threads while it lasts, so that each one's processor time is known; cores that exchange rows with
+// another process keep to one processor each. A core spins briefly before it
 // sleeps, as the other one is about to wake it. The child process is this program's hidden command `bench peer`; it ends when
 // its standard input does.
 //

@@ -84,7 +84,7 @@ func (r *logRun) writeAll(until time.Time) error {
 	for time.Now().Before(until) && !r.failed.Load() {
 		b, _, err := r.log.Claim(logFrameBytes)
 		if errors.Is(err, ringlog.ErrNoSegment) {
-			r.writer.wait()
+			r.writer.wait(nil)
 			continue
 		}
 		if err != nil {
@@ -121,7 +121,7 @@ func (r *logRun) readAll() error {
 		if ended {
 			return nil
 		}
-		r.reader.wait()
+		r.reader.wait(nil)
 	}
 	return nil
 }

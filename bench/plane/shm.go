@@ -93,7 +93,7 @@ type half struct {
 	*plant
 	host     *hostlink.Host
 	endpoint *netio.Endpoint
-	in, out  atomic.Pointer[netio.Link]
+	out      atomic.Pointer[netio.Link]
 	core     *core
 	stop     atomic.Bool
 	quit     chan struct{} // closed when a link must not wait for room any more
@@ -126,7 +126,7 @@ func newHalf(self frame.NodeID, s shape, token string) (_ *half, err error) {
 	edges, cluster := s.crossed()
 	h.plant, err = newPlant(s, shuffle.ExchangeConfig{
 		Cluster: cluster, Self: self, Edges: edges,
-		Wake: func(int) { h.core.spin.wake() }, WakePeer: func(frame.NodeID) { h.wakeLinks() }, Room: h.room,
+		Wake: func(int) { h.core.spin.wake() }, WakePeer: func(n frame.NodeID) { h.host.Wake(n) }, Room: h.room,
 	})
 	if err != nil {
 		return nil, err
@@ -153,17 +153,9 @@ func (h *half) listen(id wire.Identity) (err error) {
 		return err
 	}
 	peer := netio.Peer{Node: h.other, Incarnation: 1}
-	in, err := h.endpoint.Expect(peer, h.host.Incoming(peer, h.exchange.Incoming(h.other).(shuffle.SharedIncoming), h.wakeLinks))
-	h.in.Store(in)
+	_, err = h.endpoint.Expect(peer, h.host.Incoming(peer, h.exchange.Incoming(h.other).(shuffle.SharedIncoming)))
+	h.core.mail = h.host.Poller()
 	return err
-}
-
-func (h *half) wakeLinks() {
-	for _, l := range []*netio.Link{h.in.Load(), h.out.Load()} {
-		if l != nil {
-			l.Wake()
-		}
-	}
 }
 
 func (h *half) room(ready <-chan struct{}) error {
@@ -205,7 +197,8 @@ func (h *half) run(ctx context.Context, addr string, d time.Duration) error {
 	out.Wake()
 	defer context.AfterFunc(ctx, h.halt)()
 	h.core.until = time.Now().Add(d)
-	if err := errors.Join(h.core.run(h.exchange.Idle), h.err(), ctx.Err()); err != nil {
+	err = pinned(int(h.other), func() error { return h.core.run(h.exchange.Idle) })
+	if err := errors.Join(err, h.err(), ctx.Err()); err != nil {
 		return err
 	}
 	if err := out.Close(ctx); err != nil {

@@ -1,5 +1,7 @@
 package plane
 
+import "github.com/streamscope/streamscope/shuffle/hostlink"
+
 // spinner lets one goroutine wait for others: it looks for a wake a number of times before it sleeps, since a thread that sleeps costs
 // more than what it waits for here.
 type spinner struct{ woken chan struct{} }
@@ -16,14 +18,23 @@ func (s spinner) wake() {
 	}
 }
 
-// wait returns after a wake since the last wait.
-func (s spinner) wait() {
-	for range spins {
+// looksPerPoll is how often a spinner looks for a wake between two looks for mail, which cost more.
+const looksPerPoll = 8
+
+// wait returns after a wake since the last wait, or when there is mail for the core; mail may be nil.
+func (s spinner) wait(mail *hostlink.Poller) {
+	for i := range spins {
 		select {
 		case <-s.woken:
 			return
 		default:
 		}
+		if mail != nil && i%looksPerPoll == 0 && mail.Poll() {
+			return
+		}
+	}
+	if mail != nil && mail.Sleep() {
+		return
 	}
 	<-s.woken
 }

@@ -21,14 +21,16 @@
 //	REFUSE            reason u32, text length u32, text
 //	ATTACH, CREDIT    per edge: edge u32, session u32, open u64, allowed u64, closed u64, drained u64
 //	BEGIN             per edge: edge u32, session u32
-//	PING, BYE, SHARE  nothing
+//	PING, BYE, SHARE, BELL  nothing
 //	REFS              per frame: slot u32, offset u32, length u32
 //	RELEASED          per segment: slot u32, frames u32
 //	FORGET            per segment: slot u32
 //	OFFER             key, 16 bytes
+//	ASIDE             units u32
 //
 // On a link from A to B, A sends HELLO, then frames, BEGIN, OFFER, REFS, FORGET, PING, BYE; B sends HELLO-ACK or REFUSE, then ATTACH, CREDIT,
-// SHARE, RELEASED, PING, BYE. SHARE answers OFFER and allows REFS and FORGET on this connection (package shuffle/hostlink); who did not send it refuses them.
+// SHARE, RELEASED, PING, BYE. SHARE answers OFFER and allows REFS, FORGET and, in both directions, BELL and ASIDE on this connection (package shuffle/hostlink); who did not
+// send it refuses them.
 //
 // ATTACH starts a session of an edge on this link, with its first grant: whatever A sends of that edge before the BEGIN that
 // repeats its number belongs to an older session, and B drops it. CREDIT raises the grant of the session it names. See

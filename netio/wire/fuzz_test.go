@@ -11,7 +11,7 @@ func seeds() [][]byte {
 		AppendCredit(nil, []Grant{{Edge: 1, Session: 2, Open: 3, AllowedBytes: 4, Closed: 5, Drained: 6}, {}}),
 		AppendAttach(nil, []Grant{{Edge: 7}}),
 		AppendBegin(nil, []Begin{{1, 2}, {3, 4}}),
-		AppendOffer(nil, Key{1, 2}), AppendShare(nil), AppendRefs(nil, []Ref{{1, 4096, 64}, {2, 8192, 1 << 20}}), AppendReleased(nil, []Released{{1, 2}, {3, 4}}), AppendForget(nil, []Slot{1, 2, 3}),
+		AppendOffer(nil, Key{1, 2}), AppendShare(nil), AppendRefs(nil, []Ref{{1, 4096, 64}, {2, 8192, 1 << 20}}), AppendReleased(nil, []Released{{1, 2}, {3, 4}}), AppendForget(nil, []Slot{1, 2, 3}), AppendBell(nil), AppendAside(nil, 7),
 		AppendRefuse(nil, Refuse{Stale, "old"}),
 		AppendHello(nil, TypeHello, &Hello{Version: Version, Job: "job", Token: []byte("token"), Connection: 9}),
 		AppendHello(nil, TypeHelloAck, &Hello{Version: 77}),
@@ -70,6 +70,11 @@ func encode(t *testing.T, m Message) []byte {
 		return AppendBegin(nil, marks)
 	case TypeShare:
 		return AppendShare(nil)
+	case TypeBell:
+		return AppendBell(nil)
+	case TypeAside:
+		b, at := begin(nil, TypeAside)
+		return finish(append(b, m.body...), at, m.Len())
 	case TypeRefs:
 		return AppendRefs(nil, entries(m, m.Ref))
 	case TypeReleased:

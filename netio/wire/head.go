@@ -35,12 +35,14 @@ const (
 	TypeReleased
 	TypeForget
 	TypeOffer
+	TypeBell
+	TypeAside
 	typeEnd
 
 	firstMessage = TypeHello
 )
 
-var typeNames = [...]string{"HELLO", "HELLO-ACK", "REFUSE", "ATTACH", "CREDIT", "BEGIN", "PING", "BYE", "SHARE", "REFS", "RELEASED", "FORGET", "OFFER"}
+var typeNames = [...]string{"HELLO", "HELLO-ACK", "REFUSE", "ATTACH", "CREDIT", "BEGIN", "PING", "BYE", "SHARE", "REFS", "RELEASED", "FORGET", "OFFER", "BELL", "ASIDE"}
 
 func (t Type) String() string {
 	if t < firstMessage {

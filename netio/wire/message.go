@@ -39,6 +39,8 @@ func Decode(b []byte) (Message, error) {
 		entry = slotLen
 	case TypeOffer:
 		entry = keyLen
+	case TypeAside:
+		entry = asideLen
 	case TypeHello, TypeHelloAck, TypeRefuse:
 		return m, nil // checked by ParseHello and ParseRefuse
 	}
@@ -51,7 +53,7 @@ func Decode(b []byte) (Message, error) {
 // Len is the number of entries of a message that has some, and 0 of others.
 func (m Message) Len() int {
 	switch m.Type {
-	case TypeAttach, TypeCredit, TypeBegin, TypeRefs, TypeReleased, TypeForget, TypeOffer:
+	case TypeAttach, TypeCredit, TypeBegin, TypeRefs, TypeReleased, TypeForget, TypeOffer, TypeAside:
 		return m.count
 	}
 	return 0

@@ -26,6 +26,7 @@ const (
 	releasedLen = 8
 	slotLen     = 4
 	keyLen      = len(Key{})
+	asideLen    = 4
 
 	// MaxRefs is the most references that one message takes.
 	MaxRefs     = (MaxMessageLen - Align) / refLen
@@ -41,6 +42,15 @@ func AppendOffer(b []byte, k Key) []byte {
 
 // AppendShare appends a SHARE: the receiving end can map the sender's segments, REFS may take the place of frames on this connection.
 func AppendShare(b []byte) []byte { return appendEmpty(b, TypeShare) }
+
+// AppendBell appends a BELL: there is something to read, or room, in the memory that the two ends share.
+func AppendBell(b []byte) []byte { return appendEmpty(b, TypeBell) }
+
+// AppendAside appends an ASIDE: the next units, so many, do not lie here but come over the connection.
+func AppendAside(b []byte, units uint32) []byte {
+	b, at := begin(b, TypeAside)
+	return finish(binary.LittleEndian.AppendUint32(b, units), at, 1)
+}
 
 // AppendRefs appends REFS messages with the given references, as many as it takes.
 func AppendRefs(b []byte, refs []Ref) []byte {
@@ -107,6 +117,9 @@ func (m Message) Released(i int) Released {
 
 // Forgotten returns entry i < Len() of a FORGET.
 func (m Message) Forgotten(i int) Slot { return Slot(binary.LittleEndian.Uint32(m.body[i*slotLen:])) }
+
+// Aside returns entry i < Len() of an ASIDE.
+func (m Message) Aside(i int) uint32 { return binary.LittleEndian.Uint32(m.body[i*asideLen:]) }
 
 // Key returns entry i < Len() of an OFFER.
 func (m Message) Key(i int) Key { return Key(m.body[i*keyLen:][:keyLen]) }

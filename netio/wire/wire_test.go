@@ -50,6 +50,8 @@ func TestGolden(t *testing.T) {
 			"18000000 85000200 01000000 02000000 03000000 04000000"},
 		{"offer", AppendOffer(nil, Key{1, 2, 15: 3}), "18000000 8c000100 0102000000000000 0000000000000003"},
 		{"share", AppendShare(nil), "08000000 88000000"},
+		{"bell", AppendBell(nil), "08000000 8d000000"},
+		{"aside", AppendAside(nil, 3), "0c000000 8e000100 03000000"},
 		{"refs", AppendRefs(nil, []Ref{{Slot: 1, Offset: 4096, Len: 200}}), "14000000 89000100 01000000 00100000 c8000000"},
 		{"released", AppendReleased(nil, []Released{{Slot: 1, Frames: 2}}), "10000000 8a000100 01000000 02000000"},
 		{"forget", AppendForget(nil, []Slot{1, 2}), "10000000 8b000200 01000000 02000000"},
@@ -254,7 +256,7 @@ func TestJudge(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	for typ, want := range map[Type]string{1: "DATA", TypeHello: "HELLO", TypeBye: "BYE", typeEnd: "message type 0x8d"} {
+	for typ, want := range map[Type]string{1: "DATA", TypeHello: "HELLO", TypeBye: "BYE", typeEnd: "message type 0x8f"} {
 		if got := typ.String(); got != want {
 			t.Errorf("%d is %q, want %q", uint8(typ), got, want)
 		}

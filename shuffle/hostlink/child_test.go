@@ -147,10 +147,10 @@ func (p *process) kill() {
 
 // TestTwoProcesses: the reader is another process and compares what it reads with the oracle.
 func TestTwoProcesses(t *testing.T) {
-	for _, unordered := range []bool{false, true} {
-		t.Run(fmt.Sprintf("unordered=%v", unordered), func(t *testing.T) {
-			s := defaultSpec(t, 7)
-			s.Unordered = unordered
+	for i := range 4 {
+		s := defaultSpec(t, 7)
+		s.Unordered, s.Polls = i&1 != 0, i&2 != 0
+		t.Run(fmt.Sprintf("unordered=%v,polls=%v", s.Unordered, s.Polls), func(t *testing.T) {
 			in := startChild(t, childTask{Spec: s})
 			out := startChild(t, childTask{Spec: s, Writes: true, Addr: in.line("addr")})
 			var shared, mapped, none int

@@ -64,18 +64,35 @@ func (f *fetcher) greet(h *Host, peer netio.Peer) error {
 
 // segment asks for the descriptor of a slot and maps it. The error wraps errNoSlot if the sender has ended the connection.
 func (f *fetcher) segment(n wire.Slot) (*ringlog.Foreign, error) {
-	if err := f.conn.SetDeadline(time.Now().Add(f.timeout)); err != nil {
+	fd, size, err := f.ask(n)
+	if err != nil {
 		return nil, err
+	}
+	return ringlog.MapForeign(fd, size)
+}
+
+// mailbox asks for that of the connection and maps it.
+func (f *fetcher) mailbox() (*mailbox, error) {
+	fd, size, err := f.ask(mailSlot)
+	if err != nil {
+		return nil, err
+	}
+	return mapMailbox(fd, size)
+}
+
+// ask asks for the descriptor of a slot, and of how many bytes it is.
+func (f *fetcher) ask(n wire.Slot) (fd, size int, err error) {
+	if err := f.conn.SetDeadline(time.Now().Add(f.timeout)); err != nil {
+		return -1, 0, err
 	}
 	var b [answerLen]byte
 	le := binary.LittleEndian
 	le.PutUint32(b[:], uint32(n))
 	if _, err := f.conn.Write(b[:requestLen]); err != nil {
-		return nil, err
+		return -1, 0, err
 	}
-	fd, err := f.answer(b[:])
-	if err != nil {
-		return nil, err
+	if fd, err = f.answer(b[:]); err != nil {
+		return -1, 0, err
 	}
 	got, size := wire.Slot(le.Uint32(b[:])), int(le.Uint32(b[4:]))
 	switch {
@@ -85,13 +102,11 @@ func (f *fetcher) segment(n wire.Slot) (*ringlog.Foreign, error) {
 		err = errNoSlot
 	case fd < 0:
 		err = fmt.Errorf("%w: slot %d of %d bytes without a descriptor", wire.ErrGarbage, n, size)
-	default:
-		return ringlog.MapForeign(fd, size)
 	}
-	if fd >= 0 {
+	if err != nil && fd >= 0 {
 		_ = unix.Close(fd)
 	}
-	return nil, err
+	return fd, size, err
 }
 
 // answer reads one answer into b and returns the one descriptor that came with it, or -1.

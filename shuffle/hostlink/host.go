@@ -67,9 +67,13 @@ type Host struct {
 
 	stats struct{ sharedFrames, sharedBytes, valueFrames, mapped atomic.Int64 }
 
+	awake  atomic.Int32               // cores that poll
+	mailed atomic.Pointer[[]pollable] // the ends that share memory now; replaced as a whole
+
 	mu struct {
 		sync.Mutex
-		senders map[frame.NodeID]*sender
+		senders   map[frame.NodeID]*sender
+		receivers map[frame.NodeID]*receiver
 	}
 }
 
@@ -79,7 +83,7 @@ func Listen(cfg Config) (*Host, error) {
 		return nil, err
 	}
 	h := &Host{cfg: cfg, places: make(chan struct{}, maxConnected)}
-	h.mu.senders = map[frame.NodeID]*sender{}
+	h.mu.senders, h.mu.receivers = map[frame.NodeID]*sender{}, map[frame.NodeID]*receiver{}
 	_, _ = rand.Read(h.key[:]) // never fails
 	var err error
 	if h.listener, err = net.ListenUnix("unix", address(&cfg.Identity, h.key)); err != nil {
@@ -101,15 +105,34 @@ func address(id *wire.Identity, k wire.Key) *net.UnixAddr {
 func (h *Host) Outgoing(peer netio.Peer, out netio.Outgoing) netio.Outgoing {
 	s := &sender{host: h, inner: out, peer: peer}
 	s.mu.slots = map[wire.Slot]*slot{}
+	s.reverse = mailReader{host: h, take: s.mail, tell: s.tell, max: wire.MaxMessageLen}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.mu.senders[peer.Node] = s
 	return s
 }
 
-// Incoming wraps what a link receives from a peer, for netio.Endpoint.Expect. wake wakes that link; it must not block.
-func (h *Host) Incoming(peer netio.Peer, in shuffle.SharedIncoming, wake func()) netio.Incoming {
-	return &receiver{host: h, inner: in, peer: peer, wake: wake}
+// Incoming wraps what a link receives from a peer, for netio.Endpoint.Expect.
+func (h *Host) Incoming(peer netio.Peer, in shuffle.SharedIncoming) netio.Incoming {
+	r := &receiver{host: h, inner: in, peer: peer}
+	r.forward = mailReader{host: h, take: r.mail, tell: r.tell, max: h.cfg.MaxFrameBytes}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.mu.receivers[peer.Node] = r
+	return r
+}
+
+// Wake says that there is something to send to a node, either way: its links are woken, save where a core polls and finds it. It never blocks.
+func (h *Host) Wake(n frame.NodeID) {
+	h.mu.Lock()
+	s, r := h.mu.senders[n], h.mu.receivers[n]
+	h.mu.Unlock()
+	if s != nil {
+		s.want()
+	}
+	if r != nil {
+		r.want()
+	}
 }
 
 func (h *Host) sender(n frame.NodeID) *sender {

@@ -41,6 +41,7 @@ type spec struct {
 	Ticks     frame.Tick
 	Rows      int // per source and tick
 	Unordered bool
+	Polls     bool // cores look for mail themselves
 	Token     string
 	Segment   int
 	Arena     int64
@@ -107,6 +108,7 @@ type node struct {
 	endpoint *netio.Endpoint
 	x        *shuffle.Exchange
 	link     atomic.Pointer[netio.Link]
+	mail     *Poller // nil: this core does not look
 	work     chan struct{}
 	failed   chan error
 	downs    atomic.Int64
@@ -130,6 +132,9 @@ func newNode(self frame.NodeID, s spec) (_ *node, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.Polls {
+		n.mail = n.host.Poller()
+	}
 	placed := func(r shuffle.TaskRange, at frame.NodeID) shuffle.TaskRange {
 		if (r.First == 0) != (at == writer) {
 			return shuffle.TaskRange{First: r.First}
@@ -139,7 +144,7 @@ func newNode(self frame.NodeID, s spec) (_ *node, err error) {
 	n.x, err = shuffle.NewExchange(shuffle.ExchangeConfig{
 		Cluster: shuffle.Cluster{Nodes: 2, Cores: 1, Placed: placed}, Self: self, Job: 1, Incarnation: 1, Edges: s.edges(), Arena: n.arena,
 		FrameBytes: frameBytes, CreditBytes: s.Credit, LeaseBytes: 64 << 10, Sums: true,
-		Wake: func(int) { n.wake() }, WakePeer: func(frame.NodeID) { n.wakeLink() }, DrainedChanged: n.wake, Fail: n.fail,
+		Wake: func(int) { n.wake() }, WakePeer: n.host.Wake, DrainedChanged: n.wake, Fail: n.fail,
 		Room: func(ready <-chan struct{}) error { <-ready; return nil },
 	})
 	return n, err
@@ -149,12 +154,6 @@ func (n *node) wake() {
 	select {
 	case n.work <- struct{}{}:
 	default:
-	}
-}
-
-func (n *node) wakeLink() {
-	if l := n.link.Load(); l != nil {
-		l.Wake()
 	}
 }
 
@@ -190,7 +189,7 @@ func (n *node) wait(ctx context.Context) error {
 
 func (n *node) expect(in shuffle.SharedIncoming) error {
 	peer := netio.Peer{Node: writer, Incarnation: 1}
-	l, err := n.endpoint.Expect(peer, n.host.Incoming(peer, in, n.wakeLink))
+	l, err := n.endpoint.Expect(peer, n.host.Incoming(peer, in))
 	n.link.Store(l)
 	return err
 }
@@ -219,11 +218,15 @@ func (n *node) close() error {
 // run calls step until it is done.
 func (n *node) run(ctx context.Context, step func() (worked, done bool, err error)) error {
 	for {
+		mail := n.mail != nil && n.mail.Poll()
 		worked, done, err := step()
 		if err != nil || done {
 			return err
 		}
-		if worked {
+		if worked || mail {
+			continue
+		}
+		if n.mail != nil && n.mail.Sleep() {
 			continue
 		}
 		select {

@@ -54,10 +54,10 @@ func pair(t *testing.T, s spec, prepare func(w, r *node)) (w, r *node) {
 }
 
 func TestFramesAreReadInPlace(t *testing.T) {
-	for _, unordered := range []bool{false, true} {
-		t.Run(fmt.Sprintf("unordered=%v", unordered), func(t *testing.T) {
-			s := defaultSpec(t, 1)
-			s.Unordered = unordered
+	for i := range 4 {
+		s := defaultSpec(t, 1)
+		s.Unordered, s.Polls = i&1 != 0, i&2 != 0
+		t.Run(fmt.Sprintf("unordered=%v,polls=%v", s.Unordered, s.Polls), func(t *testing.T) {
 			w, _ := pair(t, s, func(w, r *node) {})
 			st := w.host.Stats()
 			if !shares(t) {
@@ -78,7 +78,7 @@ func TestCutsResume(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			s := defaultSpec(t, seed)
-			s.Unordered = seed%2 == 1
+			s.Unordered, s.Polls = seed%2 == 1, seed&2 != 0
 			cut := errors.New("cut by the test")
 			_, r := pair(t, s, func(w, r *node) {
 				r.onTick = func(tick frame.Tick) {
@@ -101,10 +101,12 @@ func TestCutsResume(t *testing.T) {
 
 // A tick far larger than what may be held, in an arena of a few segments: what cannot be shared goes by value, and is spilled.
 func TestTickLargerThanTheArena(t *testing.T) {
-	s := defaultSpec(t, 3)
-	s.Ticks, s.Rows, s.Segment, s.Arena, s.Spill = 3, 20_000, 64<<10, 16*64<<10, t.TempDir()
-	w, _ := pair(t, s, func(w, r *node) {})
-	if st := w.host.Stats(); shares(t) && (st.ValueFrames == 0 || st.SharedFrames == 0) {
-		t.Errorf("%+v, want frames of both kinds", st)
+	for _, polls := range []bool{false, true} {
+		s := defaultSpec(t, 3)
+		s.Ticks, s.Rows, s.Segment, s.Arena, s.Spill, s.Polls = 3, 20_000, 64<<10, 16*64<<10, t.TempDir(), polls
+		w, _ := pair(t, s, func(w, r *node) {})
+		if st := w.host.Stats(); shares(t) && (st.ValueFrames == 0 || st.SharedFrames == 0) {
+			t.Errorf("polls=%v: %+v, want frames of both kinds", polls, st)
+		}
 	}
 }

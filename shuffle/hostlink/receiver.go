@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/streamscope/streamscope/netio"
 	"github.com/streamscope/streamscope/netio/wire"
@@ -17,17 +18,17 @@ type receiver struct {
 	host  *Host
 	inner shuffle.SharedIncoming
 	peer  netio.Peer
-	wake  func()
+	link  atomic.Pointer[netio.Link]
 
-	// Of the goroutine that calls Attach, Frame and Detach.
+	// Of who takes units: forward's lock is held, or the connection ends.
 	fetcher *fetcher // nil: this connection does not share
 	broken  bool     // a segment could not be had: never again
 
-	done []wire.Released // of the goroutine that calls Messages
+	forward mailReader
+	out     mailWriter
 
 	mu struct {
 		sync.Mutex
-		say      bool // SHARE is to be sent
 		segments map[wire.Slot]*segment
 		old      int // segments of ended connections that are still mapped
 	}
@@ -62,16 +63,40 @@ func (r *receiver) offered(k wire.Key) error {
 	if err != nil {
 		return nil // not on this host, or not for us
 	}
+	m, err := f.mailbox()
+	if err != nil {
+		_ = f.conn.Close()
+		return nil // not without
+	}
 	r.fetcher = f
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.mu.segments, r.mu.say = map[wire.Slot]*segment{}, true
-	r.wake()
+	r.mu.segments = map[wire.Slot]*segment{}
+	r.mu.Unlock()
+	r.forward.open(&m.forward, false)
+	r.out.offer(m)
+	r.wakeLink()
 	return nil
 }
 
-// Frame takes OFFER, REFS and FORGET, and hands on everything else.
+// Frame takes a unit of the connection.
 func (r *receiver) Frame(b []byte) error {
+	t := wire.Type(b[4])
+	if t == wire.TypeBell {
+		r.want() // there may be room
+	}
+	return r.forward.unit(t, func() error { return r.unit(b) })
+}
+
+// mail takes a unit of the mailbox.
+func (r *receiver) mail(b []byte) error {
+	if err := netio.CheckForward(b, r.host.cfg.MaxFrameBytes); err != nil {
+		return err
+	}
+	return r.unit(b)
+}
+
+// unit takes OFFER, REFS and FORGET, and hands on everything else.
+func (r *receiver) unit(b []byte) error {
 	head, err := wire.ParseHead(b, r.host.cfg.MaxFrameBytes)
 	if err != nil {
 		return err
@@ -193,41 +218,71 @@ func (s *segment) giveBack() {
 	s.frames--
 	if s.current {
 		s.done++
-		r.wake()
+		r.want()
 	} else if s.frames == 0 {
 		r.mu.old--
 		r.unmap(s)
 	}
 }
 
-// Messages appends SHARE and RELEASED in front of what the wrapped Incoming has to say.
+// Messages appends what is to be sent over the connection: until both ends share memory everything, then what does not go through the mailbox.
 func (r *receiver) Messages(buf []byte) []byte {
-	r.mu.Lock()
-	if r.mu.say {
-		r.mu.say = false
-		buf = wire.AppendShare(buf)
+	r.out.Lock()
+	defer r.out.Unlock()
+	switch {
+	case r.out.offered:
+		r.out.offered, r.out.on = false, true
+		buf = wire.AppendShare(r.messages(buf)) // the last one
+		r.out.shares.Store(true)
+		r.host.enlist(r)
+		return buf
+	case !r.out.on:
+		return r.messages(buf)
 	}
-	done := r.done[:0]
+	r.write()
+	return r.out.connection(buf)
+}
+
+// write puts what there is to say into the mailbox. Called with the lock of r.out held.
+func (r *receiver) write() {
+	r.out.wanted.Store(false)
+	if !r.out.ring.hasRoom(mailReserve) {
+		return
+	}
+	r.out.buf = r.messages(r.out.buf[:0])
+	r.out.put(r.out.buf)
+	r.out.publish()
+}
+
+// messages appends RELEASED in front of what the wrapped Incoming has to say.
+func (r *receiver) messages(buf []byte) []byte {
+	done := r.out.done[:0]
+	r.mu.Lock()
 	for n, s := range r.mu.segments {
 		if s.done > 0 && !s.Leased() {
 			done = append(done, wire.Released{Slot: n, Frames: s.done})
 			s.done = 0
 		}
 	}
-	r.done = done
 	r.mu.Unlock()
+	r.out.done = done
 	return r.inner.Messages(wire.AppendReleased(buf, done))
 }
 
 // Detach ends the connection. Segments with frames that are still needed stay mapped until those are given back.
 func (r *receiver) Detach(err error) {
+	r.host.strike(r)
+	_ = r.forward.close(orderly(err)) // the connection is over whatever it says
+	mail := r.out.close()
 	r.mu.Lock()
 	for _, s := range r.mu.segments {
 		r.abandon(s)
 	}
 	r.mu.segments = nil
-	r.mu.say = false
 	r.mu.Unlock()
+	if mail != nil {
+		mail.close()
+	}
 	if r.fetcher != nil {
 		_ = r.fetcher.conn.Close()
 		r.fetcher = nil

@@ -141,10 +141,14 @@ func (s *sender) serve(c *net.UnixConn) error {
 	}
 }
 
-// descriptor duplicates that of a slot which the reader has references into; fd is -1 if there is none.
+// descriptor duplicates that of a slot which the reader has references into, or of the mailbox; fd is -1 if there is none.
 func (s *sender) descriptor(n wire.Slot) (fd, size int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if n == mailSlot && s.mu.mail != nil {
+		fd, err = unix.FcntlInt(uintptr(s.mu.mail.fd), unix.F_DUPFD_CLOEXEC, 3)
+		return fd, mailBytes, err
+	}
 	t := s.mu.slots[n]
 	if t == nil || t.frames == 0 {
 		return -1, 0, nil

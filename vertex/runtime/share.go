@@ -71,7 +71,7 @@ func (n *Node) outgoing(peer netio.Peer) netio.Outgoing {
 func (n *Node) incoming(peer netio.Peer) netio.Incoming {
 	in := n.worker.Exchange().Incoming(peer.Node)
 	if shared, ok := in.(shuffle.SharedIncoming); ok && n.host != nil {
-		return n.host.Incoming(peer, shared, func() { n.wakePeer(peer.Node) })
+		return n.host.Incoming(peer, shared)
 	}
 	return in
 }
