@@ -14,14 +14,34 @@
 //	aborting    no worker is left; what was written is removed
 //	ended       nothing follows
 //
+// # Recovery
+//
+// With Config.Recovery the run survives its workers. What the truth is lies in a store: Persist asks for a transaction and Persisted
+// answers it; nothing is done on the strength of what is not committed. A lost worker goes the way of a new one, while the others run on:
+//
+//	lost, failed, silent, stuck   killed if it lives; the next incarnation and what bases have advanced to are committed in one transaction
+//	registered                    spawned, once the process before it is gone or patience with that has ended
+//	Hello, Start, Ready           with the ticks to restore at; when all listen, Connect for it and Relink for the others
+//	Linked, Run                   it executes
+//
+// Reports of units let bases advance (bases), marks say when units take images (marks). A unit whose image cannot be read goes back to
+// its generation before, together with those that feed it.
+//
 // # Invariants
 //
-//   - C1 OneOutcome: in the effects of a run there is exactly one Commit or one Abort, never both, and one End, which is last.
-//   - C2 CommitLast: Commit follows Finished of every worker.
+//   - C1 OneOutcome: in the effects of a run there is exactly one Commit or one Abort, never both, and one End, which is last. With
+//     recovery a run that is fenced, or whose output was visible before, has neither.
+//   - C2 CommitLast: Commit follows Finished of every worker, and with recovery the commit of that in the store.
 //   - C3 AbortAlone: Abort follows the end of every worker that was ever heard of, or the last deadline.
 //   - C4 Silence: after End no event has an effect.
 //   - C5 Fence: an event of another epoch has no effect.
 //   - C6 Progress: with clock events alone a run that is stopping ends.
+//   - C7 OneTransaction: one Persist is open at a time, and comes again unchanged.
+//   - C8 RegisteredFirst: a worker is spawned with the incarnation, and starts at the ticks, that the store has.
+//   - C9 OthersRunOn: while a run goes on nobody is told to stop.
+//   - C10 Recovers: from every state of a run that goes on, workers and a store that work bring it to its end.
+//
+// I7, I8 and I9 of PROTOCOL are those of bases.
 //
 // # Concurrency
 //
@@ -29,10 +49,13 @@
 //
 // # Failure
 //
-// The first cause is the one that is told, but for one case: a worker that fails or dies makes its peers complain about their links to
+// Without recovery the first cause is the one that is told, but for one case: a worker that fails or dies makes its peers complain about their links to
 // it, and those complaints may come first. So what a worker says of itself, or its death, takes precedence over what others say of it.
+//
+// With recovery a run fails only with a node that fails again and again without coming further (the reason of the last time is told), a
+// store that fails again and again, an image that cannot be read and has none before it, or a worker that built another plan.
 //
 // # Not here
 //
-// Sockets and child processes (control/manager), the worker's side (control/agent), messages on the wire (control/rpc).
+// Sockets and child processes (control/manager), the store (control/meta), the worker's side (control/agent), messages on the wire (control/rpc).
 package control

@@ -159,6 +159,9 @@ func (m *Machine) workerFailed(node frame.NodeID, w *worker, ev Failed) {
 func (m *Machine) stopped(node frame.NodeID, w *worker) {
 	if !w.told {
 		m.unexpected(node, w, "stopped")
+		if m.rec != nil {
+			return // it is replaced, or the run fails
+		}
 	}
 	w.state = Gone
 	m.abortWhenAlone()
