@@ -45,7 +45,7 @@ lint:
 
 bench: build ## the standard set of measurements into bench/report, on an otherwise idle machine; BASE=report.json to compare
 	mkdir -p bench/report
-	$(BIN) bench run standard --json bench/report/report.json --html bench/report/report.html $(if $(BASE),--compare $(BASE))
+	$(BIN) bench run standard --runs 7 --json bench/report/report.json --html bench/report/report.html $(if $(BASE),--compare $(BASE))
 
 # Their module follows the requirements of this one by itself (-mod=mod): a change here must not break them.
 bench-peers: ## shuffles beside Go channels, NATS, gRPC and Arrow Flight in one run, into the same report

@@ -41,7 +41,9 @@ type Change struct {
 	Now      float64      `json:"now"`    // median here; 0 if it is not here
 	Change   float64      `json:"change"` // (Now - Base) / Base; 0 if not comparable
 	P        float64      `json:"p"`      // of the rank test; 1 if there was none
-	Why      string       `json:"why"`
+	// Again is the median when a workload that had moved was measured once more; 0: it was not.
+	Again float64 `json:"again,omitempty"`
+	Why   string  `json:"why"`
 }
 
 // Compare compares now with base, which came from a file of that name.
@@ -103,6 +105,9 @@ func judge(was, now *Run, change, p float64) (Movement, string) {
 	}
 	if math.Abs(change) <= changeLeast {
 		return Same, fmt.Sprintf("at most %.0f %%", 100*changeLeast)
+	}
+	if spread := max(was.Spread, now.Spread); math.Abs(change) <= spread {
+		return Same, fmt.Sprintf("repetitions spread by %.0f %%", 100*spread)
 	}
 	if a, b, both := besides(was, now); both && (b-a)/a*change <= change*change/2 {
 		return Same, fmt.Sprintf("the machine moved: %s went from %.3g to %.3g", now.Beside, a, b)

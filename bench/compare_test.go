@@ -1,10 +1,12 @@
 package bench
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/streamscope/streamscope/bench/machine"
 	"github.com/streamscope/streamscope/bench/measure"
@@ -40,6 +42,7 @@ func TestMovements(t *testing.T) {
 		{"half the time", seconds(runOf("x", steady...)), seconds(runOf("x", times(0.5)...)), Faster, ""},
 		{"twice the time", seconds(runOf("x", steady...)), seconds(runOf("x", times(2)...)), Slower, ""},
 		{"apart, but little", runOf("x", steady...), runOf("x", times(0.955)...), Same, "at most 5 %"},
+		{"apart, and yet spread", runOf("x", 100, 101, 102, 103, 104), runOf("x", 99, 80, 70, 55, 40), Same, "repetitions spread by 84 %"},
 		{"much, but mixed", runOf("x", 90, 95, 100, 105, 110), runOf("x", 70, 75, 80, 91, 96), Same, "mix"},
 		{"few", runOf("x", 1, 1, 1), runOf("x", 9, 9, 9), Incomparable, "3 and 3 repetitions"},
 		{"few and many", runOf("x", 1, 1, 1), runOf("x", 9, 9, 9, 9, 9, 9, 9, 9, 9, 9), Faster, ""},
@@ -100,5 +103,39 @@ func TestNoiseIsSeldomAChange(t *testing.T) {
 	}
 	if alarms > trials/100 || found < trials*95/100 {
 		t.Errorf("seed %d, %d trials: %d false alarms, want at most 1 %%; %d of the regressions by a fifth found, want 95 %%", seed, trials, alarms, found)
+	}
+}
+
+func TestWhatMovesOnceIsNoise(t *testing.T) {
+	base := &Report{Runs: []Run{runOf("a", 100, 101, 102, 103, 104), runOf("b", 100, 101, 102, 103, 104), runOf("c", 100, 101, 102, 103, 104)}}
+	slow := &Report{Runs: []Run{runOf("a", 50, 51, 52, 53, 54), runOf("b", 50, 51, 52, 53, 54), runOf("c", 100, 101, 102, 103, 104)}}
+	c := Compare(base, slow, "base.json")
+	c.confirm(base, &Report{Runs: []Run{runOf("a", 60, 61, 62, 63, 64), runOf("b", 150, 151, 152, 153, 154)}})
+	for i, want := range []Change{
+		{Movement: Slower, Again: 62, Why: "p=0.008, and again: 62.0 rows/s (-39.2 %)"},
+		{Movement: Same, Again: 152, Why: "slower at first, then 152.0 rows/s (+49.0 %): p=0.008"},
+		{Movement: Same, Why: "repetitions mix (p=1.000)"},
+	} {
+		if got := c.Changes[i]; got.Movement != want.Movement || got.Again != want.Again || got.Why != want.Why {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+}
+
+func TestConfirmMeasuresWhatMovedAlone(t *testing.T) {
+	var out strings.Builder
+	o := Options{Duration: 2 * time.Millisecond, Runs: 5, Out: &out, Env: measure.Env{Cores: 1, Say: func(string, ...any) {}}}
+	base := &Report{Runs: []Run{runOf("sum", 1e15, 1e15, 1e15, 1e15, 1e15), runOf("fill", 1, 1, 1, 1, 1)}}
+	c := &Comparison{Changes: []Change{{Name: "sum", Unit: measure.RowsPerSecond, Movement: Faster}, {Name: "fill", Movement: Same}}}
+	if err := Confirm(context.Background(), o, base, c); err != nil {
+		t.Fatal(err)
+	}
+	if sum, fill := c.Changes[0], c.Changes[1]; sum.Movement != Same || sum.Again <= 0 || fill.Again != 0 {
+		t.Errorf("got %+v, want sum, which is not faster than 1e15, measured again, and fill not", c.Changes)
+	}
+	out.Reset()
+	c.Changes = c.Changes[1:]
+	if err := Confirm(context.Background(), o, base, c); err != nil || out.Len() > 0 {
+		t.Errorf("nothing moved: got %v, %q", err, &out)
 	}
 }

@@ -30,10 +30,12 @@
 //
 //   - its repetitions are ranked apart: p <= 0.01 in the two-sided test of Mann and Whitney, which asks nothing of their distribution. So it takes
 //     5 and 5 repetitions, or 4 and 7, 3 and 10;
-//   - its median moved by more than 5 %, since a machine moves from minute to minute by more than repetitions in a row do;
+//   - its median moved by more than 5 %, and by more than the repetitions of either report spread;
 //   - the ratio to kernels of the same minutes, where Workload.Beside names one, moved at least half as far in the same direction: if it did
 //     not, the machine has become slower, not the engine;
-//   - no others used more than 5 % of the processors while the worse of the two was measured.
+//   - no others used more than 5 % of the processors while the worse of the two was measured;
+//   - it moved the same way when it was measured once more after all others (Confirm): a machine moves from minute to minute by more than
+//     repetitions in a row do, and shows nobody why.
 //
 // Not comparable: another processor, architecture or number of cores, another unit, too few repetitions, or only one of the reports has it.
 //

@@ -47,7 +47,7 @@ Medians are in base units (rows/s, bytes/s, s); the spread is (greatest - least)
 whether it was one.
 
 With --compare, each workload is faster, slower, the same within noise, or not comparable with a report of before. It takes 5 repetitions
-in both to tell. The exit status is 0 whatever comes out, unless --fail-on-regression is given: then 1 if any is slower.`,
+in both to tell, and what moved is measured once more. The exit status is 0 whatever comes out, unless --fail-on-regression is given: then 1 if any is slower.`,
 		Example: `  streamscope bench run ringlog shuffle-local
   streamscope bench run standard --duration 5s --runs 7 --json report.json --html report.html
   streamscope bench run shuffle-local --compare report.json --fail-on-regression`,
@@ -125,17 +125,19 @@ func (a *app) benchRun(cmd *cobra.Command, names []string, f benchFlags) error {
 	}
 	live := liveLine{terminal: a.terminal, out: a.stderr}
 	out := live.above(a.stdout)
-	report, err := bench.Measure(cmd.Context(), bench.Options{
+	o := bench.Options{
 		Names: names, Duration: f.duration, Runs: f.runs, Out: out, Progress: live.show,
 		Env: measure.Env{Exe: exe, Cores: runtime.GOMAXPROCS(0), Say: live.say},
-	})
-	live.clear()
+	}
+	defer live.clear()
+	report, err := bench.Measure(cmd.Context(), o)
+	if err == nil && base != nil {
+		report.Comparison = bench.Compare(base, report, f.compare)
+		err = bench.Confirm(cmd.Context(), o, base, report.Comparison)
+		report.Comparison.Print(out)
+	}
 	if err != nil && (report == nil || len(report.Runs) == 0 || cmd.Context().Err() != nil) {
 		return err // an interrupted run does not replace a report
-	}
-	if base != nil {
-		report.Comparison = bench.Compare(base, report, f.compare)
-		report.Comparison.Print(out)
 	}
 	return errors.Join(err, f.write(report), f.regression(report.Comparison))
 }
@@ -152,7 +154,7 @@ func (f *benchFlags) write(r *bench.Report) (err error) {
 }
 
 func (f *benchFlags) regression(c *bench.Comparison) error {
-	if !f.failOnRegression || len(c.Slower()) == 0 {
+	if !f.failOnRegression || c == nil || len(c.Slower()) == 0 {
 		return nil
 	}
 	return fmt.Errorf("bench: slower than %s: %s", c.Base, strings.Join(c.Slower(), ", "))
