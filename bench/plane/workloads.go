@@ -11,12 +11,12 @@ import (
 
 // Workloads are the measurements of the data plane by name.
 func Workloads() []measure.Workload {
-	return []measure.Workload{
+	return append([]measure.Workload{
 		{
 			Name: "ringlog", Unit: measure.RowsPerSecond,
 			About:   "one writer, one reader of a ring log, 128 KiB frames of 32-byte rows",
 			Open:    always(measureLog),
-			Kernels: []string{"fill", "sum"}, Relate: ofSlower,
+			Kernels: []string{"fill", "sum"}, Relate: ofSlower, Beside: "of_slower_kernel",
 			// Aeron's IPC moves 46 to 49 M messages of 32 bytes a second: two and a half times that.
 			Require: []measure.Requirement{{Must: 122.5e6}, {Of: "of_slower_kernel", Must: 0.60, Stretch: 0.75}},
 		},
@@ -24,25 +24,27 @@ func Workloads() []measure.Workload {
 			Name: "shuffle-local", Unit: measure.RowsPerSecond,
 			About:   "two cores, each a producer and half of 64 destination tasks, unordered",
 			Open:    always(measureLocal(localShape(false))),
-			Kernels: []string{"fill", "scatter", "sum"}, Relate: ofBound,
+			Kernels: []string{"fill", "scatter", "sum"}, Relate: ofBound, Beside: "of_bound",
+			Points:  []measure.Point{tasksPoint(64)},
 			Require: []measure.Requirement{{Must: 60e6, Stretch: 80e6}, {Of: "of_bound", Must: 0.65}},
 		},
 		{
 			Name: "shuffle-local-ordered", Unit: measure.RowsPerSecond,
 			About:   "shuffle-local with rows in canonical order per tick",
 			Open:    always(measureLocal(localShape(true))),
-			Kernels: []string{"fill", "scatter", "sum"}, Relate: ofBound,
+			Kernels: []string{"fill", "scatter", "sum"}, Relate: ofBound, Beside: "of_bound",
 		},
 		{
 			Name: "netio", Unit: measure.BytesPerSecond,
-			About:   "128 KiB frames of 32-byte rows from a ring through a link to another process, beside net.Buffers idle, and with the same rows made and summed",
-			Open:    openLink,
+			About: "128 KiB frames of 32-byte rows from a ring through a link to another process, beside net.Buffers idle, and with the same rows made and summed",
+			Open:  openLink, Beside: "of_net_buffers",
 			Require: []measure.Requirement{{Of: "of_net_buffers", Must: 0.85, Stretch: 0.95}, {Of: "of_busy_net_buffers", Must: 0.85, Stretch: 0.95}},
 		},
 		{
 			Name: "shuffle-local-1024", Unit: measure.RowsPerSecond,
 			About:   "shuffle-local to 1,024 tasks, and to 64 in the same repetition",
 			Open:    always(measureMany),
+			Points:  []measure.Point{tasksPoint(manyTasks)},
 			Require: []measure.Requirement{{Of: "of_64_tasks", Must: 0.70, Stretch: 0.85}},
 		},
 		{
@@ -61,6 +63,10 @@ func Workloads() []measure.Workload {
 			Name: "tasks", Unit: measure.RowsPerSecond,
 			About: "a job of four stages in 3,000 tasks of one process, the same in 16 and 256, and 3,000 tasks with nothing to do",
 			Open:  always(staged.MeasureTasks),
+			Points: []measure.Point{
+				{By: measure.ByTasks, At: 16, Of: "rows_per_s_16"}, {By: measure.ByTasks, At: 256, Of: "rows_per_s_256"},
+				{By: measure.ByTasks, At: 3000, Of: "rows_per_s_3000"},
+			},
 			Require: []measure.Requirement{
 				{Of: "of_16_tasks", Must: 0.60, Stretch: 0.80}, {Of: "idle_share_of_core", Must: 0.02, Stretch: 0.005, AtMost: true},
 			},
@@ -74,7 +80,7 @@ func Workloads() []measure.Workload {
 		{
 			Name: "shuffle-tcp", Unit: measure.RowsPerSecond,
 			About: "one producer to 64 tasks of another process over loopback, unordered, checksummed",
-			Open:  openTCP(tcpShape(false)),
+			Open:  openTCP(tcpShape(false)), Beside: "of_net_buffers",
 			Require: []measure.Requirement{
 				{Must: 32e6, Stretch: 48e6}, {Of: "of_net_buffers", Must: 0.60, Stretch: 0.70},
 			},
@@ -82,7 +88,7 @@ func Workloads() []measure.Workload {
 		{
 			Name: "shuffle-tcp-ordered", Unit: measure.RowsPerSecond,
 			About: "shuffle-tcp with rows in canonical order per tick",
-			Open:  openTCP(tcpShape(true)),
+			Open:  openTCP(tcpShape(true)), Beside: "of_net_buffers",
 		},
 		{
 			Name: "checksums", Unit: measure.RowsPerSecond,
@@ -118,7 +124,7 @@ func Workloads() []measure.Workload {
 			About: "shuffle-shm with rows in canonical order per tick",
 			Open:  openShm(shmShape(true)),
 		},
-	}
+	}, variants()...)
 }
 
 // percentiles place the ratios of a latency on a plot.
