@@ -238,7 +238,7 @@ func (w *world) helpful() Event {
 }
 
 // TestEveryStateOfRecovery visits the states that events in any order can reach, those that are near the beginning first; with
-// STREAMSCOPE_SEEDS set, many of two workers and all of one, which are 49,117.
+// STREAMSCOPE_SEEDS set, many of two workers and all of one.
 func TestEveryStateOfRecovery(t *testing.T) {
 	mosts := []int{5_000, 3_000}
 	if os.Getenv("STREAMSCOPE_SEEDS") != "" {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/streamscope/streamscope/control/meta"
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/state/snapshot"
 )
@@ -17,9 +18,9 @@ func (a *app) inspectCommand() *cobra.Command {
 		Short: "Print and check what the engine has written, read-only",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return fmt.Errorf("inspect: unknown kind %q, want: log or snapshot", args[0])
+				return fmt.Errorf("inspect: unknown kind %q, want: log, meta or snapshot", args[0])
 			}
-			return errors.New("inspect: name a kind: log or snapshot")
+			return errors.New("inspect: name a kind: log, meta or snapshot")
 		},
 		RunE: func(*cobra.Command, []string) error { return nil },
 	}
@@ -60,7 +61,38 @@ Nothing is changed, and another process may be writing. The status is 1 if anyth
 			return a.inspectSnapshot(args[0])
 		},
 	})
+	inspect.AddCommand(&cobra.Command{
+		Use:   "meta PATH",
+		Short: "Print and check the metadata store of a job",
+		Long: `Print and check the metadata store of a job: whose it is, epoch, incarnations of the workers, and the tick at which the tasks of each stage on
+each node restart.
+
+Nothing is changed. A store that a running job has open cannot be read. The status is 1 if anything is damaged.`,
+		Example: "  streamscope inspect meta /var/lib/streamscope/meta.db",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("inspect meta: got %d paths, want one", len(args))
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			a.started = true
+			return a.inspectMeta(args[0])
+		},
+	})
 	return inspect
+}
+
+func (a *app) inspectMeta(path string) error {
+	err := meta.Inspect(path, a.stdout)
+	var p *fs.PathError
+	if errors.As(err, &p) && p.Path == path {
+		return fmt.Errorf("inspect meta %s: %w; name the metadata store of a job, as meta.db", path, p.Err)
+	}
+	if err != nil {
+		return fmt.Errorf("inspect meta: %w", err)
+	}
+	return nil
 }
 
 func (a *app) inspectSnapshot(path string) error {

@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/streamscope/streamscope/control/meta"
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/state/snapshot"
@@ -92,13 +94,16 @@ func TestInspectComplains(t *testing.T) {
 		status int
 		words  string
 	}{
-		"inspect":                     {2, "name a kind: log or snapshot"},
+		"inspect":                     {2, "name a kind: log, meta or snapshot"},
 		"inspect tea":                 {2, `unknown kind "tea"`},
 		"inspect log":                 {2, "got 0 paths, want one"},
 		"inspect log a b":             {2, "got 2 paths, want one"},
 		"inspect log /absent":         {1, "inspect log /absent: no such file"},
 		"inspect log main.go":         {1, "main.go"},
 		"inspect log --repair x":      {2, "unknown flag"},
+		"inspect meta":                {2, "got 0 paths, want one"},
+		"inspect meta /no":            {1, "inspect meta /no: no such file"},
+		"inspect meta inspect.go":     {1, "the store is damaged: inspect.go"},
 		"inspect snapshot":            {2, "got 0 paths, want one"},
 		"inspect snapshot /no":        {1, "inspect snapshot /no: no such file"},
 		"inspect snapshot go":         {1, "inspect snapshot go: no such file"},
@@ -138,5 +143,28 @@ func TestInspectSnapshot(t *testing.T) {
 	a, stdout, stderr = fakeApp(counts)
 	if status := a.main([]string{"inspect", "snapshot", names[0]}); status != 1 || !strings.Contains(stderr.String(), filepath.Base(names[0])) {
 		t.Errorf("a file cut short: status %d\n%s%s", status, stdout, stderr)
+	}
+}
+
+func TestInspectMeta(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "meta.db")
+	store, err := meta.OpenBolt(path, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = meta.TakeOver(store, meta.Identity{Job: "flights", Plan: 1, Schema: 2, Nodes: 3, Stages: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, stdout, stderr := fakeApp(counts)
+	if status := a.main([]string{"inspect", "meta", path}); status != 1 || !strings.Contains(stderr.String(), "the store is in use: "+path) {
+		t.Errorf("a store that is open: status %d, %s", status, stderr)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a, stdout, stderr = fakeApp(counts)
+	if status := a.main([]string{"inspect", "meta", path}); status != 0 || !strings.Contains(stdout.String(), `job "flights"`) {
+		t.Errorf("status %d\n%s%s", status, stdout, stderr)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -55,6 +56,11 @@ func openBolt(path string, wait time.Duration, o *bbolt.Options) (*Bolt, error) 
 	o.Timeout = max(wait, time.Millisecond)
 	err := b.try(func() (err error) {
 		b.db, err = bbolt.Open(path, 0o600, o)
+		var number syscall.Errno
+		if err != nil && !errors.Is(err, berrors.ErrTimeout) && !errors.As(err, &number) {
+			// It could be opened, so this is about what is in it.
+			err = fmt.Errorf("%w: %s: %w", ErrDamaged, path, err)
+		}
 		return err
 	})
 	if err != nil {
@@ -80,12 +86,10 @@ func (b *Bolt) named(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, ErrGuard):
+	case errors.Is(err, ErrGuard), errors.Is(err, ErrDamaged):
 		return err
 	case errors.Is(err, berrors.ErrTimeout):
 		return fmt.Errorf("%w: %s: %s has it open", ErrInUse, b.path, holder(b.path))
-	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
-		return fmt.Errorf("%w: %s: %w", ErrDamaged, b.path, err)
 	case errors.As(err, &path) && path.Path == b.path:
 		return fmt.Errorf("metadata store: %w", err)
 	}

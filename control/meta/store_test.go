@@ -120,7 +120,7 @@ func TestDamagedFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := os.Getpagesize()
-	damaged := map[string][]byte{"empty of pages": make([]byte, len(whole)), "no store": []byte(strings.Repeat("hello world\n", page))}
+	damaged := map[string][]byte{"one byte": {7}, "empty of pages": make([]byte, len(whole)), "no store": []byte(strings.Repeat("hello world\n", page))}
 	for n := page / 2; n < len(whole); n += page / 2 {
 		damaged["cut"+string(rune('0'+n*2/page))] = whole[:n]
 	}
@@ -132,15 +132,15 @@ func TestDamagedFiles(t *testing.T) {
 		damaged["page"+string(rune('0'+i))] = b
 	}
 	for name, content := range damaged {
-		if len(content) == 0 {
-			continue
-		}
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		b, err := meta.ReadBolt(path, time.Millisecond)
 		if err != nil {
+			if !errors.Is(err, meta.ErrDamaged) || !strings.Contains(err.Error(), path) {
+				t.Errorf("%s: got %v, want %v and the path", name, err, meta.ErrDamaged)
+			}
 			continue
 		}
 		got, err := meta.Load(b, id)
@@ -153,6 +153,23 @@ func TestDamagedFiles(t *testing.T) {
 		if err := b.Close(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestNoPlace opens stores where none can be.
+func TestNoPlace(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{dir, filepath.Join(dir, "no", "meta.db")} {
+		if _, err := meta.OpenBolt(path, time.Millisecond); err == nil || errors.Is(err, meta.ErrDamaged) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: got %v, want what the kernel says, and the path", path, err)
+		}
+	}
+	empty := filepath.Join(dir, "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := meta.ReadBolt(empty, time.Millisecond); err == nil {
+		t.Error("an empty file can be read")
 	}
 }
 
