@@ -44,6 +44,7 @@ var Rules = []Rule{
 	{Pkg: "vertex/vertextest", May: []string{"vertex/...", "state/...", "ringlog/frame", "shuffle/batch", "shuffle/partition"}},
 	{Pkg: "vertex/connect", May: []string{"vertex", "vertex/expr", "ringlog/frame", "shuffle/batch"}, Goroutines: true},
 	{Pkg: "vertex/connect/...", May: []string{"vertex", "vertex/expr", "vertex/connect/...", "ringlog/frame", "shuffle/batch"}, Goroutines: true},
+	{Pkg: "vertex/runtime/datadir", May: []string{"vertex/...", "state/...", "ringlog/..."}},
 	{Pkg: "vertex/runtime", May: []string{"vertex/...", "state/...", "shuffle/...", "ringlog/...", "netio/..."}, Goroutines: true},
 
 	{Pkg: "control", May: []string{"control/job", "control/plan", "vertex/...", "shuffle/...", "ringlog/frame", "state"}, Pure: true},

@@ -46,9 +46,17 @@ func runEngine(ctx context.Context, r jobRun) (report.Stats, error) {
 			FrameBytes: int(o.FrameBytes), SegmentBytes: int(o.SegmentBytes), CreditBytes: int(o.CreditBytes), ArenaBytes: arena,
 			SpillDir: o.SpillDir, LatenessUs: o.Lateness.Microseconds(), RatePerS: o.Rate,
 		},
-		Report: func(s control.RunStats) { r.observe(progressOf(s)) },
+		Report:   func(s control.RunStats) { r.observe(progressOf(s)) },
+		Recovery: recoveryOf(o),
 	})
 	return statsOf(stats, o.Workers), err
+}
+
+func recoveryOf(o options.Run) *engine.Recovery {
+	if o.DataDir == "" {
+		return nil
+	}
+	return &engine.Recovery{Dir: o.DataDir, SnapshotInterval: o.SnapshotInterval}
 }
 
 var policies = map[options.BadRows]connect.Policy{
@@ -86,6 +94,13 @@ func statsOf(s control.RunStats, children int) report.Stats {
 	t := report.Stats{EventsIn: s.EventsIn, EventsOut: s.EventsOut, Late: s.Late, Skipped: s.Skipped, Ticks: s.Ticks}
 	for _, st := range s.Stages {
 		t.Stages = append(t.Stages, report.Stage{Name: st.Name, Tasks: st.Tasks, RowsIn: st.RowsIn, RowsOut: st.RowsOut, BusyS: st.Busy.Seconds()})
+	}
+	if r := s.Recovery; r != nil {
+		t.Recoveries = r.Recoveries
+		if r.Resumed {
+			tick := uint64(r.ResumedTick)
+			t.ResumedTick = &tick
+		}
 	}
 	if children == 0 {
 		return t

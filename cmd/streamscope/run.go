@@ -49,9 +49,10 @@ func (a *app) runCommand() *cobra.Command {
 
 func completeRunFlags(cmd *cobra.Command) {
 	fixed := map[string][]string{
-		"log-format": {"text", "json"},
-		"on-bad-row": {"fail", "skip", "divert="},
-		"tick":       {"5ms", "20ms", "bytes:64KiB", "bytes:1MiB", "bytes:16MiB"},
+		"log-format":  {"text", "json"},
+		"on-bad-row":  {"fail", "skip", "divert="},
+		"reliability": {"off", "retain"},
+		"tick":        {"5ms", "20ms", "bytes:64KiB", "bytes:1MiB", "bytes:16MiB"},
 	}
 	for name, words := range fixed {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
@@ -61,7 +62,8 @@ func completeRunFlags(cmd *cobra.Command) {
 	_ = cmd.MarkFlagFilename("out", "csv", "jsonl", "parquet")
 	_ = cmd.MarkFlagFilename("stats", "json")
 	_ = cmd.MarkFlagDirname("spill-dir")
-	for _, name := range []string{"workers", "tasks", "segment-bytes", "frame-bytes", "credit-bytes", "arena", "lateness", "rate", "pprof"} {
+	_ = cmd.MarkFlagDirname("data-dir")
+	for _, name := range []string{"snapshot-interval", "workers", "tasks", "segment-bytes", "frame-bytes", "credit-bytes", "arena", "lateness", "rate", "pprof"} {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
 	}
 }

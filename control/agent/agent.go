@@ -29,6 +29,25 @@ type Worker interface {
 	Stats() control.WorkerStats
 }
 
+// Recovering is a Worker that comes back after a loss. Its methods may be called from Ready on, by one goroutine; none blocks for long.
+type Recovering interface {
+	Worker
+	// Mark asks for images after a tick.
+	Mark(frame.Tick)
+	// Trim says what nobody will ask for any more.
+	Trim(control.Needs) error
+	// Relink replaces the links with a peer by those with its new life, in the background.
+	Relink(control.Peer)
+	// Report tells how far the worker is, or what has ended it; From is filled in by the agent.
+	Report() (control.Reported, error)
+}
+
+// UnreadableImage is implemented by errors of NewWorker that are about an image that it was to restore.
+type UnreadableImage interface {
+	error
+	Unreadable() control.Saved
+}
+
 // ErrPeer marks errors of Worker that are about another worker: a link to it broke.
 var ErrPeer = errors.New("peer")
 
@@ -36,7 +55,9 @@ var ErrPeer = errors.New("peer")
 type Config struct {
 	Node  frame.NodeID
 	Epoch control.Epoch
-	PID   int
+	// Incarnation of the worker; 0 without recovery: then NewWorker need not make a Recovering.
+	Incarnation frame.Incarnation
+	PID         int
 	// Build makes the plan of a job, as every worker does.
 	Build func(rpc.Job) (*plan.Plan, error)
 	// NewWorker makes the worker, listening.
@@ -123,9 +144,7 @@ func (a *agent) loop() error {
 			a.busy = false
 			err = a.tell(r)
 		case <-tick.C:
-			if a.busy && a.worker != nil {
-				err = a.send(control.Progress{From: a.from(), Stats: a.worker.Stats()})
-			}
+			err = a.report()
 		case err = <-a.lost:
 			err = lostManager(err)
 		case <-a.ctx.Done():
@@ -155,7 +174,30 @@ func (a *agent) receive() {
 	}
 }
 
-func (a *agent) from() control.From { return control.From{Node: a.cfg.Node, Epoch: a.cfg.Epoch} }
+func (a *agent) from() control.From {
+	return control.From{Node: a.cfg.Node, Epoch: a.cfg.Epoch, Incarnation: a.cfg.Incarnation}
+}
+
+// report tells how far the worker is.
+func (a *agent) report() error {
+	if a.worker == nil || a.failed {
+		return nil
+	}
+	if a.busy {
+		if err := a.send(control.Progress{From: a.from(), Stats: a.worker.Stats()}); err != nil {
+			return err
+		}
+	}
+	if w, ok := a.worker.(Recovering); ok && a.cfg.Incarnation > 0 {
+		r, err := w.Report()
+		if err != nil {
+			return a.fail(err)
+		}
+		r.From = a.from()
+		return a.send(r)
+	}
+	return nil
+}
 
 func (a *agent) send(ev control.Event) error {
 	up, err := rpc.UpOf(ev)

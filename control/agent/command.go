@@ -28,8 +28,29 @@ func (a *agent) follow(c *rpc.Down) error {
 	case c.Run != nil:
 		return a.run(c.Run)
 	default:
+		return a.recover(c)
+	}
+}
+
+// recover follows the commands that only workers with recovery get.
+func (a *agent) recover(c *rpc.Down) error {
+	w, ok := a.worker.(Recovering)
+	if !ok || a.cfg.Incarnation == 0 {
 		return a.outOfTurn("recover")
 	}
+	switch {
+	case c.Mark != nil && c.Mark.Epoch == a.cfg.Epoch:
+		w.Mark(c.Mark.Tick)
+	case c.Trim != nil && c.Trim.Epoch == a.cfg.Epoch:
+		if err := w.Trim(c.Trim.Needs); err != nil {
+			return a.fail(err)
+		}
+	case c.Relink != nil && c.Relink.Epoch == a.cfg.Epoch:
+		w.Relink(c.Relink.Peer)
+	default:
+		return a.outOfTurn("recover")
+	}
+	return nil
 }
 
 func (a *agent) start(c *rpc.Start) error {
@@ -90,6 +111,11 @@ func (a *agent) outOfTurn(what string) error {
 func (a *agent) fail(err error) error {
 	a.failed = true
 	ev := control.Failed{From: a.from(), Reason: err.Error(), AboutPeer: errors.Is(err, ErrPeer)}
+	var image UnreadableImage
+	if errors.As(err, &image) {
+		unreadable := image.Unreadable()
+		ev.Unreadable = &unreadable
+	}
 	if a.worker != nil {
 		ev.Stats = a.worker.Stats()
 	}

@@ -26,6 +26,8 @@ type Parent struct {
 	Token string
 	Node  frame.NodeID
 	Epoch control.Epoch
+	// Incarnation of the worker; 0 without recovery.
+	Incarnation frame.Incarnation `json:",omitempty"`
 }
 
 // ParentFD is the descriptor that a worker process inherits.
@@ -87,7 +89,7 @@ func Process(cfg Config) error {
 			cancel(ErrOrphan)
 		}
 	}()
-	cfg.Node, cfg.Epoch, cfg.PID = parent.Node, parent.Epoch, os.Getpid()
+	cfg.Node, cfg.Epoch, cfg.Incarnation, cfg.PID = parent.Node, parent.Epoch, parent.Incarnation, os.Getpid()
 	return Dial(ctx, parent, cfg)
 }
 

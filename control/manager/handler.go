@@ -37,7 +37,7 @@ func (h *processes) attach(_ context.Context, stream *connect.BidiStream[rpc.Up,
 		return connect.NewError(connect.CodeInvalidArgument, fmt.Errorf("%w: the first one is no hello", rpc.ErrMessage))
 	}
 	node := first.Hello.Node
-	done, err := h.claim(node)
+	done, err := h.claim(node, first.Hello.Incarnation)
 	if err != nil {
 		return connect.NewError(connect.CodeFailedPrecondition, err)
 	}
@@ -49,12 +49,15 @@ func (h *processes) attach(_ context.Context, stream *connect.BidiStream[rpc.Up,
 }
 
 // claim makes the connection the child's one and only.
-func (h *processes) claim(node frame.NodeID) (chan struct{}, error) {
+func (h *processes) claim(node frame.NodeID, i frame.Incarnation) (chan struct{}, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := h.children[node]
 	if c == nil {
 		return nil, fmt.Errorf("node %d is not of this run", node)
+	}
+	if c.incarnation != i {
+		return nil, fmt.Errorf("node %d: incarnation %d, want %d", node, i, c.incarnation)
 	}
 	if c.attached != nil {
 		return nil, fmt.Errorf("node %d: %w", node, errAttached)

@@ -25,11 +25,11 @@ type inProcess struct {
 	cancels map[frame.NodeID]context.CancelFunc // used by Run's goroutine alone
 }
 
-func (h *inProcess) Start(node frame.NodeID) error {
+func (h *inProcess) Start(node frame.NodeID, i frame.Incarnation) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	h.cancels[node] = cancel
 	cfg := h.cfg
-	cfg.Node, cfg.Epoch = node, h.hub.Epoch()
+	cfg.Node, cfg.Epoch, cfg.Incarnation = node, h.hub.Epoch(), i
 	up, down := rpc.Pipe(ctx)
 	attached := make(chan struct{})
 	h.running.Go(func() {
@@ -41,12 +41,12 @@ func (h *inProcess) Start(node frame.NodeID) error {
 		err := agent.Serve(ctx, up, cfg)
 		cancel()
 		<-attached // what the agent said comes before its end
-		h.hub.Tell(control.Lost{Node: node, Reason: fmt.Sprintf("worker %d ended: %v", node, err)})
+		h.hub.Tell(control.Lost{Node: node, Incarnation: i, Reason: fmt.Sprintf("worker %d ended: %v", node, err)})
 	})
 	return nil
 }
 
-func (h *inProcess) Kill(node frame.NodeID) {
+func (h *inProcess) Kill(node frame.NodeID, _ frame.Incarnation) {
 	if cancel := h.cancels[node]; cancel != nil {
 		cancel()
 	}

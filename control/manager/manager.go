@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/streamscope/streamscope/control"
@@ -17,6 +18,8 @@ type Config struct {
 	Job     rpc.Job
 	// Commit makes the output visible, Abort removes what there is of it. One of them is called, once.
 	Commit, Abort func() error
+	// Persist carries out a transaction in the store; with Control.Recovery. It is called by a goroutine of its own.
+	Persist func(control.Txn) control.Persisted
 	// Report takes figures of the run while it lasts. It is called by Run's goroutine and must be quick; it may be nil.
 	Report func(control.RunStats)
 	// NewHost starts the host of the workers.
@@ -25,10 +28,11 @@ type Config struct {
 
 // Host is where workers live.
 type Host interface {
-	// Start starts the worker of a node. From then on the hub hears of it: sessions, events, and at last control.Lost.
-	Start(node frame.NodeID) error
-	// Kill ends a worker without asking it.
-	Kill(node frame.NodeID)
+	// Start starts the worker of a node, in an incarnation (0 without recovery), after the one before has ended. From then on the hub hears of
+	// it: sessions, events, and at last control.Lost.
+	Start(node frame.NodeID, i frame.Incarnation) error
+	// Kill ends the node's newest worker without asking it, if it is of this incarnation; 0: of any.
+	Kill(node frame.NodeID, i frame.Incarnation)
 	// Close ends all workers that are left and returns when they are gone, and all goroutines of the host with them.
 	Close()
 }
@@ -58,6 +62,7 @@ type run struct {
 	over     chan struct{} // closed when no event is looked at any more
 	sessions sessions
 	outcome  *control.Outcome
+	storing  sync.WaitGroup // Persist
 }
 
 // Run starts the workers and returns when all is over. When ctx ends the run is cancelled; the cause of ctx is the reason then.
@@ -72,16 +77,26 @@ func Run(ctx context.Context, cfg Config) (control.Outcome, error) {
 		return control.Outcome{}, err
 	}
 	r.step(control.Clock{Now: now()})
-	for n := range cfg.Control.Workers {
-		node := frame.NodeID(n)
-		if err := r.host.Start(node); err != nil {
-			r.step(control.Lost{Node: node, Reason: err.Error()})
+	if cfg.Control.Recovery == nil {
+		for n := range cfg.Control.Workers {
+			if lost := r.start(frame.NodeID(n), 0); lost != nil {
+				r.step(lost)
+			}
 		}
 	}
 	r.loop(ctx)
 	close(r.over)
+	r.storing.Wait()
 	r.host.Close()
 	return *r.outcome, nil
+}
+
+// start starts a worker and returns its end if there is nothing to wait for.
+func (r *run) start(node frame.NodeID, i frame.Incarnation) control.Event {
+	if err := r.host.Start(node, i); err != nil {
+		return control.Lost{Node: node, Incarnation: i, Reason: err.Error()}
+	}
+	return nil
 }
 
 func (r *run) loop(ctx context.Context) {
@@ -121,8 +136,18 @@ func (r *run) do(effect control.Effect) control.Event {
 		r.send(e.Node, &rpc.Down{Run: &e})
 	case control.Stop:
 		r.send(e.Node, &rpc.Down{Stop: &e})
+	case control.Mark:
+		r.send(e.Node, &rpc.Down{Mark: &e})
+	case control.Trim:
+		r.send(e.Node, &rpc.Down{Trim: &e})
+	case control.Relink:
+		r.send(e.Node, &rpc.Down{Relink: &e})
 	case control.Kill:
-		r.host.Kill(e.Node)
+		r.host.Kill(e.Node, e.Incarnation)
+	case control.Spawn:
+		return r.start(e.Node, e.Incarnation)
+	case control.Persist:
+		r.storing.Go(func() { r.Tell(r.cfg.Persist(e.Txn)) })
 	case control.Report:
 		if r.cfg.Report != nil {
 			r.cfg.Report(e.Stats)
@@ -140,7 +165,7 @@ func (r *run) do(effect control.Effect) control.Event {
 // send gives a command to the node's session. A node whose session is gone, or does not take commands, is killed: Lost follows.
 func (r *run) send(node frame.NodeID, m *rpc.Down) {
 	if !r.sessions.send(node, m) {
-		r.host.Kill(node)
+		r.host.Kill(node, 0)
 	}
 }
 

@@ -58,21 +58,22 @@ type processes struct {
 	running sync.WaitGroup
 
 	mu       sync.Mutex
-	children map[frame.NodeID]*child // guarded by mu; entries stay
+	children map[frame.NodeID]*child // the newest by node; guarded by mu, entries stay
 }
 
 // child is one worker process.
 type child struct {
-	cmd      *exec.Cmd
-	life     *os.File      // write end: its end tells the child that we are gone
-	exited   chan struct{} // closed when the process is gone
-	attached chan struct{} // closed when its connection has ended; nil while there was none. Guarded by processes.mu
-	stderr   tail
+	incarnation frame.Incarnation
+	cmd         *exec.Cmd
+	life        *os.File      // write end: its end tells the child that we are gone
+	exited      chan struct{} // closed when the process is gone
+	attached    chan struct{} // closed when its connection has ended; nil while there was none. Guarded by processes.mu
+	stderr      tail
 }
 
 // Start implements Host.
-func (h *processes) Start(node frame.NodeID) error {
-	c, err := h.launch(node)
+func (h *processes) Start(node frame.NodeID, i frame.Incarnation) error {
+	c, err := h.launch(node, i)
 	if err != nil {
 		return fmt.Errorf("worker %d cannot start: %w", node, err)
 	}
@@ -83,7 +84,7 @@ func (h *processes) Start(node frame.NodeID) error {
 	return nil
 }
 
-func (h *processes) launch(node frame.NodeID) (*child, error) {
+func (h *processes) launch(node frame.NodeID, i frame.Incarnation) (*child, error) {
 	cmd, err := h.command()
 	if err != nil {
 		return nil, err
@@ -101,13 +102,13 @@ func (h *processes) launch(node frame.NodeID) (*child, error) {
 	defer stderr.Close()
 	cmd.ExtraFiles = []*os.File{hear}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, stderr
-	c := &child{cmd: cmd, life: life, exited: make(chan struct{}), stderr: tail{from: errs, to: h.spawn.Stderr}}
+	c := &child{incarnation: i, cmd: cmd, life: life, exited: make(chan struct{}), stderr: tail{from: errs, to: h.spawn.Stderr}}
 	if err := cmd.Start(); err != nil {
 		life.Close()
 		errs.Close()
 		return nil, err
 	}
-	hello := agent.Parent{URL: h.url, Token: h.spawn.Token, Node: node, Epoch: h.hub.Epoch()}
+	hello := agent.Parent{URL: h.url, Token: h.spawn.Token, Node: node, Epoch: h.hub.Epoch(), Incarnation: i}
 	if err := hello.Write(life); err != nil {
 		// The child is gone already; watch tells how it ended.
 		life.Close()
@@ -131,6 +132,7 @@ func (h *processes) watch(node frame.NodeID, c *child) {
 	c.stderr.copy()
 	err := c.cmd.Wait()
 	close(c.exited)
+	c.life.Close()
 	h.mu.Lock()
 	attached := c.attached
 	h.mu.Unlock()
@@ -140,7 +142,7 @@ func (h *processes) watch(node frame.NodeID, c *child) {
 		case <-time.After(attachPatience):
 		}
 	}
-	h.hub.Tell(control.Lost{Node: node, Reason: c.obituary(node, err), Clean: err == nil})
+	h.hub.Tell(control.Lost{Node: node, Incarnation: c.incarnation, Reason: c.obituary(node, err), Clean: err == nil})
 }
 
 // obituary is one line on how a child ended.
@@ -175,11 +177,11 @@ func exited(children map[frame.NodeID]*child) bool {
 }
 
 // Kill implements Host.
-func (h *processes) Kill(node frame.NodeID) {
+func (h *processes) Kill(node frame.NodeID, i frame.Incarnation) {
 	h.mu.Lock()
 	c := h.children[node]
 	h.mu.Unlock()
-	if c != nil {
+	if c != nil && (i == 0 || c.incarnation == i) {
 		// It fails only if the process is gone already.
 		_ = c.cmd.Process.Kill()
 	}
@@ -197,13 +199,12 @@ func (h *processes) Close() {
 		}
 		if !exited(children) {
 			for node := range children {
-				h.Kill(node)
+				h.Kill(node, 0)
 			}
 		}
 	}
 	for _, c := range children {
 		<-c.exited
-		c.life.Close()
 	}
 	// An error is about a listener that is closed already.
 	_ = h.server.Close()

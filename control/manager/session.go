@@ -8,8 +8,8 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
-// commandsMax bounds the commands that wait for a worker: a run has four.
-const commandsMax = 8
+// commandsMax bounds the commands that wait for a worker. A run has four; with recovery, marks, trims and new links come on top.
+const commandsMax = 64
 
 // session is an agent's connection.
 type session struct{ commands chan *rpc.Down }

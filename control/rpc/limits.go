@@ -8,6 +8,8 @@ type Limits struct {
 	ArenaBytes   int64
 	SpillDir     string // empty: no spilling
 	LatenessUs   int64
+	// DataDir is where workers with recovery keep images and journals.
+	DataDir string `json:",omitempty"`
 	// RatePerS paces all sources together, in events per second; 0: as fast as they can.
 	RatePerS float64
 }

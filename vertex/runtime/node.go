@@ -199,7 +199,15 @@ var errRenewed = errors.New("the peer has a new life")
 
 // Relink replaces the links with a node by those with its next life: what the last one left open is dropped, what the new one has not closed
 // is sent to it. A life that is not newer is ignored. After Connect, one call at a time; only with recovery.
-func (n *Node) Relink(peer netio.Peer) error {
+//
+// An error of the links ends the node.
+func (n *Node) Relink(peer netio.Peer) {
+	if err := n.relink(peer); err != nil {
+		n.fail(err)
+	}
+}
+
+func (n *Node) relink(peer netio.Peer) error {
 	in, out := n.links[peer.Node].in.Load(), n.links[peer.Node].out.Load()
 	if in == nil || out == nil {
 		return fmt.Errorf("node %d has a new life before there was a link with it", peer.Node)

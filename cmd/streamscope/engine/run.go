@@ -3,10 +3,13 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"github.com/streamscope/streamscope/control"
@@ -15,6 +18,7 @@ import (
 	"github.com/streamscope/streamscope/control/manager"
 	"github.com/streamscope/streamscope/control/plan"
 	"github.com/streamscope/streamscope/control/rpc"
+	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/vertex/connect"
 )
 
@@ -28,6 +32,8 @@ type Config struct {
 	Tasks   int
 	Tick    control.TickRule
 	Limits  rpc.Limits
+	// Recovery, if set, lets the run survive the loss of workers and of this process.
+	Recovery *Recovery
 	// Command makes the command that starts a worker; nil: this binary with the argument "worker".
 	Command func() *exec.Cmd
 	Stderr  io.Writer // takes what children write on standard error, line by line
@@ -47,7 +53,29 @@ const epoch control.Epoch = 1
 
 // Run runs the job and returns what was counted. The output is visible exactly if the error is nil.
 func Run(ctx context.Context, cfg Config) (control.RunStats, error) {
+	if cfg.Recovery != nil {
+		return cfg.runRecoverable(ctx)
+	}
 	cfg.Job.Token = connect.NewToken()
+	return cfg.run(ctx, nil)
+}
+
+// runRecoverable runs the job with what its data directory holds.
+func (cfg *Config) runRecoverable(ctx context.Context) (stats control.RunStats, err error) {
+	if slices.Contains(cfg.Job.Inputs, "-") {
+		return stats, errors.New("--input -: standard input cannot be read again after a failure; write it to a file, or leave out --data-dir")
+	}
+	d, err := openData(cfg.Recovery.Dir)
+	if err != nil {
+		return stats, err
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	cfg.Job.Token, cfg.Limits.DataDir = d.token, d.dir
+	return cfg.run(ctx, d)
+}
+
+// run runs the job; d is nil without recovery.
+func (cfg *Config) run(ctx context.Context, d *data) (control.RunStats, error) {
 	options := plan.Options{Tasks: cfg.Tasks, Fuse: true}
 	graph, err := cfg.Jobs.graph(cfg.Name, cfg.Job)
 	if err != nil {
@@ -65,7 +93,7 @@ func Run(ctx context.Context, cfg Config) (control.RunStats, error) {
 		return control.RunStats{}, err
 	}
 	output := output(graph.Committers())
-	outcome, err := manager.Run(ctx, manager.Config{
+	run := manager.Config{
 		Control: control.Config{
 			Epoch: epoch, Workers: max(1, cfg.Workers), Cores: coresPerWorker(cfg.Cores, cfg.Workers),
 			Fingerprint: plan.Fingerprint(p), Stages: stageInfo(p), Tick: cfg.Tick,
@@ -76,14 +104,63 @@ func Run(ctx context.Context, cfg Config) (control.RunStats, error) {
 		Abort:   output.abort,
 		Report:  cfg.Report,
 		NewHost: cfg.host(),
-	})
+	}
+	if d != nil {
+		if err := cfg.recoverable(&run, d, p); err != nil {
+			return control.RunStats{}, err
+		}
+	}
+	outcome, err := manager.Run(ctx, run)
 	if err != nil {
-		return outcome.Stats, errors.Join(err, output.abort())
+		return outcome.Stats, errors.Join(err, run.Abort())
 	}
 	if !outcome.OK() {
 		return outcome.Stats, errors.New(outcome.Reason)
 	}
 	return outcome.Stats, nil
+}
+
+// recoverable adds to a run what it needs to go on after a failure, from where an earlier one was.
+func (cfg *Config) recoverable(run *manager.Config, d *data, p *plan.Plan) error {
+	stored, err := d.takeOver(cfg, p)
+	if err != nil {
+		return err
+	}
+	run.Control.Epoch = stored.Epoch
+	run.Control.Recovery = &control.Recovery{
+		Stages: control.Shapes(p.Runtime, run.Control.Workers), Stored: stored, SnapshotIntervalNs: int64(cfg.Recovery.SnapshotInterval),
+	}
+	run.Persist = d.persist
+	run.Abort = func() error { return nil } // what was written is for the next run
+	if stored.Outcome == control.OutputComplete {
+		commit := run.Commit
+		run.Commit = func() error {
+			if err := commit(); !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			return nil // the earlier run had given the output its name, and died before it could note that
+		}
+	}
+	if tick, resumed := resumedAt(stored, run.Control.Recovery.Stages); resumed && stored.Outcome == control.OutputOpen {
+		cfg.Log.Info(fmt.Sprintf("resumed at tick %d", tick))
+	} else if stored.Outcome == control.OutputVisible {
+		cfg.Log.Info(fmt.Sprintf("the job of %s has ended before: its output is there; remove the directory to run it again", d.dir))
+	}
+	return nil
+}
+
+// resumedAt is the least tick at which a unit restarts; false for a run that begins.
+func resumedAt(s control.Stored, stages []control.StageShape) (frame.Tick, bool) {
+	if !slices.ContainsFunc(s.Incarnations, func(i frame.Incarnation) bool { return i > 0 }) {
+		return 0, false
+	}
+	least := frame.MaxTick
+	for i, stage := range stages {
+		for _, n := range stage.Nodes {
+			least = min(least, s.Bases[i][n].Base)
+		}
+	}
+	return least, true
 }
 
 func (cfg *Config) host() func(manager.Hub) (manager.Host, error) {

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 	"github.com/streamscope/streamscope/state"
 	"github.com/streamscope/streamscope/state/extent"
 	vruntime "github.com/streamscope/streamscope/vertex/runtime"
+	"github.com/streamscope/streamscope/vertex/runtime/datadir"
 )
 
 // workers makes the workers of this process, one after the other.
@@ -43,8 +46,8 @@ func (w *workers) build(m rpc.Job) (*plan.Plan, error) {
 	return plan.Build(g, plan.Options{Tasks: m.Tasks, Fuse: m.Fuse})
 }
 
-// incarnation of all nodes of a run: each lives once.
-const incarnation frame.Incarnation = 1
+// firstLife is the incarnation of all nodes of a run without recovery: each lives once.
+const firstLife frame.Incarnation = 1
 
 // Admission: how far sources may be ahead of what is drained.
 const (
@@ -57,26 +60,37 @@ func (w *workers) newWorker(p *plan.Plan, a control.Assignment, limits rpc.Limit
 	if err != nil {
 		return nil, err
 	}
-	n := &worker{plan: p, state: extent.NewArena(budget)}
+	n := &worker{plan: p, self: a.Node, state: extent.NewArena(budget)}
 	listen := ""
 	if a.Nodes > 1 {
 		listen = "127.0.0.1:0"
 	}
 	// A quarter of the arena: what is in flight passes several logs.
 	inFlight := int(min(max(limits.ArenaBytes/4, 1), bytesInFlightMax))
+	recovery, err := n.recover(w, a, limits)
+	if err != nil {
+		return nil, err
+	}
 	node, err := vruntime.NewNode(vruntime.NodeConfig{
-		Plan: p.Runtime, JobID: xxhash.Sum64String(w.job.Token), Node: a.Node, Nodes: a.Nodes, Cores: a.Cores, Incarnation: incarnation,
+		Plan: p.Runtime, JobID: jobID(w.job.Token), Node: a.Node, Nodes: a.Nodes, Cores: a.Cores, Incarnation: max(firstLife, a.Incarnation),
 		Schedule: schedule(a.Schedule), Admission: vruntime.Admission{Ticks: ticksInFlight, Bytes: inFlight},
 		Lateness: time.Duration(limits.LatenessUs) * time.Microsecond, Rate: limits.RatePerS,
 		FrameBytes: limits.FrameBytes, SegmentBytes: limits.SegmentBytes, CreditBytes: limits.CreditBytes,
 		ArenaBytes: limits.ArenaBytes, SpillDir: limits.SpillDir, Token: w.job.Token, Listen: listen, Sums: a.Nodes > 1,
-		Pages: n.newPages, LinkEvents: w.linkEvents(),
+		Pages: n.newPages, LinkEvents: w.linkEvents(), Recovery: recovery,
 	})
 	if err != nil {
 		n.freeState()
-		return nil, err
+		return nil, errors.Join(err, n.closePast())
 	}
 	n.node = node
+	if n.past == nil {
+		return n, nil
+	}
+	if err := n.begin(a); err != nil {
+		n.Stop()
+		return nil, err
+	}
 	return n, nil
 }
 
@@ -131,6 +145,12 @@ type worker struct {
 	pages    []*extent.Pages
 	complete atomic.Bool
 	stopped  bool
+
+	self    frame.NodeID
+	past    *datadir.Dir // nil without recovery
+	using   *os.File     // the data directory
+	relinks chan control.Peer
+	linking sync.WaitGroup
 }
 
 var _ agent.Worker = (*worker)(nil)
@@ -157,7 +177,7 @@ func (w *worker) Addr() string { return w.node.Addr() }
 func (w *worker) Connect(_ context.Context, peers []control.Peer) error {
 	var links []netio.Peer
 	for _, p := range peers {
-		links = append(links, netio.Peer{Node: p.Node, Incarnation: incarnation, Addr: p.Addr})
+		links = append(links, netio.Peer{Node: p.Node, Incarnation: max(firstLife, p.Incarnation), Addr: p.Addr})
 	}
 	return w.node.Connect(links)
 }
@@ -180,12 +200,21 @@ func (w *worker) Stop() {
 		return
 	}
 	w.stopped = true
+	if w.relinks != nil {
+		close(w.relinks)
+		w.linking.Wait()
+	}
 	// What cannot be freed any more ends with the process.
 	_ = w.node.Stop()
-	if !w.complete.Load() {
+	switch {
+	case w.complete.Load():
+	case w.past != nil:
+		w.node.Worker().Leave()
+	default:
 		w.node.Worker().Abort()
 	}
 	w.freeState()
+	_ = w.closePast()
 }
 
 // Stats implements agent.Worker.
@@ -201,3 +230,6 @@ func (w *worker) Stats() control.WorkerStats {
 	}
 	return t
 }
+
+// jobID names a run in logs, images and journals.
+func jobID(token string) uint64 { return xxhash.Sum64String(token) }

@@ -31,6 +31,10 @@ type Run struct {
 	Rate     float64 // events/s of all sources together; 0: unpaced
 	BadRow   BadRow
 
+	// DataDir is "" without recovery.
+	DataDir          string
+	SnapshotInterval time.Duration
+
 	Stats     string // "": none
 	LogFormat string // "text" or "json"
 	Pprof     string // "": off
@@ -72,6 +76,7 @@ func Parse(raw Raw, m Machine) (Run, []error) {
 		tick = Tick{Length: 5 * time.Millisecond}
 	}
 	run.Tick = value(&p, "--tick", raw.Tick, tick, ParseTick)
+	p.recovery(raw, &run)
 	p.sizes(raw, &run)
 	p.texts(raw, &run)
 	p.files(&run)

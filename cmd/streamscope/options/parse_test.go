@@ -42,7 +42,7 @@ func TestDefaults(t *testing.T) {
 	got, errs := Parse(Raw{}, machine)
 	want := Run{
 		Tasks: 4, Tick: Tick{Bytes: MiB}, SegmentBytes: 4 * MiB, FrameBytes: 256 * KiB, CreditBytes: 4 * MiB, ArenaBytes: GiB,
-		SpillDir: "/tmp", LogFormat: "text",
+		SpillDir: "/tmp", LogFormat: "text", SnapshotInterval: 10 * time.Second,
 	}
 	if len(errs) > 0 || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v\nwant %+v", got, errs, want)
@@ -52,10 +52,12 @@ func TestDefaults(t *testing.T) {
 func TestEveryFlagIsRead(t *testing.T) {
 	got, errs := Parse(rawOf(t, "--input=a.csv", "--input=b*.parquet", "--airports=x.csv", "--out=r.parquet", "--workers=3", "--tasks=16", "--tick=7ms",
 		"--segment-bytes=1MiB", "--frame-bytes=32KiB", "--credit-bytes=2MiB", "--arena=64MiB", "--spill-dir=/var/spill", "--lateness=90s", "--rate=200k",
+		"--data-dir=d", "--snapshot-interval=2s", "--reliability=retain",
 		"--stats=s.json", "--log-format=json", "--pprof=localhost:6060", "--on-bad-row=divert=bad.csv"), machine)
 	want := Run{
 		Inputs: []string{"a.csv", "b*.parquet"}, Airports: "x.csv", Out: "r.parquet", Workers: 3, Tasks: 16, Tick: Tick{Length: 7 * time.Millisecond},
 		SegmentBytes: MiB, FrameBytes: 32 * KiB, CreditBytes: 2 * MiB, ArenaBytes: 64 * MiB, ArenaGiven: true, SpillDir: "/var/spill", Lateness: 90 * time.Second, Rate: 2e5,
+		DataDir: "d", SnapshotInterval: 2 * time.Second,
 		Stats: "s.json", LogFormat: "json", Pprof: "localhost:6060", BadRow: BadRow{DivertBadRow, "bad.csv"},
 	}
 	if len(errs) > 0 || !reflect.DeepEqual(got, want) {
@@ -116,6 +118,11 @@ func TestComplaints(t *testing.T) {
 		{"--tasks=1000000", []string{"whole number from 1 to 65535"}},
 		{"--input=- --input=-", []string{"named 2 times"}},
 		{"--input=", []string{"--input"}},
+		{"--reliability=persist", []string{"--reliability: got \"persist\", want off or retain"}},
+		{"--reliability=retain", []string{"--reliability retain: give a --data-dir"}},
+		{"--reliability=off --data-dir=d", []string{"nothing would be written there"}},
+		{"--snapshot-interval=1s", []string{"--snapshot-interval 1s: give a --data-dir"}},
+		{"--snapshot-interval=1ns --data-dir=", []string{"--snapshot-interval: got \"1ns\"", "--data-dir: got \"\"", "give a --data-dir"}},
 		{"--stats= --airports= --spill-dir=", []string{"--airports", "--stats", "--spill-dir"}},
 		{"--out=x.csv --stats=./x.csv", []string{"--out and --stats name one file"}},
 		{"--out=x.csv --input=x.csv", []string{"--out would overwrite what --input reads"}},

@@ -19,6 +19,10 @@ type Raw struct {
 	LogFormat *string
 	Pprof     *string
 	OnBadRow  *string
+
+	DataDir          *string
+	SnapshotInterval *string
+	Reliability      *string
 }
 
 // Flag describes one flag for the help text.
@@ -45,6 +49,9 @@ func Flags() []Flag {
 		{"spill-dir", "DIR", "where logs go that do not fit the arena, or none", "the system's folder for temporary files", func(r *Raw) **string { return &r.Spill }},
 		{"lateness", "TIME", "how far a row's time may lie behind the latest of the earlier rows of its file", "0s", func(r *Raw) **string { return &r.Lateness }},
 		{"rate", "EVENTS/S", "pace of all sources together", "as fast as possible", func(r *Raw) **string { return &r.Rate }},
+		{"data-dir", "DIR", "survive the loss of workers, and go on from this directory when the run is repeated after the loss of everything", "none: a lost worker ends the run", func(r *Raw) **string { return &r.DataDir }},
+		{"snapshot-interval", "TIME", "time between two images of the state, with --data-dir", DefaultSnapshotInterval.String(), func(r *Raw) **string { return &r.SnapshotInterval }},
+		{"reliability", "POLICY", "what logs keep for lost workers: off, or retain (what they may ask for again)", "retain with --data-dir, else off", func(r *Raw) **string { return &r.Reliability }},
 		{"stats", "FILE", "write counts and rates of the run to this file, as JSON", "none", func(r *Raw) **string { return &r.Stats }},
 		{"log-format", "FORMAT", "messages on standard error: text or json", "text", func(r *Raw) **string { return &r.LogFormat }},
 		{"pprof", "ADDR", "serve profiles of this process at this address, such as localhost:6060", "off", func(r *Raw) **string { return &r.Pprof }},

@@ -32,6 +32,9 @@ type Stats struct {
 	Ticks      uint64   `json:"ticks"`
 	Stages     []Stage  `json:"stages"`
 	Workers    []Worker `json:"workers"`
+	// ResumedTick is the tick at which a run with a data directory went on; absent if it began. Recoveries are its replaced workers.
+	ResumedTick *uint64 `json:"resumed_tick,omitempty"`
+	Recoveries  uint64  `json:"recoveries"`
 }
 
 // Stage is one stage of the job as its author named it, fused or not.

@@ -1,0 +1,185 @@
+package engine
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"golang.org/x/sys/unix"
+
+	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/control/meta"
+	"github.com/streamscope/streamscope/control/plan"
+	"github.com/streamscope/streamscope/shuffle/batch"
+	"github.com/streamscope/streamscope/vertex/connect"
+)
+
+// Recovery asks for a run that survives the loss of its workers and of itself.
+type Recovery struct {
+	// Dir is the data directory: journals, images, and what the manager knows.
+	Dir string
+	// SnapshotInterval is the time between two images of every stage.
+	SnapshotInterval time.Duration
+}
+
+// data is the manager's part of a data directory. Besides what package datadir describes there are
+//
+//	DIR/meta.db   the metadata store; it is locked as long as a manager lives
+//	DIR/token     what names the run's temporary files, and its links show each other
+//	DIR/workers   locked, shared, by every worker that lives
+type data struct {
+	dir   string
+	token string
+	store *meta.Bolt
+}
+
+// lockPatience is how long a run waits for the manager and the workers of an earlier one to be gone.
+const lockPatience = 5 * time.Second
+
+func openData(dir string) (*data, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("--data-dir: %w", err)
+	}
+	store, err := meta.OpenBolt(filepath.Join(dir, "meta.db"), lockPatience)
+	if err != nil {
+		return nil, fmt.Errorf("--data-dir %s: %w", dir, err)
+	}
+	d := &data{dir: dir, store: store}
+	if err = awaitWorkers(dir); err == nil {
+		d.token, err = readToken(filepath.Join(dir, "token"))
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("--data-dir %s: %w", dir, err), store.Close())
+	}
+	return d, nil
+}
+
+func (d *data) close() error { return d.store.Close() }
+
+// awaitWorkers waits until no worker of an earlier run lives: what they write would be mixed with what ours do.
+func awaitWorkers(dir string) error {
+	f, err := os.OpenFile(filepath.Join(dir, "workers"), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	until := time.Now().Add(lockPatience)
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return err
+		}
+		if time.Now().After(until) {
+			return fmt.Errorf("workers of an earlier run are still at work after %v; end them first", lockPatience)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// lockWorker marks the directory as used by a worker until the file is closed.
+func lockWorker(dir string) (*os.File, error) {
+	f, err := os.Open(filepath.Join(dir, "workers"))
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: another run begins: %w", f.Name(), err), f.Close())
+	}
+	return f, nil
+}
+
+// readToken reads the token of the directory, or makes one.
+func readToken(path string) (string, error) {
+	b, err := os.ReadFile(path)
+	if err == nil {
+		token := strings.TrimSuffix(string(b), "\n")
+		if raw, err := hex.DecodeString(token); err != nil || len(raw) == 0 || len(token) != len(connect.NewToken()) {
+			return "", fmt.Errorf("%s: got %.40q, want a token as a run makes it", path, token)
+		}
+		return token, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	token := connect.NewToken()
+	return token, writeSynced(path, token+"\n")
+}
+
+// writeSynced writes a small file so that it is there whole, or not at all.
+func writeSynced(path, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+// takeOver makes this process the job's manager, and refuses the directory of another job.
+func (d *data) takeOver(cfg *Config, p *plan.Plan) (control.Stored, error) {
+	id, err := identity(cfg, p)
+	if err != nil {
+		return control.Stored{}, err
+	}
+	stored, err := meta.TakeOver(d.store, id)
+	if errors.Is(err, meta.ErrOther) {
+		err = fmt.Errorf("%w (a run goes on with the job, inputs, outputs, --workers, --tasks, --tick, --lateness and --on-bad-row that it began with)", err)
+	}
+	if err != nil {
+		return stored, fmt.Errorf("--data-dir %s: %w", d.dir, err)
+	}
+	return stored, nil
+}
+
+// identity is what must be the same when a run goes on: everything that shapes rows and ticks.
+func identity(cfg *Config, p *plan.Plan) (meta.Identity, error) {
+	j := cfg.Job
+	j.Token = ""
+	text, err := json.Marshal([]any{j, cfg.Tasks, cfg.Tick, cfg.Limits.LatenessUs, plan.Fingerprint(p)})
+	if err != nil {
+		return meta.Identity{}, err
+	}
+	schemas := xxhash.New()
+	for _, e := range p.Runtime.Edges {
+		fingerprint(schemas, e.Schema)
+	}
+	for i := range p.Runtime.Stages {
+		for _, op := range p.Runtime.Stages[i].Ops {
+			fingerprint(schemas, op.Schema)
+		}
+	}
+	return meta.Identity{
+		Job: cfg.Name, Plan: xxhash.Sum64(text), Schema: schemas.Sum64(), Nodes: max(1, cfg.Workers), Stages: len(p.Runtime.Stages),
+	}, nil
+}
+
+func fingerprint(h *xxhash.Digest, s *batch.Schema) {
+	for _, f := range s.Fields {
+		fmt.Fprintf(h, "%q %v %v,", f.Name, f.Kind, f.Nullable)
+	}
+	_, _ = h.WriteString(";")
+}
+
+// persist carries out a transaction.
+func (d *data) persist(t control.Txn) control.Persisted {
+	return meta.Persisted(meta.Commit(d.store, t))
+}

@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"errors"
+
+	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/control/agent"
+	"github.com/streamscope/streamscope/control/rpc"
+	"github.com/streamscope/streamscope/netio"
+	"github.com/streamscope/streamscope/ringlog/frame"
+	vruntime "github.com/streamscope/streamscope/vertex/runtime"
+	"github.com/streamscope/streamscope/vertex/runtime/datadir"
+)
+
+var _ agent.Recovering = (*worker)(nil)
+
+// relinksMax bounds the new lives of peers that wait to be linked to; the manager makes one after the other.
+const relinksMax = 256
+
+// unreadable makes an image that cannot be restored known to the agent.
+type unreadable struct{ *datadir.UnreadableError }
+
+func (u unreadable) Unreadable() control.Saved {
+	return control.Saved{Stage: control.StageID(u.Stage), Tick: u.Tick}
+}
+
+// recover opens the worker's past; nil without recovery.
+func (w *worker) recover(ws *workers, a control.Assignment, limits rpc.Limits) (*vruntime.Recovery, error) {
+	if a.Incarnation == 0 {
+		return nil, nil
+	}
+	var err error
+	if w.using, err = lockWorker(limits.DataDir); err != nil {
+		return nil, err
+	}
+	var r *vruntime.Recovery
+	w.past, r, err = datadir.Open(datadir.Config{
+		Dir: limits.DataDir, Job: jobID(ws.job.Token), Plan: w.plan.Runtime, Node: a.Node, Nodes: a.Nodes, Incarnation: a.Incarnation,
+		Warn: func(err error) { ws.log.Warn(err.Error()) },
+	}, a.Restore)
+	var image *datadir.UnreadableError
+	if errors.As(err, &image) {
+		err = unreadable{image}
+	}
+	if err != nil {
+		return nil, errors.Join(err, w.using.Close())
+	}
+	return r, nil
+}
+
+// begin takes what the manager knew when it made this life.
+func (w *worker) begin(a control.Assignment) error {
+	for _, t := range a.Marks {
+		w.Mark(t)
+	}
+	w.relinks = make(chan control.Peer, relinksMax)
+	w.linking.Go(func() {
+		for p := range w.relinks {
+			// An error ends the node, which the next report tells.
+			w.node.Relink(netio.Peer{Node: p.Node, Incarnation: p.Incarnation, Addr: p.Addr})
+		}
+	})
+	return w.Trim(a.Needs)
+}
+
+// closePast gives the data directory back.
+func (w *worker) closePast() error {
+	if w.past == nil {
+		return nil
+	}
+	return errors.Join(w.past.Close(), w.using.Close())
+}
+
+// Mark implements agent.Recovering.
+func (w *worker) Mark(t frame.Tick) { w.node.Worker().Mark(t) }
+
+// Trim implements agent.Recovering.
+func (w *worker) Trim(needs control.Needs) error {
+	w.past.Trim(needs)
+	return w.node.Worker().Trim(needs)
+}
+
+// Relink implements agent.Recovering.
+func (w *worker) Relink(p control.Peer) { w.relinks <- p }
+
+// Report implements agent.Recovering.
+func (w *worker) Report() (control.Reported, error) {
+	if err := w.node.Err(); err != nil && w.complete.Load() {
+		return control.Reported{}, err
+	}
+	p := w.node.Worker().Progress()
+	r := control.Reported{Executed: p.Executed, Opened: p.Opened, Missed: p.Missed}
+	for _, s := range w.past.Saved() {
+		saved := control.Saved{Stage: control.StageID(s.Stage), Tick: s.Tick}
+		if s.Err != nil {
+			r.Unsaved = append(r.Unsaved, control.Unsaved{Saved: saved, Reason: s.Err.Error()})
+		} else {
+			r.Saved = append(r.Saved, saved)
+		}
+	}
+	return r, nil
+}

@@ -1,0 +1,50 @@
+package options
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// DefaultSnapshotInterval is the time between two images.
+const DefaultSnapshotInterval = 10 * time.Second
+
+// Bounds of the time between two images.
+const (
+	snapshotIntervalMin = 10 * time.Millisecond
+	snapshotIntervalMax = 24 * time.Hour
+)
+
+// The policies of reliability.
+const (
+	reliabilityOff    = "off"
+	reliabilityRetain = "retain"
+)
+
+// recovery reads what belongs to --data-dir.
+func (p *parser) recovery(raw Raw, run *Run) {
+	run.SnapshotInterval = value(p, "--snapshot-interval", raw.SnapshotInterval, DefaultSnapshotInterval, parseSnapshotInterval)
+	if raw.DataDir != nil && *raw.DataDir == "" {
+		p.complain("--data-dir: got \"\", want a name")
+	}
+	run.DataDir = text(raw.DataDir, "")
+	policy := text(raw.Reliability, "")
+	switch {
+	case policy != "" && !slices.Contains([]string{reliabilityOff, reliabilityRetain}, policy):
+		p.complain("--reliability: got %q, want %s or %s", policy, reliabilityOff, reliabilityRetain)
+	case policy == reliabilityOff && run.DataDir != "":
+		p.complain("--reliability off and --data-dir %s: nothing would be written there; leave out one of them", run.DataDir)
+	case policy == reliabilityRetain && run.DataDir == "":
+		p.complain("--reliability retain: give a --data-dir for journals and images")
+	case raw.SnapshotInterval != nil && run.DataDir == "":
+		p.complain("--snapshot-interval %s: give a --data-dir for the images", *raw.SnapshotInterval)
+	}
+}
+
+func parseSnapshotInterval(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil || d < snapshotIntervalMin || d > snapshotIntervalMax {
+		return 0, fmt.Errorf("got %q, want a time from %v to %v, such as 10s", s, snapshotIntervalMin, snapshotIntervalMax)
+	}
+	return d, nil
+}

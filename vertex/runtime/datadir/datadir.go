@@ -1,0 +1,233 @@
+package datadir
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/ringlog/journal"
+	"github.com/streamscope/streamscope/state/snapshot"
+	"github.com/streamscope/streamscope/vertex/runtime"
+)
+
+// Config says whose past it is.
+type Config struct {
+	Dir         string
+	Job         uint64
+	Plan        *runtime.Plan
+	Node        frame.NodeID
+	Nodes       int
+	Incarnation frame.Incarnation
+	// Warn is told what could not be written yet. It must not block, and may be nil.
+	Warn func(error)
+}
+
+// Saved are the images of a worker that count.
+type Saved struct {
+	Stage int
+	Tick  frame.Tick
+	// Err, if set, is why the image could not be saved.
+	Err error
+}
+
+// UnreadableError says that an image cannot be restored.
+type UnreadableError struct {
+	Stage int
+	Tick  frame.Tick
+	Err   error
+}
+
+func (e *UnreadableError) Error() string {
+	return fmt.Sprintf("image of stage %d after tick %d: %v", e.Stage, e.Tick, e.Err)
+}
+func (e *UnreadableError) Unwrap() error { return e.Err }
+
+// writeQueue is how many images wait to be written, beyond one of each unit, before one is left out.
+const writeQueue = 2
+
+// Dir is a worker's part of a data directory.
+type Dir struct {
+	cfg    Config
+	store  *snapshot.Dir
+	writer *snapshot.Writer
+	mu     struct {
+		sync.Mutex
+		units map[int]*unit // by stage
+	}
+}
+
+// unit is the images of the tasks of a stage on this node.
+type unit struct {
+	task  frame.TaskID
+	chain *snapshot.Chain // used by the writer's goroutine alone, once it runs
+	ticks []frame.Tick    // that count, rising
+	need  frame.Tick
+	err   *Saved // the newest that could not be saved
+}
+
+// Open prepares the directory for a life of a node whose units restart at given ticks, by stage. Errors may be *UnreadableError.
+func Open(cfg Config, restore []frame.Tick) (*Dir, *runtime.Recovery, error) {
+	if len(restore) != len(cfg.Plan.Stages) {
+		return nil, nil, fmt.Errorf("%d ticks to restore, want %d", len(restore), len(cfg.Plan.Stages))
+	}
+	store, err := snapshot.OpenDir(filepath.Join(cfg.Dir, "snapshots"))
+	if err != nil {
+		return nil, nil, err
+	}
+	d := &Dir{cfg: cfg, store: store}
+	d.mu.units = map[int]*unit{}
+	r := &runtime.Recovery{Journal: d.journal, Save: d.save, Images: make([]*runtime.Image, len(restore))}
+	for stage, tick := range restore {
+		tasks := cfg.Plan.TasksOn(stage, cfg.Node, cfg.Nodes)
+		if tasks.Count == 0 {
+			continue
+		}
+		if r.Images[stage], err = d.load(stage, tick); err == nil {
+			d.mu.units[stage], err = d.openUnit(tasks.First, tick)
+		}
+		if err != nil {
+			return nil, nil, errors.Join(err, store.Close())
+		}
+	}
+	d.writer = snapshot.NewWriter(len(d.mu.units) + writeQueue)
+	return d, r, nil
+}
+
+// load reads the image of a stage after a tick; nil at the beginning.
+func (d *Dir) load(stage int, tick frame.Tick) (*runtime.Image, error) {
+	if tick == 0 {
+		return nil, nil
+	}
+	tasks := d.cfg.Plan.TasksOn(stage, d.cfg.Node, d.cfg.Nodes)
+	l, err := snapshot.Load(d.store, snapshot.JobID(d.cfg.Job), tasks.First, tick)
+	if err != nil {
+		return nil, &UnreadableError{stage, tick, err}
+	}
+	im, err := d.cfg.Plan.ParseImage(stage, tasks, l.Extra)
+	if err == nil && im.Tick != tick {
+		err = fmt.Errorf("it says that it is after tick %d", im.Tick)
+	}
+	if err != nil {
+		err = &UnreadableError{stage, tick, err}
+	}
+	return im, errors.Join(err, l.Close())
+}
+
+// openUnit opens the images of a unit for writing, and removes those above its restore tick.
+func (d *Dir) openUnit(task frame.TaskID, restore frame.Tick) (*unit, error) {
+	c, err := snapshot.OpenChain(d.chainConfig(task))
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Rewind(restore); err != nil {
+		return nil, err
+	}
+	return &unit{task: task, chain: c, ticks: ticksOf(c)}, nil
+}
+
+func (d *Dir) chainConfig(task frame.TaskID) snapshot.Config {
+	return snapshot.Config{Store: d.store, Job: snapshot.JobID(d.cfg.Job), Task: task, FullEvery: 1}
+}
+
+func ticksOf(c *snapshot.Chain) []frame.Tick {
+	var ticks []frame.Tick
+	for _, e := range c.Snapshots() {
+		ticks = append(ticks, e.Tick)
+	}
+	return ticks
+}
+
+// save is runtime.Recovery.Save.
+func (d *Dir) save(stage int, t frame.Tick, image []byte) {
+	d.mu.Lock()
+	u := d.mu.units[stage]
+	d.mu.Unlock()
+	err := d.writer.Submit(snapshot.Work{Chain: u.chain, Tick: t, Image: snapshot.Image{Extra: image}, Done: func(_ snapshot.Entry, err error) {
+		d.saved(stage, u, t, err)
+	}})
+	if err != nil {
+		d.note(stage, u, t, err)
+	}
+}
+
+// saved runs in the writer's goroutine, to whom the chain belongs.
+func (d *Dir) saved(stage int, u *unit, t frame.Tick, err error) {
+	d.mu.Lock()
+	need := u.need
+	d.mu.Unlock()
+	trimErr := u.chain.Trim(need)
+	if err != nil || trimErr != nil {
+		// Whatever the store holds now, a chain that is opened again knows it.
+		if again, openErr := snapshot.OpenChain(d.chainConfig(u.task)); openErr == nil {
+			*u.chain = *again
+		}
+	}
+	if trimErr != nil && d.cfg.Warn != nil {
+		d.cfg.Warn(fmt.Errorf("images of stage %s: %w", d.cfg.Plan.Stages[stage].Name, trimErr))
+	}
+	d.note(stage, u, t, err)
+}
+
+// note remembers what became of an image.
+func (d *Dir) note(stage int, u *unit, t frame.Tick, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err == nil {
+		u.ticks, u.err = ticksOf(u.chain), nil
+		return
+	}
+	u.err = &Saved{stage, t, err}
+	if d.cfg.Warn != nil {
+		d.cfg.Warn(fmt.Errorf("image of stage %s after tick %d: %w", d.cfg.Plan.Stages[stage].Name, t, err))
+	}
+}
+
+// journal is runtime.Recovery.Journal.
+func (d *Dir) journal(stage int, changed func()) (runtime.Journal, []journal.Record, error) {
+	j, records, err := journal.Open(journal.Config{
+		Dir: filepath.Join(d.cfg.Dir, "journal", fmt.Sprintf("%d-%d", stage, d.cfg.Node)), Job: d.cfg.Job, Stage: stage, Node: d.cfg.Node,
+		Incarnation: d.cfg.Incarnation, Changed: changed, Warn: d.cfg.Warn,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return j, records, nil
+}
+
+// Saved lists the images that count, and for each stage the newest that could not be saved.
+func (d *Dir) Saved() []Saved {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var all []Saved
+	for _, stage := range slices.Sorted(maps.Keys(d.mu.units)) {
+		u := d.mu.units[stage]
+		for _, t := range u.ticks {
+			all = append(all, Saved{Stage: stage, Tick: t})
+		}
+		if u.err != nil {
+			all = append(all, *u.err)
+		}
+	}
+	return all
+}
+
+// Trim says, by stage and node, what nobody will restore any more. Files go when the next image is saved.
+func (d *Dir) Trim(needs [][]frame.Tick) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for stage, u := range d.mu.units {
+		if stage < len(needs) && int(d.cfg.Node) < len(needs[stage]) {
+			u.need = max(u.need, needs[stage][d.cfg.Node])
+		}
+	}
+}
+
+// Close waits for the images that are being written. The worker has been closed before.
+func (d *Dir) Close() error {
+	d.writer.Close()
+	return d.store.Close()
+}

@@ -1,0 +1,27 @@
+// Package datadir keeps a worker's past in a directory of the machine: the images of its units and the journals of its sources.
+//
+// # Format
+//
+//	DIR/snapshots            a store of package state/snapshot; a chain per unit, named by the unit's first task; an image is the extra of a
+//	                         file without parts
+//	DIR/journal/S-N          a folder of package ringlog/journal: of stage S on node N
+//
+// # Invariants
+//
+//   - Before a worker writes anything, images of its units above their restore ticks are removed (what it repeats may differ from them in
+//     ticks that nobody had closed).
+//   - Saved names images that this life wrote, or that it restored, or may still restore.
+//
+// # Concurrency
+//
+// All methods may be called from any goroutine. One goroutine writes images.
+//
+// # Failure
+//
+// An image that cannot be read is an *UnreadableError: the manager then goes back to the one before. An image that cannot be written is reported and
+// left out; the next one is tried again. Journals wait for a disk that is full (package journal).
+//
+// # Not here
+//
+// Which ticks to take images at, to restore and to trim (control).
+package datadir
