@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,6 +86,42 @@ func TestReportHasTheSchema(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "ringlog") || !strings.Contains(out.String(), "at least 122.5 M rows/s") {
 		t.Errorf("got text %s", out.String())
+	}
+}
+
+// TestRatiosToNothingAreLeftOut measures what divides by zero, and what finds no value at all.
+func TestRatiosToNothingAreLeftOut(t *testing.T) {
+	o := Options{Duration: time.Millisecond, Runs: 1, Out: io.Discard, Env: measure.Env{Cores: 1, Say: func(string, ...any) {}}}
+	of := func(s measure.Sample) []measure.Workload {
+		f := measure.Func(func(context.Context, time.Duration) (measure.Sample, error) { return s, nil })
+		return []measure.Workload{{Name: "odd", Unit: measure.Seconds, Require: []measure.Requirement{{Of: "nan", Must: 1}},
+			Open: func(context.Context, measure.Env) (measure.Session, error) { return f, nil }}}
+	}
+	r, err := MeasureThese(context.Background(), o, of(measure.Sample{Value: 1, Ratios: measure.Ratios{"nan": math.NaN(), "inf": math.Inf(1), "two": 2}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := r.Run("odd")
+	if _, two := run.Ratios["two"]; !two || len(run.Ratios) != 2 || run.Requirements[0].Verdict != measure.Unmeasured {
+		t.Errorf("got %+v, want the ratios two and others_cpu, and nan not measured", run)
+	}
+	if err := r.WriteFile(filepath.Join(t.TempDir(), "report.json")); err != nil {
+		t.Error(err)
+	}
+	if _, err := MeasureThese(context.Background(), o, of(measure.Sample{Value: math.Inf(1)})); err == nil || !strings.Contains(err.Error(), "repetition 1: got +Inf s") {
+		t.Errorf("got %v, want an error that says +Inf s", err)
+	}
+}
+
+// TestStandardSetTakesLessThanTenMinutes adds up what `make bench` plans; setting up takes some more.
+func TestStandardSetTakesLessThanTenMinutes(t *testing.T) {
+	const runs, duration, most = 7, 2 * time.Second, 8 * time.Minute
+	all, err := Select([]string{Standard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := newMeter(&Options{Duration: duration, Runs: runs}, all).total; got > most {
+		t.Errorf("%d workloads: got %v, want at most %v", len(all), got, most)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"time"
 
 	"github.com/streamscope/streamscope/bench/kernel"
@@ -116,6 +117,9 @@ func measureOne(ctx context.Context, o Options, w measure.Workload, m *meter) (r
 		if err != nil {
 			return nil, 0, err
 		}
+		if !finite(sample.Value) {
+			return nil, 0, fmt.Errorf("repetition %d: got %v %s", i+1, sample.Value, w.Unit)
+		}
 		samples = append(samples, sample)
 		values = append(values, sample.Value)
 		m.did(o.Duration)
@@ -139,9 +143,12 @@ func measureOne(ctx context.Context, o Options, w measure.Workload, m *meter) (r
 		}
 		maps.Copy(run.Ratios, w.Relate(run.Median, before))
 	}
+	maps.DeleteFunc(run.Ratios, func(_ string, v float64) bool { return !finite(v) }) // to nothing: JSON has no word for it
 	run.Hold(w.Requirements())
 	return run, others, nil
 }
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // measureKernels measures a workload's denominators, half of their time before its repetitions, half after.
 func measureKernels(ctx context.Context, o Options, w measure.Workload) (map[string]float64, error) {

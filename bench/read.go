@@ -15,8 +15,10 @@ import (
 	"github.com/streamscope/streamscope/bench/measure"
 )
 
-// Bounds of a report that is read. What `bench run` writes is far below them.
+// Bounds of a report that is read. What `bench run` writes is far within them.
 const (
+	readLeast      = 1e-12 // of a value, in base units
+	readMost       = 1e18
 	readMaxBytes   = 16 << 20
 	readMaxRuns    = 1000
 	readMaxSamples = 10_000
@@ -38,14 +40,15 @@ func ReadReport(path string) (*Report, error) {
 	if len(b) > readMaxBytes {
 		return nil, fmt.Errorf("report %s: it is larger than %d MiB, which no report is", path, readMaxBytes>>20)
 	}
-	r, err := parseReport(b)
+	r, err := ParseReport(b)
 	if err != nil {
 		return nil, fmt.Errorf("report %s: %w", path, err)
 	}
 	return r, nil
 }
 
-func parseReport(b []byte) (*Report, error) {
+// ParseReport is ReadReport of bytes at hand.
+func ParseReport(b []byte) (*Report, error) {
 	var r Report
 	d := json.NewDecoder(bytes.NewReader(b))
 	if err := d.Decode(&r); err != nil {
@@ -119,8 +122,8 @@ func (r *Run) check() error {
 		return fmt.Errorf("samples: got %d, want 1 to %d", n, readMaxSamples)
 	}
 	for i, v := range r.Samples {
-		if v <= 0 {
-			return fmt.Errorf("samples[%d]: got %v, want more than 0", i, v)
+		if v < readLeast || v > readMost {
+			return fmt.Errorf("samples[%d]: got %v, want %v to %v", i, v, readLeast, readMost)
 		}
 	}
 	if m := measure.Median(r.Samples); math.Abs(r.Median-m) > 1e-9*m {
@@ -151,8 +154,11 @@ func (r *Run) checkRest() error {
 		if err := checkText(string(p.By) + p.Of + p.Line); err != nil {
 			return fmt.Errorf("points[%d]: %w", i, err)
 		}
-		if p.At <= 0 {
-			return fmt.Errorf("points[%d].at: got %v, want more than 0", i, p.At)
+		if p.At < readLeast || p.At > readMost {
+			return fmt.Errorf("points[%d].at: got %v, want %v to %v", i, p.At, readLeast, readMost)
+		}
+		if p.By == measure.ByPercentile && p.At > 100 {
+			return fmt.Errorf("points[%d].at: got %v, want a percentile of at most 100", i, p.At)
 		}
 	}
 	return nil

@@ -41,7 +41,7 @@ func TestHostileReports(t *testing.T) {
 		{`"median":2,`, `"median":7,`, "runs[0].median: got 7, want 2, the median of the samples"},
 		{`"spread":1,`, `"spread":0,`, "runs[0].spread: got 0, want 1"},
 		{`"samples":[3,1,2]`, `"samples":[]`, "runs[0].samples: got 0, want 1 to 10000"},
-		{`"samples":[3,1,2]`, `"samples":[3,-1,2]`, "runs[0].samples[1]: got -1, want more than 0"},
+		{`"samples":[3,1,2]`, `"samples":[3,-1,2]`, "runs[0].samples[1]: got -1, want 1e-12 to 1e+18"},
 		{`"samples":[3,1,2]`, `"samples":[3,"1",2]`, "samples"},
 		{`"samples":[3,1,2]`, `"samples":[3,1e999,2]`, "got number 1e999, want float64"},
 		{`"name":"flights"`, `"name":"ringlog"`, `runs[1].name: got "ringlog", which runs[0] has already`},
@@ -51,6 +51,7 @@ func TestHostileReports(t *testing.T) {
 		{`"unit":"rows/s"`, `"unit":"rows"`, `runs[0].unit: got "rows", want one of [rows/s`},
 		{`"verdict":"missed"`, `"verdict":"met"`, `runs[0].requirements[1].verdict: got "met", want "missed"`},
 		{`"at":64`, `"at":-1`, "runs[0].points[0].at: got -1"},
+		{`"by":"tasks","at":64`, `"by":"percentile","at":101`, "runs[0].points[0].at: got 101, want a percentile of at most 100"},
 		{`"cpu":""`, `"cpu":"a\nb"`, `machine.cpu: got "a\nb"`},
 		{`"cores":0`, `"cores":"two"`, "machine.cores: got string, want int"},
 		{`"runs":[`, `"runs":[]}`, "line 1"},
@@ -64,13 +65,13 @@ func TestHostileReports(t *testing.T) {
 		if c.from == "}]}" {
 			text = strings.TrimSuffix(string(good), c.from) + c.to
 		}
-		_, err := parseReport([]byte(text))
+		_, err := ParseReport([]byte(text))
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s instead of %s: got %v, want %q", c.to, c.from, err, c.want)
 		}
 	}
 	for text, want := range map[string]string{"": "line 1", "[{}]": "got array, want bench.Report", "{}": "runs: got none", "\n\nx": "line 3: not JSON"} {
-		if _, err := parseReport([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ParseReport([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
 	}
@@ -106,7 +107,7 @@ func FuzzParseReport(f *testing.F) {
 	f.Add(good)
 	f.Add([]byte(`{"runs":[{"name":"x","unit":"s","median":1,"samples":[1]}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := parseReport(b)
+		r, err := ParseReport(b)
 		if err != nil {
 			return
 		}
@@ -117,7 +118,7 @@ func FuzzParseReport(f *testing.F) {
 		}
 		if again, err := json.Marshal(r); err != nil {
 			t.Errorf("it was read, but cannot be written: %v", err)
-		} else if _, err := parseReport(again); err != nil {
+		} else if _, err := ParseReport(again); err != nil {
 			t.Errorf("it was read, written, and cannot be read: %v", err)
 		}
 	})

@@ -53,7 +53,7 @@ func rowOf(run *bench.Run, class, note string) dotRow {
 	row := dotRow{name: run.Name, class: class, samples: run.Samples, median: run.Median, note: note}
 	for _, h := range run.Requirements {
 		if h.Of == "" {
-			row.must, row.stretch = h.Must, h.Stretch
+			row.must, row.stretch = drawable(h.Must), drawable(h.Stretch)
 		}
 	}
 	return row
@@ -137,15 +137,23 @@ func spotOf(run *bench.Run, p measure.Point) (s spot, ok bool) {
 	s = spot{x: p.At, y: run.Median}
 	if p.Of == "" {
 		s.low, s.high = slices.Min(run.Samples), slices.Max(run.Samples)
-	} else if s.y, ok = run.Ratios[p.Of]; !ok || s.y < 0 || math.IsNaN(s.y) || math.IsInf(s.y, 0) {
-		return s, false
+	} else {
+		s.y = run.Ratios[p.Of] // 0: it was not measured
 	}
 	for _, h := range run.Requirements {
 		if h.Of == p.Of {
-			s.must = h.Must
+			s.must = drawable(h.Must)
 		}
 	}
-	return s, true
+	return s, drawable(s.y) > 0
+}
+
+// drawable is v, or 0 if no sensible axis could hold it.
+func drawable(v float64) float64 {
+	if v < 1e-12 || v > 1e18 {
+		return 0
+	}
+	return v
 }
 
 // axisWords say how an axis is drawn.
