@@ -11,7 +11,7 @@ import (
 	"github.com/streamscope/streamscope/bench/plane"
 )
 
-// Standard is the name that stands for all workloads but the kernels.
+// Standard is the name that stands for all workloads but the kernels and those that are kept apart.
 const Standard = "standard"
 
 // Catalog lists every workload: the data plane, jobs, kernels.
@@ -40,7 +40,9 @@ func Select(names []string) ([]measure.Workload, error) {
 	for _, name := range names {
 		if name == Standard {
 			for _, w := range slices.Concat(plane.Workloads(), jobs.Workloads()) {
-				add(w)
+				if !w.Apart {
+					add(w)
+				}
 			}
 			continue
 		}

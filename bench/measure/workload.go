@@ -59,6 +59,8 @@ type Workload struct {
 	Kernels []string
 	// Relate makes ratios of the median and the medians of the kernels.
 	Relate func(median float64, kernels map[string]float64) Ratios
+	// Apart from the standard set: it takes minutes, or most of a machine's memory.
+	Apart bool
 	// Whole repetitions have a length of their own, so that a short duration makes them no shorter; there is no warm-up.
 	Whole bool
 }

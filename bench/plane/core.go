@@ -18,8 +18,10 @@ type core struct {
 	spin  spinner
 	mail  *hostlink.Poller // nil: no other process shares memory with this one
 	until time.Time        // producers make rows until then
-	stop  *atomic.Bool     // somebody failed
-	peers []*core          // of the same process, this one included
+	// pace says how many rows a producer may have made by now, and whether there will be more; nil: as many as it can, until then.
+	pace  func(now time.Time) (rows uint64, more bool)
+	stop  *atomic.Bool // somebody failed
+	peers []*core      // of the same process, this one included
 	// drained is how far the consumers of another process are; nil: those of peers count.
 	drained func() uint64
 
@@ -92,14 +94,21 @@ func (c *core) produce(now time.Time) (worked bool, err error) {
 	if p.inTick == 0 && p.tick > c.slowest()+uint64(c.shape.Ahead) {
 		return false, nil
 	}
-	if p.staged == 0 && now.Before(c.until) {
+	last := p.made > 0 && !now.Before(c.until) // a repetition that is over before it began has something to check as well
+	if c.pace != nil {
+		rows, more := c.pace(now)
+		if last = !more; more && p.staged == 0 && p.made+uint64(c.shape.BatchRows) > rows {
+			return false, nil
+		}
+	}
+	if p.staged == 0 && !last {
 		p.generate(p.rows, p.made, c.shape.BatchRows)
 		p.staged = c.shape.BatchRows
 		made := time.Now()
 		c.busy.make += made.Sub(now)
 		now = made
 	}
-	worked, err = p.send(c.port, c.shape.TickRows, !now.Before(c.until))
+	worked, err = p.send(c.port, c.shape.TickRows, last)
 	c.busy.send += time.Since(now)
 	return worked, err
 }

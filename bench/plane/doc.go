@@ -11,6 +11,9 @@
 //	tasks, wide     jobs of many tasks in the runtime: package staged
 //	shuffle-tcp     a producer in this process, 64 destination tasks in a child process, through links of netio over loopback
 //	checksums       shuffle-tcp with the sums of frames, and without
+//	latency         a job whose rows fall due at half the rate it reaches; see package latency
+//	collector       shuffle-local in a process that holds 8 GiB of state and rings: the garbage collector's pauses and share
+//	stopped-consumer  shuffle-tcp at a fixed rate to a consumer that stands still for a minute: memory, disk, time to catch up
 //
 // # Concurrency
 //

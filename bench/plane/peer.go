@@ -49,6 +49,7 @@ const (
 	roleBuffers peerRole = "buffers" // read one connection to its end
 	roleShare   peerRole = "share"   // the other half of a shuffle through shared memory
 	roleLink    peerRole = "link"    // receive frames over a link
+	roleStopped peerRole = "stopped" // receive a shuffle, and stop after the first tick until a line comes
 	roleRows    peerRole = "rows"    // read one connection to its end and sum the rows
 	roleWide    peerRole = "wide"    // run the job of `wide`
 )
@@ -73,8 +74,9 @@ type peerResult struct {
 	CPU     time.Duration // of the process, since it was ready
 	Read    time.Duration // of the core: reading and summing
 	Allocs  uint64        // heap objects allocated meanwhile
+	Spilled int64         // bytes that were on disk at most
 	Wide    staged.Result // roleWide
-	Peak    int64         // roleWide: bytes of memory
+	Peak    int64         // roleWide, roleStopped: bytes of memory
 	Message string        // an error, else empty
 }
 
@@ -91,9 +93,18 @@ func Peer(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	goOn := make(chan struct{}, 1)
 	go func() {
-		_, _ = io.Copy(io.Discard, lines) // ends with the parent
-		cancel()
+		defer cancel() // with the parent
+		for {
+			if _, err := lines.ReadBytes('\n'); err != nil {
+				return
+			}
+			select {
+			case goOn <- struct{}{}:
+			default:
+			}
+		}
 	}()
 	say := func(v any) error { return json.NewEncoder(out).Encode(v) }
 	var result peerResult
@@ -101,7 +112,9 @@ func Peer(ctx context.Context, in io.Reader, out io.Writer) error {
 	case roleBuffers:
 		result, err = receiveBuffers(ctx, say)
 	case roleShuffle:
-		result, err = receiveShuffle(ctx, task, say)
+		result, err = receiveShuffle(ctx, task, say, nil)
+	case roleStopped:
+		result, err = receiveShuffle(ctx, task, say, goOn)
 	case roleShare:
 		result, err = shareAsChild(ctx, task, say)
 	case roleLink:
@@ -229,7 +242,8 @@ func (n *node) close() error {
 	return n.plant.close()
 }
 
-func receiveShuffle(ctx context.Context, task peerTask, say func(any) error) (r peerResult, err error) {
+// receiveShuffle is the consumer. With goOn, it stops when it has executed the first ticks, until goOn says so.
+func receiveShuffle(ctx context.Context, task peerTask, say func(any) error, goOn <-chan struct{}) (r peerResult, err error) {
 	n, err := newNode(receiverNode, task.Shape, task.Token, "127.0.0.1:0")
 	if err != nil {
 		return r, err
@@ -241,6 +255,20 @@ func receiveShuffle(ctx context.Context, task peerTask, say func(any) error) (r 
 		return r, err
 	}
 	n.link.Store(link)
+	if goOn != nil {
+		taken := n.watch()
+		defer func() { r.Peak, r.Spilled = taken.stop() }()
+		n.core.consumer.done = func(t frame.Tick) {
+			if t > 1 {
+				n.exchange.SetDrained(edge, t)
+				return
+			}
+			select {
+			case <-goOn:
+			case <-ctx.Done():
+			}
+		}
+	}
 	if err := say(peerReady{n.endpoint.Addr()}); err != nil {
 		return r, err
 	}

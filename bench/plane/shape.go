@@ -23,6 +23,7 @@ type shape struct {
 	CreditBytes  int
 	Ahead        int // ticks that a producer may be ahead of its consumers in the same process
 	Sums         bool
+	SpillDir     string // "": nothing is spilled
 }
 
 // edge is the one edge of a measurement; its producers are tasks 0, 1, …, the destinations follow.
@@ -47,7 +48,7 @@ type plant struct {
 func newPlant(s shape, cfg shuffle.ExchangeConfig) (*plant, error) {
 	p := &plant{failed: make(chan error, 1)}
 	var err error
-	p.arena, err = ringlog.NewArena(ringlog.ArenaConfig{SegmentBytes: s.SegmentBytes, LimitBytes: s.ArenaBytes, OnError: p.fail})
+	p.arena, err = ringlog.NewArena(ringlog.ArenaConfig{SegmentBytes: s.SegmentBytes, LimitBytes: s.ArenaBytes, SpillDir: s.SpillDir, OnError: p.fail})
 	if err != nil {
 		return nil, err
 	}

@@ -124,7 +124,7 @@ func Workloads() []measure.Workload {
 			About: "shuffle-shm with rows in canonical order per tick",
 			Open:  openShm(shmShape(true)),
 		},
-	}, variants()...)
+	}, append(variants(), bounded()...)...)
 }
 
 // percentiles place the ratios of a latency on a plot.
