@@ -21,9 +21,15 @@
 // diverted, bytes in the split's part of the divert file, which are durable by then. A reader opened there decodes the block again, without
 // the rows that were returned. Standard input and pipes cannot be read again.
 //
+// The position of an output is a version (a byte), what the output is of (format and columns, text behind its length, u32), its bytes (u64; on
+// standard output the rows written), and what the format adds, integers little endian. Text adds nothing. Parquet adds the tables of the row groups written
+// and the rows of the one begun, packed: up to some MiB, so that row groups do not depend on checkpoints.
+//
 // # Invariants
 //
-// An output exists under its final name only after Commit. A split yields the same rows in the same order every time it is read.
+// An output exists under its final name only after Commit. A file is a function of the rows written, byte for byte: not of how they were
+// cut into batches, of checkpoints, or of sinks that died. A split yields the same rows in the same order every time it is read, and the
+// same messages, counters and diverted rows, in one life or in several.
 //
 // # Concurrency
 //
@@ -37,7 +43,16 @@
 //
 // A bad row is a RowError with its place (`bad.csv:3: delay: got "x", want integer`); by the policy of the source it ends the split, is
 // skipped, or is diverted to a file. What is wrong with a file as a whole is an error that begins with its name.
-// Sinks remove their temporary file in Abort; after a kill it is left behind under a name that TempPath tells.
+//
+// Sinks remove their temporary file in Abort and keep it in Leave; after a kill it is left behind under a name that TempPath tells. Whoever writes
+// it holds a lock (flock) on it: a second writer is an error, not damage. A new output takes the place of one left behind; one that is
+// continued is cut back to its position, whatever was written behind it. It is an error, with both values, if the file is missing or shorter,
+// or the position is of other columns, another format or another version; the file then stays as it is. A position is reported after fsync of the file and,
+// the first time, of its directory: it survives a power cut if the disk keeps its word. A disk that is full, or a failing
+// fsync, is final for the sink and told by every checkpoint from then on; positions reported before hold.
+//
+// Inputs must not change while a job runs: one that is shorter than it was, or has no line where one began, is refused; other changes go unseen.
+// Standard output cannot be cut back: it is at-least-once. A task that starts again writes rows behind its position once more.
 //
 // # Not here
 //

@@ -144,7 +144,8 @@ func (o *Output) GiveUp() {
 	o.Remove()
 }
 
-// Commit gives a finished file its final name and makes that durable. An existing file is replaced, at once.
+// Commit gives a finished file its final name and makes that durable. An existing file is replaced, at once. A temporary file that is missing is
+// an error that wraps fs.ErrNotExist: who commits again after a crash then knows that it was done before.
 func Commit(temp, final string) error {
 	if err := os.Rename(temp, final); err != nil {
 		var le *os.LinkError

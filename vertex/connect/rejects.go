@@ -85,7 +85,7 @@ func divertPart(final, token string, split uint32) string {
 }
 
 // CommitDivert makes the divert file of a run from the parts of its splits, in their order, and removes the parts. All readers of the run are
-// closed. No part, or only empty ones, make an empty file.
+// closed; each left a part, be it empty. A part that is missing is an error that wraps fs.ErrNotExist: then nothing is made, or all was made before.
 func CommitDivert(final, token string, splits int) error {
 	out, err := CreateOutput(final, token)
 	if err != nil {
@@ -118,11 +118,8 @@ func AbortDivert(final, token string, splits int) {
 
 func (o *Output) appendFile(path string) error {
 	f, err := os.Open(path)
-	if os.IsNotExist(err) {
-		return nil
-	}
 	if err != nil {
-		return pathError(path, err)
+		return fmt.Errorf("%s: a part of it cannot be read: %w", o.Final, err)
 	}
 	defer f.Close()
 	if _, err := io.Copy(o, f); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -166,7 +167,7 @@ func TestPlacesThatCannotBeWritten(t *testing.T) {
 			t.Errorf("got %v, want %s%s", err, path, want)
 		}
 	}
-	if err := Commit(dir+"/none", dir+"/out"); err == nil || !strings.Contains(err.Error(), "cannot be given its name: no such file") {
+	if err := Commit(dir+"/none", dir+"/out"); err == nil || !strings.Contains(err.Error(), "cannot be given its name: no such file") || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 }

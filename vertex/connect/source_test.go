@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -431,11 +432,26 @@ func TestDivertPlace(t *testing.T) {
 	if _, err := src.Open(vertex.Split{Name: "in.bytes"}, nil, func() {}); err == nil || !strings.Contains(err.Error(), "directory "+dir+"/no does not exist") {
 		t.Errorf("got %v", err)
 	}
+	parts := func(n uint32) {
+		for i := range n {
+			if err := os.WriteFile(divertPart(dir+"/d", "k", i), nil, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	parts(2)
+	if err := CommitDivert(dir+"/d", "k", 3); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a part is missing: got %v", err)
+	}
+	parts(3)
 	if err := CommitDivert(dir+"/d", "k", 3); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(dir + "/d"); err != nil || len(got) > 0 {
 		t.Errorf("nothing diverted: got %q, %v, want an empty file", got, err)
+	}
+	if err := CommitDivert(dir+"/d", "k", 3); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("again: got %v", err)
 	}
 	if err := os.WriteFile(divertPart(dir+"/d", "k", 2), nil, 0o666); err != nil {
 		t.Fatal(err)

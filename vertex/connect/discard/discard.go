@@ -1,4 +1,5 @@
-// Package discard is the sink that takes rows and keeps only their number: for measurements, and for jobs run for their side effects.
+// Package discard is the sink that takes rows and keeps only their number: for measurements, and for jobs run for their side effects. A
+// position is that number, 8 bytes, little endian.
 //
 // # Concurrency
 //

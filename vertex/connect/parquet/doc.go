@@ -4,11 +4,14 @@
 //
 // Columns are found by name at the top level; only those wanted are decoded. INT32 and INT64 are integers, FLOAT, DOUBLE and INT32 numbers,
 // timestamps (ms, µs, ns, with or without UTC; INT96; dates) become microseconds UTC, rounded down; byte arrays are text (which must be UTF-8) or bytes.
-// Written files have one row group per 122,880 rows, zstd, timestamps in microseconds UTC, and nullable columns where the schema has them.
+// Written files have one row group per 122,880 rows or, if that is sooner, 32 MiB (8 bytes more per row than its values take), zstd, timestamps in microseconds UTC, and nullable columns where the schema has them.
 //
 // # Concurrency
 //
-// A row group is a lane: several are decoded at the same time, each by its own goroutine, ahead of the reader.
+// A row group is a lane: several are decoded at the same time, each by its own goroutine, ahead of the reader. A reader that begins at a position
+// decodes its row group from the beginning.
+//
+// A sink copies rows into chunks; the goroutine of its queue, the only user of the writer, collects them in row groups and writes those.
 //
 // # Ownership
 //

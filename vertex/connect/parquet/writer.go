@@ -50,8 +50,13 @@ func newWriter(of limits, out *connect.Output, fields []batch.Field, own []byte)
 	}
 	props := pq.NewWriterProperties(
 		pq.WithCompression(compress.Codecs.Zstd), pq.WithCreatedBy("streamscope"), pq.WithVersion(pq.V2_LATEST))
-	w.file, err = file.NewParquetWriterWithError(&behindMagic{w, again}, root, file.WithWriterProps(props))
-	return w, err
+	if w.file, err = file.NewParquetWriterWithError(&behindMagic{w, again}, root, file.WithWriterProps(props)); err != nil {
+		return nil, err
+	}
+	if again && !w.before.Schema.Equals(w.file.Schema) {
+		return nil, fmt.Errorf("its position: row groups of %v, want %v", w.before.Schema, w.file.Schema)
+	}
+	return w, nil
 }
 
 // Write writes to the file; arrow-go does not get to close it.
