@@ -158,8 +158,8 @@ func (w *World) checkLive(p *proc, id control.Unit, base control.Base) {
 
 func (w *World) checkCommit() {
 	w.each(func(u control.Unit) {
-		if ext := w.disks[u].ext; w.sink(u.Stage) && ext != w.end {
-			w.fail("I14: the output is made visible, that of %v ends at %d of %d", u, ext, w.end)
+		if d := w.disks[u]; w.sink(u.Stage) && (d.ext != w.end || d.gap) {
+			w.fail("I14: the output is made visible, that of %v ends at %d of %d, with a gap: %t", u, d.ext, w.end, d.gap)
 		}
 	})
 }

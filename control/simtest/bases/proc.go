@@ -129,9 +129,7 @@ func (p *proc) restore(id control.Unit, at frame.Tick) *unit {
 		u.trimmed[consumer] = at
 	}
 	if p.w.sink(id.Stage) {
-		if d.ext < at && p.w.cfg.Broken == Intact {
-			p.w.fail("I10: %v restores tick %d, its output is durable up to %d", id, at, d.ext)
-		}
+		d.gap = d.gap || d.ext < at
 		d.ext = at // the rest is cut off
 	}
 	if d.trimmed > at && p.w.stages[id.Stage].Source {
@@ -219,6 +217,9 @@ func (p *proc) execute(u *unit) bool {
 		}
 	}
 	u.exec++
+	if p.w.cfg.Broken == M07 && p.w.chance(4) && !p.fenced() {
+		p.w.disks[u.id].ext = u.exec // written when it suits
+	}
 	for q := range u.closed { // frames within a process are not kept
 		if v := p.unit(q.Stage); q.Node == p.node && v != nil {
 			v.trimmed[u.id] = max(v.trimmed[u.id], u.exec)
@@ -250,7 +251,9 @@ func (p *proc) save(u *unit) bool {
 	}
 	d.images[t] = true
 	u.saved[t] = true
-	d.ext = max(d.ext, t)
+	if p.w.cfg.Broken != M07 {
+		d.ext = max(d.ext, t)
+	}
 	return true
 }
 

@@ -23,9 +23,11 @@ const (
 const (
 	chaosSteps = 1500
 	roundsMax  = 5000
-	// idleMax rounds are longer than any patience of a machine.
-	idleMax = 2 * startNs / roundNs
+	// A round in which something moves is short; when nothing does, idleMax longer ones outlast any patience of a machine, while nobody is
+	// silent for half a lease.
 	roundNs = intervalNs / 4
+	idleNs  = leaseNs / 4
+	idleMax = 2 * startNs / idleNs
 )
 
 // Run plays one schedule.
@@ -239,6 +241,9 @@ func (w *World) drain(over func() bool) bool {
 			w.appoint()
 			continue
 		}
+		if idle > 0 {
+			w.now += idleNs
+		}
 		if w.round() {
 			idle = 0
 			w.check()
@@ -255,8 +260,9 @@ func (w *World) round() (moved bool) {
 	b := w.boss
 	for _, p := range slices.Clone(w.procs) {
 		for len(p.mail) > 0 && w.process(p.node, p.inc) == p {
+			_, mark := p.mail[0].(control.Mark) // they come for ever, if everybody misses them
 			p.obey()
-			moved = true
+			moved = moved || !mark
 		}
 		for _, u := range p.units {
 			for n := 0; n < 3 && p.running && w.work(p, u); n++ {

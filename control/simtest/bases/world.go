@@ -19,6 +19,7 @@ const (
 	M01    Canary = "M01"  // base without I8
 	M01a   Canary = "M01a" // the same, and one crash of one worker is the only fault
 	M04d   Canary = "M04d" // bases are not committed
+	M07    Canary = "M07"  // a sink's image is saved before its output is
 	M11    Canary = "M11"  // images below the newest are deleted
 	M23    Canary = "M23"  // trims before the commit
 	M25    Canary = "M25"  // restart from the newest image
@@ -45,6 +46,7 @@ type unitDisk struct {
 	journal frame.Tick          // of sources: the last record
 	trimmed frame.Tick          // the journal holds what is above it
 	ext     frame.Tick          // of sinks: output that is durable
+	gap     bool                // of sinks: output is missing for ever
 }
 
 // World is a cluster.
