@@ -41,7 +41,7 @@ func TestSeeds(t *testing.T) {
 // record that is asked for and gone.
 func TestCanaries(t *testing.T) {
 	const within = 10_000
-	for _, c := range []Canary{M01, M01a, M04d, M07, M11, M23, M25} {
+	for _, c := range []Canary{M01, M01a, M04d, M07, M11, M23, M25, R26} {
 		t.Run(string(c), func(t *testing.T) {
 			t.Parallel()
 			for seed := range uint64(within) {

@@ -36,11 +36,17 @@ func (w *World) appoint() {
 		}
 	}
 	b := &boss{w: w, epoch: rec.Epoch, saved: map[control.Unit][]control.Saved{}}
+	stages := slices.Clone(w.stages)
+	for i := range stages {
+		if w.cfg.Broken == R26 {
+			stages[i].To = nil
+		}
+	}
 	var err error
 	b.machine, err = control.NewMachine(control.Config{
 		Epoch: rec.Epoch, Workers: w.nodes, Cores: 1, Tick: control.TickRule{LengthNs: 5e6}, StartNs: startNs, StopNs: stopNs,
 		Recovery: &control.Recovery{
-			Stages: w.stages, Stored: rec, SnapshotIntervalNs: intervalNs, LeaseNs: leaseNs, GiveUp: 1000, PersistTries: 30, PersistRetryNs: 10,
+			Stages: stages, Stored: rec, SnapshotIntervalNs: intervalNs, LeaseNs: leaseNs, GiveUp: 1000, PersistTries: 30, PersistRetryNs: 10,
 		},
 	})
 	if err != nil {

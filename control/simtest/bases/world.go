@@ -23,6 +23,7 @@ const (
 	M11    Canary = "M11"  // images below the newest are deleted
 	M23    Canary = "M23"  // trims before the commit
 	M25    Canary = "M25"  // restart from the newest image
+	R26    Canary = "R26"  // base without I9: consumers do not count; not in PROTOCOL
 )
 
 // Config is one schedule.
