@@ -6,17 +6,23 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/streamscope/streamscope/bench/flights"
+	"github.com/streamscope/streamscope/control/plan"
+	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/vertex"
 	"github.com/streamscope/streamscope/vertex/vertextest"
 )
 
-// crashSeeds is how many schedules with crashes a test run has.
-const crashSeeds = 300
+// How many schedules with crashes a test run has unless STREAMSCOPE_SEEDS says another number.
+const (
+	crashSeeds  = 200
+	flightSeeds = 60
+)
 
-// TestCrashesCount kills workers at any step, also while they come back, and wants every row counted once.
-func TestCrashesCount(t *testing.T) {
-	crashes, steps := 0, 0
-	for seed := range uint64(crashSeeds) {
+// TestSeedsCrashCount kills workers at any step, also while they come back, and wants every row counted once.
+func TestSeedsCrashCount(t *testing.T) {
+	crashes, steps, n := 0, 0, seeds(t, crashSeeds)
+	for seed := range n {
 		r, err := countThroughCrashes(t, seed)
 		if err != nil {
 			t.Fatal(err)
@@ -24,9 +30,9 @@ func TestCrashesCount(t *testing.T) {
 		crashes += r.Crashes
 		steps += r.Steps
 	}
-	t.Logf("%d crashes, %d steps on average", crashes, steps/crashSeeds)
-	if crashes < crashSeeds {
-		t.Errorf("%d crashes in %d seeds: too few to mean anything", crashes, crashSeeds)
+	t.Logf("%d crashes, %d steps on average", crashes, steps/int(n))
+	if uint64(crashes) < n {
+		t.Errorf("%d crashes in %d seeds: too few to mean anything", crashes, n)
 	}
 }
 
@@ -41,7 +47,8 @@ func countThroughCrashes(t *testing.T, seed uint64) (Result, error) {
 	out.Stutter = 3
 	p.Stages[2].Sink = func(position []byte, wake func()) (vertex.Sink, error) { return out.Open(position, wake) }
 	r, err := Run(Config{Seed: seed, Limits: Degenerate(rng), Plan: p, SpillDir: t.TempDir(), MaxSteps: 5_000_000, Faults: &Faults{
-		Crashes: 1 + rng.IntN(6), Every: 200 << rng.IntN(6), SnapshotIntervalNs: 1000 << rng.IntN(10), Outputs: []*vertextest.MemoryOutput{out},
+		Crashes: 1 + rng.IntN(6), Every: 200 << rng.IntN(6), Whole: rng.IntN(4), Flaky: []int{0, 3, 50}[rng.IntN(3)],
+		SnapshotIntervalNs: 1000 << rng.IntN(10), Output: out,
 	}})
 	if err != nil {
 		return r, err
@@ -59,4 +66,63 @@ func countThroughCrashes(t *testing.T, seed uint64) (Result, error) {
 		return r, fmt.Errorf("seed %d (%d steps, %d crashes): got %d rows, want %d: %s", seed, r.Steps, r.Crashes, len(rows), len(want), firstDifference(rows, want))
 	}
 	return r, nil
+}
+
+// outputSink is a job.Sink whose output survives the processes.
+type outputSink struct {
+	memorySink
+	out *vertextest.MemoryOutput
+}
+
+func (o *outputSink) Open(s *batch.Schema, resume []byte, wake func()) (vertex.Sink, error) {
+	if o.out.Rows == nil {
+		o.out.Rows = batch.NewBuilder(s)
+	}
+	return o.out.Open(resume, wake)
+}
+
+// TestSeedsCrashFlights: joins, windows, lookups and an ordered sink, over workers that die. The result is the naive one, in order.
+func TestSeedsCrashFlights(t *testing.T) {
+	in, err := firstRows()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := naive(in)
+	table, err := flights.Airports("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	crashes, n := 0, seeds(t, flightSeeds)
+	for seed := range n {
+		rng := rand.New(rand.NewPCG(seed, 7))
+		src := &vertextest.MemorySource{Rows: []*batch.Batch{in}, MaxRead: 1 + rng.IntN(500), Stutter: 2 + rng.IntN(5)}
+		sink := &outputSink{out: &vertextest.MemoryOutput{Stutter: 3}}
+		g, err := flights.Define(src, table, sink)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := plan.Build(g, plan.Options{Tasks: 1 + rng.IntN(8), Fuse: rng.IntN(4) > 0})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Run(Config{Seed: seed, Limits: Degenerate(rng), Plan: p.Runtime, SpillDir: t.TempDir(), MaxSteps: 20_000_000, Faults: &Faults{
+			Crashes: 1 + rng.IntN(6), Every: 500 << rng.IntN(6), Whole: rng.IntN(4), Flaky: []int{0, 3, 50}[rng.IntN(3)],
+			SnapshotIntervalNs: 1000 << rng.IntN(12), Output: sink.out,
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := resultLines(sink.out.Rows.View())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("seed %d: got %d rows after %d crashes, want %d:\n%s", seed, len(got), r.Crashes, len(want), firstDifference(got, want))
+		}
+		crashes += r.Crashes
+	}
+	t.Logf("%d crashes", crashes)
+	if uint64(crashes) < n {
+		t.Errorf("%d crashes in %d seeds: too few to mean anything", crashes, n)
+	}
 }

@@ -18,10 +18,12 @@ type disk struct {
 	journals map[int]*diskJournal
 	images   map[control.Saved][]byte
 	writing  []func() // images, and answers of outputs, on their way
+	unsaved  []control.Unsaved
+	flaky    func() bool // whether what is being written fails
 }
 
-func newDisk() *disk {
-	return &disk{journals: map[int]*diskJournal{}, images: map[control.Saved][]byte{}}
+func newDisk(flaky func() bool) *disk {
+	return &disk{journals: map[int]*diskJournal{}, images: map[control.Saved][]byte{}, flaky: flaky}
 }
 
 // diskJournal is a runtime.Journal whose records become durable later.
@@ -65,7 +67,14 @@ func (d *disk) open(stage int, changed func()) (runtime.Journal, []journal.Recor
 
 // save is runtime.Recovery.Save.
 func (d *disk) save(stage int, t frame.Tick, image []byte) {
-	d.later(func() { d.images[control.Saved{Stage: control.StageID(stage), Tick: t}] = image })
+	s := control.Saved{Stage: control.StageID(stage), Tick: t}
+	d.later(func() {
+		if d.flaky() {
+			d.unsaved = append(d.unsaved, control.Unsaved{Saved: s, Reason: "the disk is full"})
+			return
+		}
+		d.images[s] = image
+	})
 }
 
 // later makes an output durable at some step.
@@ -74,7 +83,7 @@ func (d *disk) later(answer func()) { d.writing = append(d.writing, answer) }
 // step makes something durable.
 func (d *disk) step(rng *rand.Rand) {
 	for _, i := range slices.Sorted(maps.Keys(d.journals)) { // equal seeds give equal runs
-		if j := d.journals[i]; j.last() > j.durable && rng.IntN(2) == 0 {
+		if j := d.journals[i]; j.last() > j.durable && rng.IntN(2) == 0 && !d.flaky() {
 			j.durable += 1 + rng.Uint64N(j.last()-j.durable)
 			j.changed()
 		}
@@ -92,6 +101,16 @@ func (d *disk) crash() {
 	for _, j := range d.journals {
 		j.records = j.records[:j.durable-j.before]
 	}
+}
+
+// rewind removes the images above the ticks at which a node restarts: what it repeats may differ from them in ticks that nobody had closed.
+func (d *disk) rewind(restore []frame.Tick) {
+	for s := range d.images {
+		if s.Tick > restore[s.Stage] {
+			delete(d.images, s)
+		}
+	}
+	d.unsaved = nil
 }
 
 // saved are the images there are, in order.

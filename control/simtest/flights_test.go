@@ -142,12 +142,12 @@ func resultLines(b *batch.Batch) ([]string, error) {
 	return lines, nil
 }
 
-// seeds is how many schedules to run: STREAMSCOPE_SEEDS, or 1,000.
-func seeds(t *testing.T) uint64 {
+// seeds is how many schedules to run: STREAMSCOPE_SEEDS, or so many.
+func seeds(t *testing.T, otherwise uint64) uint64 {
 	t.Helper()
 	s := os.Getenv("STREAMSCOPE_SEEDS")
 	if s == "" {
-		return 1000
+		return otherwise
 	}
 	n, err := strconv.ParseUint(s, 10, 64)
 	if err != nil || n == 0 {
@@ -171,7 +171,7 @@ func TestSeedsFlights(t *testing.T) {
 		t.Fatal(err)
 	}
 	var next, steps atomic.Uint64
-	n := seeds(t)
+	n := seeds(t, 1000)
 	var wg sync.WaitGroup
 	dir := t.TempDir()
 	for range 2 {

@@ -27,12 +27,16 @@ type Config struct {
 
 // Faults is what may happen to a run with recovery.
 type Faults struct {
-	// Crashes is how many times a worker's process may die; Every is about how many steps lie between two of them.
-	Crashes, Every int
+	// Crashes is how many times something may die; Every is about how many steps lie between two times. One in Whole of them is the whole
+	// group, manager and all; 0: none.
+	Crashes, Every, Whole int
+	// Flaky makes one in so many writes to a disk, or transactions of the store, fail; 0: none. A transaction that fails may have been
+	// carried out.
+	Flaky int
 	// SnapshotIntervalNs of simulated time.
 	SnapshotIntervalNs int64
-	// Outputs of the sinks: they survive the processes.
-	Outputs []*vertextest.MemoryOutput
+	// Output of the plan's sink: it survives the processes.
+	Output *vertextest.MemoryOutput
 }
 
 // Sim is a cluster under simulation.
@@ -85,7 +89,7 @@ func run(cfg Config) (r Result, err error) {
 			err = errors.Join(err, w.close())
 		}
 	}()
-	s.obey(s.machine.Step(control.Clock{Now: control.TimeNs(s.now)}))
+	s.clock()
 	if cfg.Faults == nil { // with recovery they are spawned
 		for _, w := range s.workers {
 			w.tell(control.Hello{From: w.from()})
@@ -100,7 +104,7 @@ func run(cfg Config) (r Result, err error) {
 	return s.result(r)
 }
 
-// managed is what the manager is told of the run.
+// managed is what the manager is told of the run; with recovery it is a newer one each time.
 func (s *Sim) managed() control.Config {
 	l := s.cfg.Limits
 	c := control.Config{Epoch: 1, Workers: l.Nodes, Cores: l.Cores, Tick: tickRule(l.Schedule), StartNs: 1 << 60, StopNs: 1 << 60}
@@ -108,28 +112,41 @@ func (s *Sim) managed() control.Config {
 	if f == nil {
 		return c
 	}
-	for range l.Nodes {
-		s.disks = append(s.disks, newDisk())
+	if s.disks == nil {
+		s.disksFor(f)
 	}
-	for i := range s.cfg.Plan.Stages {
-		if s.cfg.Plan.Stages[i].Sink == nil {
-			continue
-		}
-		for n := range l.Nodes {
-			if s.cfg.Plan.TasksOn(i, frame.NodeID(n), l.Nodes).Count > 0 {
-				f.Outputs[0].Later = s.disks[n].later
-			}
-		}
-	}
-	s.stored = control.Stored{Epoch: 1, Incarnations: make([]frame.Incarnation, l.Nodes), Bases: make([][]control.Base, len(s.cfg.Plan.Stages))}
-	for i := range s.stored.Bases {
-		s.stored.Bases[i] = make([]control.Base, l.Nodes)
-	}
+	s.stored.Epoch++
+	c.Epoch = s.stored.Epoch
 	c.Recovery = &control.Recovery{
 		Stages: control.Shapes(s.cfg.Plan, l.Nodes), Stored: s.stored.Clone(), SnapshotIntervalNs: f.SnapshotIntervalNs, LeaseNs: 1 << 60, GiveUp: f.Crashes + 1,
+		PersistTries: 1 << 30, PersistRetryNs: 1000,
 	}
 	return c
 }
+
+// disksFor makes what survives the processes.
+func (s *Sim) disksFor(f *Faults) {
+	l, p := s.cfg.Limits, s.cfg.Plan
+	for range l.Nodes {
+		s.disks = append(s.disks, newDisk(s.flaky))
+	}
+	for i := range p.Stages {
+		for n := range l.Nodes {
+			if p.Stages[i].Sink != nil && p.TasksOn(i, frame.NodeID(n), l.Nodes).Count > 0 {
+				f.Output.Later = s.disks[n].later
+			}
+		}
+	}
+	s.stored = control.Stored{Incarnations: make([]frame.Incarnation, l.Nodes), Bases: make([][]control.Base, len(p.Stages))}
+	for i := range s.stored.Bases {
+		s.stored.Bases[i] = make([]control.Base, l.Nodes)
+	}
+}
+
+// flaky tells whether what is being written fails.
+func (s *Sim) flaky() bool { return s.cfg.Faults.Flaky > 0 && s.rng.IntN(s.cfg.Faults.Flaky) == 0 }
+
+func (s *Sim) clock() { s.obey(s.machine.Step(control.Clock{Now: control.TimeNs(s.now)})) }
 
 func (s *Sim) result(r Result) (Result, error) {
 	r.Crashes = s.crashed
@@ -137,7 +154,8 @@ func (s *Sim) result(r Result) (Result, error) {
 		return r, s.fault
 	}
 	r.Outcome = *s.outcome
-	if s.commits+s.aborts != 1 {
+	again := s.cfg.Faults != nil && s.commits > 1 // a manager that died after a commit does not know of it
+	if s.commits+s.aborts != 1 && !again || s.commits > 0 && s.aborts > 0 {
 		return r, fmt.Errorf("%d commits and %d aborts", s.commits, s.aborts)
 	}
 	for _, w := range s.workers {
@@ -180,13 +198,34 @@ func (s *Sim) step() {
 			s.disks[w.node].step(s.rng)
 			w.report()
 		}
-		s.obey(s.machine.Step(control.Clock{Now: control.TimeNs(s.now)}))
+		s.clock()
 	default:
 		w.step()
 	}
-	if f := s.cfg.Faults; f != nil && s.crashed < f.Crashes && s.rng.IntN(f.Every) == 0 {
-		s.crash(s.workers[s.rng.IntN(len(s.workers))], "killed by the seed")
+	if f := s.cfg.Faults; f != nil && s.crashed < f.Crashes && s.outcome == nil && s.rng.IntN(f.Every) == 0 {
+		if f.Whole > 0 && s.rng.IntN(f.Whole) == 0 {
+			s.crashAll()
+		} else {
+			s.crash(s.workers[s.rng.IntN(len(s.workers))], "killed by the seed")
+		}
 	}
+}
+
+// crashAll ends the manager and all workers, and begins a new manager with what the store holds.
+func (s *Sim) crashAll() {
+	s.crashed++
+	for _, w := range s.workers {
+		_ = w.close()
+		w.dead, w.mail = true, nil
+		s.disks[w.node].crash()
+	}
+	s.toBoss = nil
+	var err error
+	if s.machine, err = control.NewMachine(s.managed()); err != nil {
+		s.fail(err)
+		return
+	}
+	s.clock()
 }
 
 // crash ends a worker's process at once: what it had not made durable is lost.
@@ -220,11 +259,10 @@ func (s *Sim) obey(effects []control.Effect) {
 		case control.Relink:
 			s.post(e.Node, e)
 		case control.Spawn:
-			s.workers[e.Node] = &worker{sim: s, node: e.Node, incarnation: e.Incarnation}
+			s.workers[e.Node] = &worker{sim: s, node: e.Node, incarnation: e.Incarnation, epoch: s.stored.Epoch}
 			s.workers[e.Node].tell(control.Hello{From: s.workers[e.Node].from()})
 		case control.Persist:
-			s.stored.Apply(e.Txn)
-			s.toBoss = append(s.toBoss, control.Persisted{})
+			s.persist(e.Txn)
 		case control.Commit:
 			s.commits++
 			s.toBoss = append(s.toBoss, control.Committed{})
@@ -241,6 +279,18 @@ func (s *Sim) obey(effects []control.Effect) {
 			s.outcome = &e.Outcome
 		}
 	}
+}
+
+// persist is the store's part.
+func (s *Sim) persist(t control.Txn) {
+	answer := control.Persisted{}
+	if s.flaky() {
+		answer.Reason = "the disk is full"
+	}
+	if answer.Reason == "" || s.rng.IntN(2) == 0 {
+		s.stored.Apply(t)
+	}
+	s.toBoss = append(s.toBoss, answer)
 }
 
 // post gives a command to a worker, if it lives.

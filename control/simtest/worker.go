@@ -30,12 +30,13 @@ type worker struct {
 
 	// With recovery:
 	incarnation frame.Incarnation
+	epoch       control.Epoch
 	dead        bool
 	relinks     []netio.Peer // that wait for the links with the former life to end
 }
 
 func (w *worker) from() control.From {
-	return control.From{Node: w.node, Epoch: 1, Incarnation: w.incarnation}
+	return control.From{Node: w.node, Epoch: max(1, w.epoch), Incarnation: w.incarnation}
 }
 
 func (w *worker) tell(ev control.Event) { w.sim.toBoss = append(w.sim.toBoss, ev) }
@@ -106,6 +107,7 @@ func (w *worker) recovery(a control.Assignment) (*runtime.Recovery, error) {
 		return nil, nil
 	}
 	d, p := w.sim.disks[w.node], w.sim.cfg.Plan
+	d.rewind(a.Restore)
 	r := &runtime.Recovery{Journal: d.open, Save: d.save, Images: make([]*runtime.Image, len(p.Stages))}
 	for i, t := range a.Restore {
 		tasks := p.TasksOn(i, a.Node, a.Nodes)
@@ -139,7 +141,8 @@ func (w *worker) report() {
 		return
 	}
 	p := w.w.Progress()
-	w.tell(control.Reported{From: w.from(), Executed: p.Executed, Opened: p.Opened, Missed: p.Missed, Saved: w.sim.disks[w.node].saved()})
+	w.tell(control.Reported{From: w.from(), Executed: p.Executed, Opened: p.Opened, Missed: p.Missed, Saved: w.sim.disks[w.node].saved(),
+		Unsaved: slices.Clone(w.sim.disks[w.node].unsaved)})
 }
 
 // relink cuts the links with a peer's former life.
