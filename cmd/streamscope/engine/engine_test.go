@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -54,6 +55,24 @@ func TestOutputCommitsInOrder(t *testing.T) {
 		if err := o.commit(); (err != nil) != (c.fails >= 0) || !slices.Equal(log, c.want) {
 			t.Errorf("failing %d: got %v, %v, want %v", c.fails, log, err, c.want)
 		}
+	}
+}
+
+// gone is an output whose temporary file is not there.
+type gone struct{ committer }
+
+func (g gone) Commit() error { return errors.Join(g.committer.Commit(), fs.ErrNotExist) }
+
+// A run that others go on with removes nothing; one that goes on with another's makes visible what is left.
+func TestOutputCommitsAgain(t *testing.T) {
+	var log []string
+	o := output{gone{committer{"0", false, &log}}, committer{"1", false, &log}, committer{"2", true, &log}, committer{"3", false, &log}}
+	if err := o.commitAgain(true); err == nil || err.Error() != "2 failed" || !slices.Equal(log, []string{"commit 0", "commit 1", "commit 2"}) {
+		t.Errorf("again: got %v, %v", log, err)
+	}
+	log = nil
+	if err := o.commitAgain(false); !errors.Is(err, fs.ErrNotExist) || !slices.Equal(log, []string{"commit 0"}) {
+		t.Errorf("for the first time: got %v, %v", log, err)
 	}
 }
 

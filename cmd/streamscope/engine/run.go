@@ -106,7 +106,7 @@ func (cfg *Config) run(ctx context.Context, d *data) (control.RunStats, error) {
 		NewHost: cfg.host(),
 	}
 	if d != nil {
-		if err := cfg.recoverable(&run, d, p); err != nil {
+		if err := cfg.recoverable(&run, d, p, output); err != nil {
 			return control.RunStats{}, err
 		}
 	}
@@ -121,7 +121,7 @@ func (cfg *Config) run(ctx context.Context, d *data) (control.RunStats, error) {
 }
 
 // recoverable adds to a run what it needs to go on after a failure, from where an earlier one was.
-func (cfg *Config) recoverable(run *manager.Config, d *data, p *plan.Plan) error {
+func (cfg *Config) recoverable(run *manager.Config, d *data, p *plan.Plan, output output) error {
 	stored, err := d.takeOver(cfg, p)
 	if err != nil {
 		return err
@@ -132,15 +132,7 @@ func (cfg *Config) recoverable(run *manager.Config, d *data, p *plan.Plan) error
 	}
 	run.Persist = d.persist
 	run.Abort = func() error { return nil } // what was written is for the next run
-	if stored.Outcome == control.OutputComplete {
-		commit := run.Commit
-		run.Commit = func() error {
-			if err := commit(); !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			return nil // the earlier run had given the output its name, and died before it could note that
-		}
-	}
+	run.Commit = func() error { return output.commitAgain(stored.Outcome == control.OutputComplete) }
 	if tick, resumed := resumedAt(stored, run.Control.Recovery.Stages); resumed && stored.Outcome == control.OutputOpen {
 		cfg.Log.Info(fmt.Sprintf("resumed at tick %d", tick))
 	} else if stored.Outcome == control.OutputVisible {
@@ -188,6 +180,17 @@ func (o output) commit() error {
 	for i, c := range o {
 		if err := c.Commit(); err != nil {
 			return errors.Join(err, o[i:].abort())
+		}
+	}
+	return nil
+}
+
+// commitAgain is commit for a run that another goes on with if it fails: nothing is removed. An earlier one may have died between two
+// outputs, or before it could note that all have their names: what has got its name is not there under its temporary one any more.
+func (o output) commitAgain(before bool) error {
+	for _, c := range o {
+		if err := c.Commit(); err != nil && !(before && errors.Is(err, fs.ErrNotExist)) {
+			return err
 		}
 	}
 	return nil
