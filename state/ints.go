@@ -5,11 +5,14 @@ import "unsafe"
 // intsAhead is how many keys PutInts looks for at a time: enough for the processor to wait for many cache lines at once.
 const intsAhead = 32
 
-// spot is where the entry of a key lies, if it was found at the first place to look.
+// spot is where a key may lie.
 type spot struct {
-	entry  unsafe.Pointer
-	bucket ref
-	found  bool
+	bucket unsafe.Pointer // nil: there is none for its hash
+	entry  unsafe.Pointer // with its hash, or nil
+	seen   uint64         // the hash at slot
+	slot   uint32
+	class  uint8
+	ref    ref
 }
 
 // PutInts is Put for many keys, each of which is the byte lead and an integer, 8 bytes, little endian: cells[i] are those of keys[i], whose hash
@@ -31,12 +34,13 @@ func (t *Table) PutInts(lead byte, keys []int64, hashes []uint64, cells [][]uint
 func (t *Table) putSome(lead byte, keys []int64, hashes []uint64, cells [][]uint64) (done int, err error) {
 	var spots [intsAhead]spot
 	t.look(hashes, &spots)
+	t.probe(hashes, &spots)
 	moves := t.moves
 	hashes, cells = hashes[:len(keys)], cells[:len(keys)]
 	for i, key := range keys {
-		k, s := intWords(lead, key), &spots[i]
-		if s.found && *(*keyWords)(s.entry) == k {
-			t.touch(s.bucket)
+		k, s := intWords(lead, key), &spots[i&(intsAhead-1)]
+		if e := (*keyWords)(s.entry); e != nil && e.w0 == k.w0 && e.w1 == k.w1 {
+			t.touch(s.ref)
 			cells[i] = t.cellsOf(s.entry)
 			continue
 		}
@@ -55,21 +59,41 @@ func (t *Table) putSome(lead byte, keys []int64, hashes []uint64, cells [][]uint
 	return len(keys), nil
 }
 
-// look finds, for each hash, whether it stands at the place where it is looked for first. No step hangs on the one before, and none on what
-// it finds.
+// look reads, for each hash, what stands where it is looked for first. No step hangs on the one before, and none on what it reads: so all
+// lines come from memory at the same time. (A spot is written field by field: a copy of a whole one would wait for what was read.)
 func (t *Table) look(hashes []uint64, spots *[intsAhead]spot) {
 	if len(t.dir) == 0 {
 		return
 	}
 	for i, hash := range hashes {
-		hash = tag(hash)
-		l := t.bucketOf(hash)
+		l := t.bucketOf(tag(hash))
 		if l == 0 {
 			continue
 		}
 		b, class := t.at(l.ref()), l.class()
-		at := home(hash, t.capacity[class])
-		spots[i&(intsAhead-1)] = spot{t.entryAt(b, class, at), l.ref(), *hashAt(b, at) == hash}
+		slot, s := home(tag(hash), t.capacity[class]), &spots[i&(intsAhead-1)]
+		s.bucket, s.slot, s.class, s.ref = b, slot, class, l.ref()
+		s.seen = *hashAt(b, slot)
+	}
+}
+
+// probe finds the entries, in lines that are at hand now.
+func (t *Table) probe(hashes []uint64, spots *[intsAhead]spot) {
+	for i, hash := range hashes {
+		s := &spots[i&(intsAhead-1)]
+		if s.bucket == nil {
+			continue
+		}
+		slot, capacity := s.slot, t.capacity[s.class]
+		for s.seen != tag(hash) && s.seen != 0 {
+			if slot++; slot == capacity {
+				slot = 0
+			}
+			s.seen = *hashAt(s.bucket, slot)
+		}
+		if s.seen != 0 {
+			s.entry = t.entryAt(s.bucket, s.class, slot)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/shuffle/partition"
@@ -12,6 +13,14 @@ type intGroups struct {
 	keys   []int64
 	hashes []uint64
 	cells  [][]uint64
+}
+
+// grow makes room for n keys and returns n.
+func (g *intGroups) grow(n int) int {
+	if len(g.keys) < n {
+		g.keys, g.hashes, g.cells = make([]int64, n), make([]uint64, n), make([][]uint64, n)
+	}
+	return n
 }
 
 // fit reports whether the keys of rows are of that kind.
@@ -26,30 +35,32 @@ func (g *intGroups) fit(rows *batch.Batch, keys []int) bool {
 // lookupInts is lookupOnce for rows i to inPane, which lie in window k alone, as far as there is room for runs.
 func (w *Window) lookupInts(set *windowSet, k int64, rows *batch.Batch, i, inPane int) (next int, err error) {
 	g, values, before := &w.ints, rows.Cols[w.keys[0]].Int64s()[:inPane], len(w.runs)
-	g.keys, g.hashes, g.cells = g.keys[:0], g.hashes[:0], g.cells[:0]
-	for i < len(values) && len(w.runs) < runsAhead {
+	n := g.grow(min(len(values)-i, runsAhead-before))
+	w.runs = slices.Grow(w.runs, n)[:before+n]
+	used := 0
+	for ; used < n && i < len(values); used++ {
 		key, end := values[i], i+1
 		for end < len(values) && values[end] == key {
 			end++
 		}
-		g.keys = append(g.keys, key)
-		g.hashes = append(g.hashes, partition.MixV1(uint64(key)))
-		g.cells = append(g.cells, nil)
-		w.runs = append(w.runs, run{from: i, to: end})
+		g.keys[used], g.hashes[used] = key, partition.MixV1(uint64(key))
+		r := &w.runs[before+used]
+		r.from, r.to = i, end
 		i = end
 	}
+	w.runs = w.runs[:before+used]
 	win, err := set.window(k, w)
 	if err != nil {
 		return i, err
 	}
 	moves := win.groups.Moves()
-	if err := win.groups.PutInts(partition.IntLead, g.keys, g.hashes, g.cells); err != nil {
+	if err := win.groups.PutInts(partition.IntLead, g.keys[:used], g.hashes[:used], g.cells[:used]); err != nil {
 		return i, fmt.Errorf("window: %w", err)
 	}
 	set.moves += win.groups.Moves() - moves
-	for j, cells := range g.cells {
+	for j, cells := range g.cells[:used] {
 		w.runs[before+j].group = cells
 	}
-	clear(g.cells) // nothing must point into pages
+	clear(g.cells[:used]) // nothing must point into pages
 	return i, nil
 }
