@@ -72,7 +72,7 @@ func besidePeers(r *bench.Report) (out []figure) {
 		rows := []dotRow{rowOf(ours, class(0), bench.Value(ours.Median, ours.Unit))}
 		for j := range r.Runs {
 			if peer := &r.Runs[j]; peer.PeerOf == of && peer.Unit == ours.Unit {
-				rows = append(rows, rowOf(peer, class(1), fmt.Sprintf("ours: %s ×", short(ours.Median/peer.Median))))
+				rows = append(rows, rowOf(peer, class(1), fmt.Sprintf("ours: %.2f ×", ours.Median/peer.Median)))
 			}
 		}
 		title := of + " beside what else there is"
@@ -89,12 +89,18 @@ func alongAxes(r *bench.Report) (out []figure) {
 			units = []measure.Unit{""} // whatever the workload's, these are ms
 		}
 		for _, unit := range units {
-			if curves := curvesOf(r, a.by, unit); len(curves) > 0 {
+			if curves := curvesOf(r, a.by, unit); worthDrawing(curves) {
 				out = append(out, a.figure(unit, curves))
 			}
 		}
 	}
 	return out
+}
+
+// worthDrawing tells curves from a single point.
+func worthDrawing(curves []curve) bool {
+	xs, _ := lineFigure{curves: curves}.values()
+	return len(xs) > 1
 }
 
 // curvesOf joins the points along an axis. Without a unit, all of them.

@@ -125,6 +125,22 @@ func checkDrawn(t *testing.T, r *bench.Report) {
 	}
 }
 
+func TestOnePointIsNoPlot(t *testing.T) {
+	r := sample()
+	for i := range r.Runs {
+		if r.Runs[i].Name != "shuffle-local" {
+			r.Runs[i].Points = nil
+		}
+	}
+	if !strings.Contains(written(t, r), "by number of tasks") {
+		t.Error("two points are not drawn")
+	}
+	r.Run("shuffle-local").Points = r.Run("shuffle-local").Points[:1]
+	if strings.Contains(written(t, r), "by number of tasks") {
+		t.Error("one point is drawn")
+	}
+}
+
 func TestTextIsEscaped(t *testing.T) {
 	const hostile = `<script>alert("x")</script>`
 	r := sample()
