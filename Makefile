@@ -2,12 +2,13 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help build demo test test-shapes race check fmt vet lint bench bench-peers check-peers fuzz-smoke sim clean
+.PHONY: help build demo test test-shapes race check fmt vet lint bench bench-peers check-peers fuzz-smoke crash sim clean
 
 GO        ?= go
 BIN       := bin/streamscope
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 FUZZTIME  ?= 3s
+CRASH     ?= 30
 SEEDS     ?= 10000
 CODE      := netio ringlog shuffle state vertex control cmd bench
 
@@ -57,6 +58,14 @@ check-peers: ## vet and test bench/peers, a module of its own
 
 fuzz-smoke: ## every Fuzz function for FUZZTIME (default 3s)
 	.ci/fuzz-smoke $(FUZZTIME)
+
+# STREAMSCOPE_SEED=N repeats the run that printed N.
+crash: ## the crash suites of logs and links, CRASH times as long as in make test (default 30); see docs/robustness.md
+	STREAMSCOPE_CRASH=$(CRASH) $(GO) test -timeout 2h -count 1 -v -run 'KillNine|WhileUsed|SmallGroup|FullTmpfs|Limit' ./ringlog | grep -v '^=== '
+	$(GO) test -timeout 2h -count 1 -run 'TornWrites|StaleLaps|AgainstModel' ./ringlog -rapid.checks $$((100 * $(CRASH)))
+	STREAMSCOPE_CRASH=$(CRASH) $(GO) test -timeout 2h -count 1 -run 'BadNetworks' ./netio
+	STREAMSCOPE_PAUSE=60s $(GO) test -timeout 2h -count 1 -v -run ReadersPause ./shuffle | grep -v '^=== '
+	$(GO) test -timeout 2h -count $(CRASH) ./netio/... ./shuffle/...
 
 sim: ## the simulator over SEEDS schedules (default 10000)
 	STREAMSCOPE_SEEDS=$(SEEDS) $(GO) test -timeout 6h -count 1 -v -run Seeds ./control/simtest/...
