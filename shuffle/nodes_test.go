@@ -210,7 +210,7 @@ func (s *script) step(t *testing.T, p *Port, ticks frame.Tick) {
 	}
 	tick := frame.Tick(s.tick + 1)
 	if rows := s.rows[s.tick]; s.at < len(rows) {
-		ok, err := p.Append(0, s.task, tick, rows[s.at])
+		ok, err := emit(p, s.task, tick, rows[s.at], (s.tick+s.at)%3)
 		if err != nil {
 			t.Fatal(err)
 		}

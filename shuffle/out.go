@@ -91,14 +91,30 @@ func (o *outEdge) stagingBytes() int {
 
 // append stages rows of one task and tick. false means that the log has no room: nothing was taken.
 func (o *outEdge) append(task frame.TaskID, t frame.Tick, b *batch.Batch) (bool, error) {
-	if o.busy() || (o.tick != t && (o.rows.Len() > 0 || len(o.closes) > 0)) {
-		if done, err := o.flush(); !done {
-			return false, err
+	rows, err := o.reserve(task, t, o.bytes(b))
+	if rows == nil {
+		return false, err
+	}
+	rows.AppendBatch(b, 0, b.N)
+	if rows.Bytes() >= o.limit {
+		if _, err := o.writeStaged(); err != nil {
+			return false, err // a full log is met again by the next call
 		}
 	}
-	if o.rows.Len() > 0 && o.rows.Bytes()+o.bytes(b) > o.limit {
+	return true, nil
+}
+
+// reserve makes room among the staged rows for about so many bytes of rows of a task and tick, which then come next. nil means that the log
+// has no room.
+func (o *outEdge) reserve(task frame.TaskID, t frame.Tick, bytes int) (*batch.Builder, error) {
+	if o.busy() || (o.tick != t && (o.rows.Len() > 0 || len(o.closes) > 0)) {
+		if done, err := o.flush(); !done {
+			return nil, err
+		}
+	}
+	if o.rows.Len() > 0 && o.rows.Bytes()+bytes > o.limit {
 		if done, err := o.writeStaged(); !done {
-			return false, err
+			return nil, err
 		}
 	}
 	o.tick = t
@@ -106,13 +122,7 @@ func (o *outEdge) append(task frame.TaskID, t frame.Tick, b *batch.Batch) (bool,
 	if n := len(o.runs); n == 0 || o.runs[n-1].task != task {
 		o.runs = append(o.runs, run{task, int32(o.rows.Len())})
 	}
-	o.rows.AppendBatch(b, 0, b.N)
-	if o.rows.Bytes() >= o.limit {
-		if _, err := o.writeStaged(); err != nil {
-			return false, err // a full log is met again by the next call
-		}
-	}
-	return true, nil
+	return o.rows, nil
 }
 
 // bytes is what the rows of b take when they are staged.

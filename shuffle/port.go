@@ -37,6 +37,13 @@ func (p *Port) Append(e frame.EdgeID, task frame.TaskID, t frame.Tick, rows *bat
 	return taken, err
 }
 
+// Reserve lends the builder in which the rows of an edge are collected, so that a task appends those it makes in tick t instead of having them
+// copied by Append: about so many bytes of them, as batch.Builder.Bytes counts, before the port is used again. What the builder holds
+// already must stay as it is. It returns nil when the log has no room, as Append returns false.
+func (p *Port) Reserve(e frame.EdgeID, task frame.TaskID, t frame.Tick, bytes int) (*batch.Builder, error) {
+	return p.outs[e].reserve(task, t, bytes)
+}
+
 // Close says that a task will send nothing more on an edge for ticks first to last; cti holds at last, before until then.
 func (p *Port) Close(e frame.EdgeID, task frame.TaskID, first, last frame.Tick, before, cti frame.CTI) {
 	p.outs[e].close(task, first, last, cti, before)

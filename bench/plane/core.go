@@ -97,20 +97,26 @@ func (c *core) produce(now time.Time) (worked bool, err error) {
 	last := p.made > 0 && !now.Before(c.until) // a repetition that is over before it began has something to check as well
 	if c.pace != nil {
 		rows, more := c.pace(now)
-		if last = !more; more && p.staged == 0 && p.made+uint64(c.shape.BatchRows) > rows {
+		if last = !more; more && p.made+uint64(c.shape.BatchRows) > rows {
 			return false, nil
 		}
 	}
-	if p.staged == 0 && !last {
-		p.generate(p.rows, p.made, c.shape.BatchRows)
-		p.staged = c.shape.BatchRows
-		made := time.Now()
-		c.busy.make += made.Sub(now)
-		now = made
+	if !last {
+		b, err := c.port.Reserve(p.edge, p.task, frame.Tick(p.tick), p.batchBytes)
+		if b == nil {
+			return false, err
+		}
+		reserved := time.Now()
+		c.busy.send += reserved.Sub(now)
+		p.append(b, c.shape.BatchRows)
+		now = time.Now()
+		c.busy.make += now.Sub(reserved)
 	}
-	worked, err = p.send(c.port, c.shape.TickRows, last)
-	c.busy.send += time.Since(now)
-	return worked, err
+	if last || p.inTick >= c.shape.TickRows {
+		err = p.end(c.port, last)
+		c.busy.send += time.Since(now)
+	}
+	return true, err
 }
 
 // slowest is the least tick that all consumers of this process have executed; without any, logs and credit alone hold producers back.
@@ -137,36 +143,31 @@ func (c *core) slowest() uint64 {
 type producer struct {
 	edge frame.EdgeID
 	task frame.TaskID
-	rows *batch.Builder
-	// generate makes b hold rows first to first+n.
-	generate func(b *batch.Builder, first uint64, n int)
-	made     uint64 // rows appended
-	staged   int    // rows made and not appended
-	tick     uint64 // open
-	inTick   int    // rows appended in it
-	closed   bool
+	// generate appends rows first to first+n to b.
+	generate   func(b *batch.Builder, first uint64, n int)
+	batchBytes int    // of the last batch
+	made       uint64 // rows appended
+	tick       uint64 // open
+	inTick     int    // rows appended in it
+	closed     bool
 }
 
 func newProducer(task frame.TaskID) *producer {
-	return &producer{task: task, rows: batch.NewBuilder(rows.Schema), generate: rows.Stream(task).Generate, tick: 1}
+	return &producer{task: task, generate: rows.Stream(task).Append, tick: 1}
 }
 
-// send appends the rows made, and ends the tick when it is full, or everything when last.
-func (p *producer) send(port *shuffle.Port, tickRows int, last bool) (bool, error) {
-	tick := frame.Tick(p.tick)
-	if p.staged > 0 {
-		ok, err := port.Append(p.edge, p.task, tick, p.rows.View())
-		if err != nil || !ok {
-			return false, err
-		}
-		p.made += uint64(p.staged)
-		p.inTick += p.staged
-		p.staged = 0
-	}
-	if !last && p.inTick < tickRows {
-		return true, nil
-	}
-	cti := frame.CTI(p.tick)
+// append makes n rows where they are collected.
+func (p *producer) append(b *batch.Builder, n int) {
+	before := b.Bytes()
+	p.generate(b, p.made, n)
+	p.batchBytes = b.Bytes() - before
+	p.made += uint64(n)
+	p.inTick += n
+}
+
+// end ends the tick, or everything when last.
+func (p *producer) end(port *shuffle.Port, last bool) error {
+	tick, cti := frame.Tick(p.tick), frame.CTI(p.tick)
 	port.Close(p.edge, p.task, tick, tick, cti-1, cti)
 	p.tick++
 	p.inTick = 0
@@ -175,7 +176,7 @@ func (p *producer) send(port *shuffle.Port, tickRows int, last bool) (bool, erro
 		p.closed = true
 	}
 	_, err := port.Flush(p.edge)
-	return true, err
+	return err
 }
 
 // consumer is the destination tasks of a core.

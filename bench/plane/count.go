@@ -41,8 +41,8 @@ func newCounting() load {
 func (c *counting) maker(task frame.TaskID) func(*batch.Builder, uint64, int) {
 	s := rows.Stream(task)
 	return func(b *batch.Builder, first uint64, n int) {
-		s.Generate(b, first, n)
-		keys := b.Cols[0].I64
+		s.Append(b, first, n)
+		keys := b.Cols[0].I64[b.Len()-n:]
 		for i := range keys {
 			keys[i] &= countKeys - 1
 		}

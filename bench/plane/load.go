@@ -11,7 +11,7 @@ import (
 type load interface {
 	// schema of the rows, and the columns whose hash chooses a task.
 	schema() (*batch.Schema, []int)
-	// maker returns what makes rows first to first+n of a producer.
+	// maker returns what appends rows first to first+n of a producer to b.
 	maker(task frame.TaskID) func(b *batch.Builder, first uint64, n int)
 	// reader returns what reads the rows for the tasks of a core. It is called once per core, before any of them reads.
 	reader(tasks shuffle.TaskRange) (func(frame.TaskID, *batch.Batch) error, error)
@@ -28,7 +28,7 @@ func newPlain() load { return &plain{} }
 func (p *plain) schema() (*batch.Schema, []int) { return rows.Schema, []int{0} }
 
 func (p *plain) maker(task frame.TaskID) func(*batch.Builder, uint64, int) {
-	return rows.Stream(task).Generate
+	return rows.Stream(task).Append
 }
 
 func (p *plain) reader(shuffle.TaskRange) (func(frame.TaskID, *batch.Batch) error, error) {

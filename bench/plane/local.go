@@ -10,7 +10,6 @@ import (
 	"github.com/streamscope/streamscope/bench/measure"
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle"
-	"github.com/streamscope/streamscope/shuffle/batch"
 )
 
 // localCores is the number of cores of shuffle-local: each is a producer and half of the consumers.
@@ -51,7 +50,7 @@ func newLocal(s shape, carried load) (*local, error) {
 	for i, c := range l.cores {
 		c.port, c.peers = l.exchange.Port(i), l.cores
 		c.producer = newProducer(frame.TaskID(i))
-		c.producer.rows, c.producer.generate = batch.NewBuilder(edges[0].Schema), carried.maker(c.producer.task)
+		c.producer.generate = carried.maker(c.producer.task)
 		c.consumer = newConsumer(cluster.On(edges[0].Destination, 0, frame.CoreID(i)), s.Ordered)
 		if c.consumer.fold, err = carried.reader(c.consumer.tasks); err != nil {
 			return nil, errors.Join(err, l.close())

@@ -19,7 +19,7 @@ func newTexts() load { return &texts{} }
 func (t *texts) schema() (*batch.Schema, []int) { return rows.TextSchema, []int{0} }
 
 func (t *texts) maker(task frame.TaskID) func(*batch.Builder, uint64, int) {
-	return rows.Stream(task).GenerateText
+	return rows.Stream(task).AppendText
 }
 
 func (t *texts) reader(shuffle.TaskRange) (func(frame.TaskID, *batch.Batch) error, error) {

@@ -2,6 +2,7 @@ package rows
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/streamscope/streamscope/shuffle/batch"
 )
@@ -44,17 +45,19 @@ func (s Stream) Fill(key, vs, ve, value []int64, first uint64) {
 
 // Generate makes the builder hold rows first to first+n of a stream, and nothing else.
 func (s Stream) Generate(b *batch.Builder, first uint64, n int) {
-	b.Vs, b.Ve = sized(b.Vs, n), sized(b.Ve, n)
-	b.Cols[0].I64, b.Cols[1].I64 = sized(b.Cols[0].I64, n), sized(b.Cols[1].I64, n)
-	s.Fill(b.Cols[0].I64, b.Vs, b.Ve, b.Cols[1].I64, first)
+	b.Reset()
+	s.Append(b, first, n)
 }
 
-func sized(v []int64, n int) []int64 {
-	if cap(v) < n {
-		return make([]int64, n)
-	}
-	return v[:n]
+// Append makes rows first to first+n of a stream behind those that the builder holds.
+func (s Stream) Append(b *batch.Builder, first uint64, n int) {
+	at := b.Len()
+	b.Vs, b.Ve = longer(b.Vs, n), longer(b.Ve, n)
+	b.Cols[0].I64, b.Cols[1].I64 = longer(b.Cols[0].I64, n), longer(b.Cols[1].I64, n)
+	s.Fill(b.Cols[0].I64[at:], b.Vs[at:], b.Ve[at:], b.Cols[1].I64[at:], first)
 }
+
+func longer[T any](v []T, n int) []T { return slices.Grow(v, n)[:len(v)+n] }
 
 // Sums is what a consumer knows of the rows it has read: their number and the sum of each column, modulo 2^64.
 type Sums struct {

@@ -30,39 +30,41 @@ func textWords(row uint64) uint64 { return textLeast + row%textSpread }
 
 // GenerateText makes the builder, of TextSchema, hold rows first to first+n of a stream, and nothing else.
 func (s Stream) GenerateText(b *batch.Builder, first uint64, n int) {
-	b.Vs, b.Cols[2].I64 = sized(b.Vs, n), sized(b.Cols[2].I64, n)
+	b.Reset()
+	s.AppendText(b, first, n)
+}
+
+// AppendText makes rows first to first+n of a stream behind those that the builder, of TextSchema, holds.
+func (s Stream) AppendText(b *batch.Builder, first uint64, n int) {
+	at := b.Len()
+	b.Vs, b.Cols[2].I64 = longer(b.Vs, n), longer(b.Cols[2].I64, n)
 	for i := range n {
-		b.Vs[i] = int64(first + uint64(i))
-		b.Cols[2].I64[i] = int64(s.value(first + uint64(i)))
+		b.Vs[at+i] = int64(first + uint64(i))
+		b.Cols[2].I64[at+i] = int64(s.value(first + uint64(i)))
 	}
 	s.words(&b.Cols[0], first, n, nameLeast, nameSpread)
 	s.words(&b.Cols[1], first, n, textLeast, textSpread)
 }
 
-// words fills a column with strings of least to least+spread-1 words.
+// words appends n strings of least to least+spread-1 words to a column.
 func (s Stream) words(c *batch.ColumnBuilder, first uint64, n int, least, spread uint64) {
-	if most := n * int(least+spread-1) * 8; cap(c.Data) < most {
-		c.Data = make([]byte, most)
-	}
-	if cap(c.Offs) <= n {
-		c.Offs = make([]int32, n+1)
-	}
-	c.Offs = c.Offs[:n+1]
-	data, at := c.Data[:cap(c.Data)], 0
+	at := len(c.Data)
+	data := longer(c.Data, n*int(least+spread-1)*8)
+	c.Offs = longer(c.Offs, n)
+	ends := c.Offs[len(c.Offs)-n:]
 	w, class := s.key(first), first%spread
-	for i := range n {
-		c.Offs[i] = int32(at)
+	for i := range ends {
 		v, end := w, at+int(least+class)*8
 		for ; at < end; at += 8 {
 			binary.LittleEndian.PutUint64(data[at:], v)
 			v += wordStep
 		}
+		ends[i] = int32(at)
 		w += keyStep
 		if class++; class == spread {
 			class = 0
 		}
 	}
-	c.Offs[n] = int32(at)
 	c.Data = data[:at]
 }
 
