@@ -34,8 +34,6 @@ type unitState struct {
 	executed frame.Tick
 	saved    []frame.Tick
 	unsaved  Unsaved
-	// best is the greatest executed of all incarnations: less is no progress.
-	best frame.Tick
 }
 
 // savedMax bounds what is remembered of a unit's images. With more of them above base, every second tells as much.
@@ -92,14 +90,9 @@ func (b *bases) register(node frame.NodeID) {
 	})
 }
 
-// report takes what a registered incarnation says, and whether it has got further than any before. The report must be of the right shape.
-func (b *bases) report(node frame.NodeID, r *Reported) (progress bool) {
-	b.on(node, func(s StageID, u *unitState) {
-		u.executed = max(u.executed, r.Executed[s])
-		if u.executed > u.best {
-			u.best, progress = u.executed, true
-		}
-	})
+// report takes what a registered incarnation says. The report must be of the right shape.
+func (b *bases) report(node frame.NodeID, r *Reported) {
+	b.on(node, func(s StageID, u *unitState) { u.executed = max(u.executed, r.Executed[s]) })
 	for _, s := range r.Saved {
 		if u := &b.units[s.Stage][node]; u.exists {
 			u.addSaved(s.Tick)
@@ -110,7 +103,13 @@ func (b *bases) report(node frame.NodeID, r *Reported) (progress bool) {
 			u.unsaved = s
 		}
 	}
-	return progress
+}
+
+// reached is what all units of a node have executed.
+func (b *bases) reached(node frame.NodeID) frame.Tick {
+	t := frame.MaxTick
+	b.on(node, func(_ StageID, u *unitState) { t = min(t, u.executed) })
+	return t
 }
 
 func (u *unitState) addSaved(t frame.Tick) {

@@ -30,7 +30,7 @@ const (
 	DefaultSnapshotIntervalNs = 10e9
 	DefaultLeaseNs            = 3e9
 	DefaultGiveUp             = 5
-	DefaultPersistTries       = 10
+	DefaultPersistTries       = 50
 	DefaultPersistRetryNs     = 200e6
 )
 

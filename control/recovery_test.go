@@ -253,6 +253,19 @@ func TestGivesUpWithoutProgress(t *testing.T) {
 	}
 }
 
+// TestGivesUpForOneUnit has one unit that fails at the same tick again and again, while another on its node gets on.
+func TestGivesUpForOneUnit(t *testing.T) {
+	d := running(t, 1)
+	for i := range DefaultGiveUp {
+		d.step(Reported{From: d.from(0), Executed: []frame.Tick{frame.Tick(10 + i), 7}})
+		d.step(Failed{From: d.from(0), Reason: "bad row"})
+		d.lose(0)
+	}
+	if d.outcome == nil || !strings.HasPrefix(d.outcome.Reason, "bad row (given up") {
+		t.Errorf("outcome %+v", d.outcome)
+	}
+}
+
 func TestSilence(t *testing.T) {
 	d := running(t, 2)
 	for range 3 {

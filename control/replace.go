@@ -22,8 +22,9 @@ type life struct {
 	linking bool
 	// since is when it came to where it is; heard, when it last said anything.
 	since, heard TimeNs
-	// failures of the node since it last came further than ever before.
+	// failures of the node since all its units had last come further than ever before, which was up to reached.
 	failures int
+	reached  frame.Tick
 	// opened is the greatest tick that its sources have opened in any life, missed the greatest mark that this life has passed unheard.
 	// reported: this or an earlier life has said how far it is.
 	opened, missed frame.Tick

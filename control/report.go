@@ -56,8 +56,10 @@ func (m *Machine) reported(node frame.NodeID, w *worker, ev Reported) {
 	if ev.Opened < frame.MaxTick {
 		w.opened = max(w.opened, ev.Opened)
 	}
-	if r.bases.report(node, &ev) {
-		w.failures = 0
+	r.bases.report(node, &ev)
+	// It is the slowest unit that counts: one that fails again and again must not be excused by another that gets on.
+	if t := r.bases.reached(node); t > w.reached {
+		w.reached, w.failures = t, 0
 	}
 	m.settleMarks()
 	m.persist()
