@@ -45,10 +45,9 @@ func (k *keyer) atWord(b *batch.Batch, row int, w word) (hash uint64, key []byte
 		k.words = new(keyCache)
 	}
 	e := k.words.slot(w)
-	if e.n == 0 || e.word != w {
-		e.word = w
+	if e.n == 0 || e.value != w.value || int(e.bytes) != w.bytes {
 		key = partition.AppendKey(e.key[:0], b, k.cols, row)
-		e.hash, e.n = partition.Hash(key, k.kinds), len(key)
+		e.value, e.bytes, e.hash, e.n = w.value, uint8(w.bytes), partition.Hash(key, k.kinds), uint8(len(key))
 	}
 	return e.hash, e.key[:e.n]
 }
@@ -61,11 +60,14 @@ const keyCacheBits = 7
 
 // keyEntry is a word with what is computed from it; free while n is 0.
 type keyEntry struct {
-	word word
-	hash uint64
-	n    int // bytes of key
-	key  [16]byte
+	value, hash uint64
+	bytes       uint8 // of the word
+	n           uint8 // bytes of key
+	key         [8 + keyLead]byte
 }
+
+// keyLead is what canonical key bytes of a string have before its own.
+const keyLead = 5
 
 // slot is the one place where a word can stand.
 func (c *keyCache) slot(w word) *keyEntry {
