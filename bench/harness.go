@@ -144,7 +144,7 @@ func measureOne(ctx context.Context, o Options, w measure.Workload, m *meter) (r
 		maps.Copy(run.Ratios, w.Relate(run.Median, before))
 	}
 	maps.DeleteFunc(run.Ratios, func(_ string, v float64) bool { return !finite(v) }) // to nothing: JSON has no word for it
-	run.Hold(w.Requirements())
+	run.Hold(w.Require)
 	return run, others, nil
 }
 

@@ -36,11 +36,3 @@ func (r Requirement) Judge(got float64) Verdict {
 	}
 	return Met
 }
-
-// Requirements are all that the workload must reach: Require, and Target as one more.
-func (w *Workload) Requirements() []Requirement {
-	if w.Target == 0 {
-		return w.Require
-	}
-	return append([]Requirement{{Must: w.Target, AtMost: w.Unit.LessIsBetter()}}, w.Require...)
-}

@@ -2,7 +2,6 @@ package measure
 
 import (
 	"math"
-	"reflect"
 	"testing"
 )
 
@@ -23,23 +22,6 @@ func TestJudge(t *testing.T) {
 	} {
 		if got := c.r.Judge(c.got); got != c.want {
 			t.Errorf("%+v, %v: got %s, want %s", c.r, c.got, got, c.want)
-		}
-	}
-}
-
-func TestTargetIsARequirementOfTheMedian(t *testing.T) {
-	more := Requirement{Of: "of_bound", Must: 0.65}
-	for _, c := range []struct {
-		w    Workload
-		want []Requirement
-	}{
-		{Workload{Unit: RowsPerSecond}, nil},
-		{Workload{Unit: RowsPerSecond, Target: 7, Require: []Requirement{more}}, []Requirement{{Must: 7}, more}},
-		{Workload{Unit: Seconds, Target: 5}, []Requirement{{Must: 5, AtMost: true}}},
-		{Workload{Require: []Requirement{more}}, []Requirement{more}},
-	} {
-		if got := c.w.Requirements(); !reflect.DeepEqual(got, c.want) {
-			t.Errorf("got %+v, want %+v", got, c.want)
 		}
 	}
 }

@@ -43,8 +43,6 @@ type Workload struct {
 	Name  string
 	Unit  Unit
 	About string // one line
-	// Target is what the median must reach at least, or at most for Seconds; 0: none. Require says more.
-	Target float64
 	// Require is what the median and the ratios must reach, all of it.
 	Require []Requirement
 	// Points place the median and the ratios on plots.

@@ -43,7 +43,7 @@ func (a *app) benchListCommand() *cobra.Command {
 				return a.benchListJSON()
 			}
 			w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintf(w, "%s\t\tall that are no kernels\n", bench.Standard)
+			fmt.Fprintf(w, "%s\t\tall but kernels and what takes minutes or much memory\n", bench.Standard)
 			for _, l := range bench.Catalog() {
 				fmt.Fprintf(w, "%s\t%s\t%s\n", l.Name, l.Unit, l.About)
 			}
@@ -73,7 +73,7 @@ func (a *app) benchListJSON() error {
 	var out []listed
 	for _, l := range bench.Catalog() {
 		out = append(out, listed{
-			Name: l.Name, Unit: l.Unit, About: l.About, Kernels: l.Kernels, Requirements: l.Requirements(), Points: l.Points,
+			Name: l.Name, Unit: l.Unit, About: l.About, Kernels: l.Kernels, Requirements: l.Require, Points: l.Points,
 			Standard: slices.ContainsFunc(standard, func(s measure.Workload) bool { return s.Name == l.Name }),
 		})
 	}
