@@ -3,118 +3,94 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/streamscope/streamscope/control/meta"
 	"github.com/streamscope/streamscope/ringlog"
+	"github.com/streamscope/streamscope/ringlog/journal"
 	"github.com/streamscope/streamscope/state/snapshot"
 )
 
+// inspection is a kind of thing that the engine writes.
+type inspection struct {
+	kind, short, long, example string
+	want                       string // what PATH must name
+	inspect                    func(path string, w io.Writer) error
+}
+
+var inspections = []inspection{
+	{
+		kind: "journal", short: "Print and check the journal of a source stage",
+		long:    "whose it is, its segments with the lives that wrote them, records and ticks",
+		example: "/var/lib/streamscope/journal/0-0", want: "the folder of a journal", inspect: journal.Inspect,
+	},
+	{
+		kind: "log", short: "Print and check a segment file of a ring log, or all of a folder",
+		long:    "headers, checkpoints, frames by type, chains with their ticks; the open claim of a log that is being written shows as its end",
+		example: "/dev/shm/streamscope", want: "a segment file or a folder of them", inspect: ringlog.Inspect,
+	},
+	{
+		kind: "meta", short: "Print and check the metadata store of a job",
+		long:    "whose it is, epoch, incarnations, and the tick at which the tasks of each stage on each node restart; the store of a running job cannot be read",
+		example: "/var/lib/streamscope/meta.db", want: "the metadata store of a job, as meta.db", inspect: meta.Inspect,
+	},
+	{
+		kind: "snapshot", short: "Print and check a snapshot file, a manifest, or all of a folder",
+		long:    "whose they are, ticks, chains of increments, pages, sums, state hashes",
+		example: "/var/lib/streamscope/snapshots", want: "a snapshot file, a manifest or a folder of them", inspect: snapshot.Inspect,
+	},
+}
+
 func (a *app) inspectCommand() *cobra.Command {
-	inspect := &cobra.Command{
+	var kinds []string
+	for _, i := range inspections {
+		kinds = append(kinds, i.kind)
+	}
+	list := strings.Join(kinds, ", ")
+	cmd := &cobra.Command{
 		Use:   "inspect",
 		Short: "Print and check what the engine has written, read-only",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return fmt.Errorf("inspect: unknown kind %q, want: log, meta or snapshot", args[0])
+				return fmt.Errorf("inspect: unknown kind %q, want one of: %s", args[0], list)
 			}
-			return errors.New("inspect: name a kind: log, meta or snapshot")
+			return fmt.Errorf("inspect: name a kind: %s", list)
 		},
 		RunE: func(*cobra.Command, []string) error { return nil },
 	}
-	inspect.AddCommand(&cobra.Command{
-		Use:   "log PATH",
-		Short: "Print and check a segment file of a ring log, or all of a folder",
-		Long: `Print and check a segment file of a ring log, or all of a folder: headers, checkpoints, frames by type, chains with their ticks.
+	for _, i := range inspections {
+		cmd.AddCommand(a.inspectKind(i))
+	}
+	return cmd
+}
 
-Nothing is changed; a log that a process is writing may be inspected, and its open claim then shows as the end of the log. The status is 1 if
-anything is damaged.`,
-		Example: "  streamscope inspect log /dev/shm/streamscope",
+func (a *app) inspectKind(i inspection) *cobra.Command {
+	return &cobra.Command{
+		Use:     i.kind + " PATH",
+		Short:   i.short,
+		Long:    i.short + ": " + i.long + ".\n\nNothing is changed. The status is 1 if anything is damaged.",
+		Example: "  streamscope inspect " + i.kind + " " + i.example,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return fmt.Errorf("inspect log: got %d paths, want one", len(args))
+				return fmt.Errorf("inspect %s: got %d paths, want one", i.kind, len(args))
 			}
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			a.started = true
-			return a.inspectLog(args[0])
-		},
-	})
-	inspect.AddCommand(&cobra.Command{
-		Use:   "snapshot PATH",
-		Short: "Print and check a snapshot file, a manifest, or all of a folder",
-		Long: `Print and check a snapshot file, a manifest, or all of a folder: whose they are, ticks, chains of increments, pages, sums, state hashes.
-
-Nothing is changed, and another process may be writing. The status is 1 if anything is damaged.`,
-		Example: "  streamscope inspect snapshot /var/lib/streamscope/snapshots",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return fmt.Errorf("inspect snapshot: got %d paths, want one", len(args))
+			err := i.inspect(args[0], a.stdout)
+			var p *fs.PathError
+			if errors.As(err, &p) && p.Path == args[0] {
+				return fmt.Errorf("inspect %s %s: %w; name %s", i.kind, args[0], p.Err, i.want)
+			}
+			if err != nil {
+				return fmt.Errorf("inspect %s: %w", i.kind, err)
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
-			a.started = true
-			return a.inspectSnapshot(args[0])
-		},
-	})
-	inspect.AddCommand(&cobra.Command{
-		Use:   "meta PATH",
-		Short: "Print and check the metadata store of a job",
-		Long: `Print and check the metadata store of a job: whose it is, epoch, incarnations of the workers, and the tick at which the tasks of each stage on
-each node restart.
-
-Nothing is changed. A store that a running job has open cannot be read. The status is 1 if anything is damaged.`,
-		Example: "  streamscope inspect meta /var/lib/streamscope/meta.db",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return fmt.Errorf("inspect meta: got %d paths, want one", len(args))
-			}
-			return nil
-		},
-		RunE: func(_ *cobra.Command, args []string) error {
-			a.started = true
-			return a.inspectMeta(args[0])
-		},
-	})
-	return inspect
-}
-
-func (a *app) inspectMeta(path string) error {
-	err := meta.Inspect(path, a.stdout)
-	var p *fs.PathError
-	if errors.As(err, &p) && p.Path == path {
-		return fmt.Errorf("inspect meta %s: %w; name the metadata store of a job, as meta.db", path, p.Err)
 	}
-	if err != nil {
-		return fmt.Errorf("inspect meta: %w", err)
-	}
-	return nil
-}
-
-func (a *app) inspectSnapshot(path string) error {
-	err := snapshot.Inspect(path, a.stdout)
-	var p *fs.PathError
-	if errors.As(err, &p) && p.Path == path {
-		return fmt.Errorf("inspect snapshot %s: %w; name a snapshot file, a manifest or a folder of them", path, p.Err)
-	}
-	if err != nil {
-		return fmt.Errorf("inspect snapshot: %w", err)
-	}
-	return nil
-}
-
-func (a *app) inspectLog(path string) error {
-	err := ringlog.Inspect(path, a.stdout)
-	var p *fs.PathError
-	if errors.As(err, &p) && p.Path == path {
-		return fmt.Errorf("inspect log %s: %w; name a segment file or a folder of them", path, p.Err)
-	}
-	if err != nil {
-		return fmt.Errorf("inspect log: %w", err)
-	}
-	return nil
 }

@@ -94,8 +94,11 @@ func TestInspectComplains(t *testing.T) {
 		status int
 		words  string
 	}{
-		"inspect":                     {2, "name a kind: log, meta or snapshot"},
+		"inspect":                     {2, "name a kind: journal, log, meta, snapshot"},
 		"inspect tea":                 {2, `unknown kind "tea"`},
+		"inspect journal":             {2, "got 0 paths, want one"},
+		"inspect journal /no":         {1, "inspect journal /no: no such file"},
+		"inspect journal engine":      {1, "engine: no journal"},
 		"inspect log":                 {2, "got 0 paths, want one"},
 		"inspect log a b":             {2, "got 2 paths, want one"},
 		"inspect log /absent":         {1, "inspect log /absent: no such file"},
