@@ -11,7 +11,7 @@ import (
 type checksums struct{ tcp }
 
 func openChecksums(_ context.Context, env measure.Env) (measure.Session, error) {
-	c := &checksums{tcp{shape: tcpShape(false), start: func(ctx context.Context) (*child, error) { return startProcess(ctx, env.Exe) }}}
+	c := &checksums{*newTCP(tcpShape(false), env)}
 	return measure.Func(c.measure), nil
 }
 

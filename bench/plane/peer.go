@@ -59,6 +59,7 @@ type peerTask struct {
 	Role  peerRole
 	Token string
 	Shape shape
+	Apart bool          // roleShuffle: keep to half of the processors, the parent has the others
 	Addr  string        // roleShare: of the parent
 	For   time.Duration // roleShare, roleWide: make rows for so long
 }
@@ -112,7 +113,10 @@ func Peer(ctx context.Context, in io.Reader, out io.Writer) error {
 	case roleBuffers:
 		result, err = receiveBuffers(ctx, say)
 	case roleShuffle:
-		result, err = receiveShuffle(ctx, task, say, nil)
+		err = confined(task.Apart, 1, func() (err error) {
+			result, err = receiveShuffle(ctx, task, say, nil)
+			return err
+		})
 	case roleStopped:
 		result, err = receiveShuffle(ctx, task, say, goOn)
 	case roleShare:
@@ -189,8 +193,12 @@ func newNode(self frame.NodeID, s shape, token, listen string) (*node, error) {
 	n.core.port = n.exchange.Port(0)
 	if self == senderNode {
 		n.core.producer = newProducer(0)
+		if s.Ahead > 0 {
+			n.core.drained = func() uint64 { return uint64(n.exchange.Drained(edge)) }
+		}
 	} else {
 		n.core.consumer = newConsumer(edges[0].Destination, s.Ordered)
+		n.core.consumer.done = func(t frame.Tick) { n.exchange.SetDrained(edge, t) }
 	}
 	n.endpoint, err = netio.Listen(netio.Config{
 		Identity: wire.Identity{Job: "bench", Node: self, Incarnation: 1, Token: []byte(token)},

@@ -21,7 +21,7 @@ type shape struct {
 	SegmentBytes int
 	ArenaBytes   int64
 	CreditBytes  int
-	Ahead        int // ticks that a producer may be ahead of its consumers in the same process
+	Ahead        int // ticks that a producer may be ahead of its consumers; between processes, 0: as far as logs and credit let it
 	Sums         bool
 	SpillDir     string // "": nothing is spilled
 }

@@ -1,6 +1,10 @@
 package plane
 
-import "github.com/streamscope/streamscope/shuffle/hostlink"
+import (
+	"runtime"
+
+	"github.com/streamscope/streamscope/shuffle/hostlink"
+)
 
 // spinner lets one goroutine wait for others: it looks for a wake a number of times before it sleeps, since a thread that sleeps costs
 // more than what it waits for here.
@@ -23,7 +27,11 @@ const looksPerPoll = 8
 
 // wait returns after a wake since the last wait, or when there is mail for the core; mail may be nil.
 func (s spinner) wait(mail *hostlink.Poller) {
-	for i := range spins {
+	looks := spins
+	if mail == nil && runtime.GOMAXPROCS(0) == 1 {
+		looks = 0 // nobody can wake it while it looks
+	}
+	for i := range looks {
 		select {
 		case <-s.woken:
 			return

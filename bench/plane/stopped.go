@@ -25,7 +25,7 @@ const (
 // stoppedShape has a fraction of the memory that a minute's rows would take.
 func stoppedShape() shape {
 	s := tcpShape(false)
-	s.ArenaBytes, s.SpillDir = 32<<20, os.TempDir()
+	s.ArenaBytes, s.SpillDir, s.Ahead = 32<<20, os.TempDir(), 0
 	return s
 }
 

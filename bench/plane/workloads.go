@@ -7,6 +7,7 @@ import (
 	"github.com/streamscope/streamscope/bench/measure"
 	"github.com/streamscope/streamscope/bench/plane/latency"
 	"github.com/streamscope/streamscope/bench/plane/staged"
+	"github.com/streamscope/streamscope/bench/rows"
 )
 
 // Workloads are the measurements of the data plane by name.
@@ -81,6 +82,7 @@ func Workloads() []measure.Workload {
 			Name: "shuffle-tcp", Unit: measure.RowsPerSecond,
 			About: "one producer to 64 tasks of another process over loopback, unordered, checksummed",
 			Open:  openTCP(tcpShape(false)), Beside: "of_net_buffers",
+			Kernels: []string{"fill", "scatter", "sum", "xxh64", "buffers"}, Relate: ofLinkBound,
 			Require: []measure.Requirement{
 				{Must: 32e6, Stretch: 48e6}, {Of: "of_net_buffers", Must: 0.60, Stretch: 0.70},
 			},
@@ -151,6 +153,15 @@ func always(f measure.Func) func(context.Context, measure.Env) (measure.Session,
 // ofSlower relates a pipeline of two cores to the slower of its ends.
 func ofSlower(median float64, k map[string]float64) measure.Ratios {
 	return measure.Ratios{"of_slower_kernel": median / min(k["fill"], k["sum"])}
+}
+
+// ofLinkBound relates a shuffle over loopback to what two cores could do if, besides what bare net.Buffers do with both of them, they made,
+// scattered, summed up and summed rows, and nothing else.
+func ofLinkBound(median float64, k map[string]float64) measure.Ratios {
+	link := rows.Bytes / k["buffers"]
+	work := 1/k["fill"] + 1/k["scatter"] + 2*rows.Bytes/k["xxh64"] + 1/k["sum"]
+	bound := 1 / (link + work/2)
+	return measure.Ratios{"of_bound": median / bound, "bound_rows_per_s": bound}
 }
 
 // ofBound relates a shuffle on two cores to what they could do if making, scattering and summing rows were all there is to do.
