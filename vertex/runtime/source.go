@@ -58,7 +58,7 @@ type sourceTask struct {
 	inFlight int
 	pending  *batch.Batch // being fed
 	kept     *batch.Builder
-	tried    bool // a read was tried in tick: however short ticks are, sources make progress
+	tried    bool // a read was tried after tick's end: what has arrived is in it, and however short ticks are, sources make progress
 	closing  bool
 	finished bool // the operators have closed tick; the edges have not
 	rate     pace
@@ -139,12 +139,18 @@ func (s *sourceTask) step(now int64, drained frame.Tick) (worked bool, err error
 	if s.replaying() {
 		return s.replayRows()
 	}
-	if s.schedule.Length > 0 && s.tried && now >= s.schedule.endNs(s.tick) {
-		s.closing = true
-		return s.finishTick()
+	if s.schedule.Length == 0 || now < s.schedule.endNs(s.tick) {
+		return s.read(now)
 	}
-	s.tried = true
-	return s.read(now)
+	// The tick is over. What has arrived meanwhile is of it, as far as one read goes: the core may have been busy with something else.
+	if !s.tried {
+		s.tried = true
+		if worked, err = s.read(now); worked || err != nil || s.pending != nil {
+			return worked, err
+		}
+	}
+	s.closing = true
+	return s.finishTick()
 }
 
 // read takes rows from the split with the lowest CTI.
