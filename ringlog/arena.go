@@ -132,7 +132,7 @@ func (a *Arena) take(l *Log) *segment {
 	a.mu.free = a.mu.free[:n]
 	a.account(l, 1)
 	a.stopWaiting(l)
-	if n < aheadSegments {
+	if n < a.cfg.ahead() {
 		a.notify()
 	}
 	return s

@@ -165,3 +165,19 @@ func TestNoAllocations(t *testing.T) {
 		t.Errorf("%v allocations in 60 frames, want 0", n)
 	}
 }
+
+func TestSegmentsAhead(t *testing.T) {
+	for _, c := range []struct {
+		segmentBytes int
+		limitBytes   int64
+		want         int
+	}{
+		{64 << 10, 128 << 10, 2}, {64 << 10, 2 << 20, 2}, {64 << 10, 4 << 20, 4}, {64 << 10, 1 << 30, 8},
+		{1 << 20, 16 << 20, 2}, {1 << 20, 64 << 20, 4}, {1 << 20, 256 << 20, 8}, {4 << 20, 1 << 30, 2}, {64 << 20, 8 << 30, 2},
+	} {
+		cfg := ArenaConfig{SegmentBytes: c.segmentBytes, LimitBytes: c.limitBytes}
+		if got := cfg.ahead(); got != c.want {
+			t.Errorf("segments of %d bytes, %d in all: %d ahead, want %d", c.segmentBytes, c.limitBytes, got, c.want)
+		}
+	}
+}

@@ -42,8 +42,19 @@ type ArenaConfig struct {
 	openSpill func() (spillBackend, error) // tests replace it
 }
 
-// aheadSegments is how many populated free segments Step keeps ready.
-const aheadSegments = 2
+// Populated free segments that Step keeps ready: two, and more where segments are small and an arena has many, since a tick that is late by a few
+// milliseconds must not meet a writer that waits for memory to be populated, a millisecond per MiB.
+const (
+	aheadSegments = 2
+	aheadMost     = 8
+	aheadBytes    = 8 << 20
+	aheadShare    = 16 // of the arena's segments
+)
+
+func (c *ArenaConfig) ahead() int {
+	limit := c.LimitBytes / int64(c.SegmentBytes)
+	return int(max(aheadSegments, min(aheadMost, aheadBytes/int64(c.SegmentBytes), limit/aheadShare)))
+}
 
 // headroomBytes of available memory are never taken for segments: a control group kills the process that asks for memory when the last of
 // it is gone, and the heap asks at any time.

@@ -72,11 +72,11 @@ func (d *driver) stop() {
 	d.quit = nil
 }
 
-// Step does one piece of work, if there is any: populates a segment while fewer than two are free, spills a segment when the
+// Step does one piece of work, if there is any: populates a segment while too few are free, spills a segment when the
 // arena is full, gives room of the spill file back. It may block on memory and disk. One goroutine at a time.
 func (a *Arena) Step() (worked bool) {
 	a.mu.Lock()
-	closed, grow := a.mu.closed, len(a.mu.free) < aheadSegments && (len(a.mu.all) < a.mu.max || len(a.mu.free) < a.owed())
+	closed, grow := a.mu.closed, len(a.mu.free) < a.cfg.ahead() && (len(a.mu.all) < a.mu.max || len(a.mu.free) < a.owed())
 	a.mu.Unlock()
 	if closed {
 		return false
