@@ -19,7 +19,7 @@ func TestReadersPause(t *testing.T) {
 	if err != nil {
 		pause = 300 * time.Millisecond
 	}
-	const memory, slack = 64 << 20, 16 << 20
+	const memory, slack = 16 << 20, 16 << 20
 	all := openAll(t, 2, Config{Schema: testSchema, Keys: []string{"key"}, MemoryBytes: memory, SegmentBytes: 1 << 20, FrameBytes: 32 << 10, PeerTimeout: time.Minute})
 	writing, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -51,7 +51,8 @@ func TestReadersPause(t *testing.T) {
 	<-time.After(pause)
 	later := residentBytes(t)
 	t.Logf("resident before %d MiB, when the writers stood %d MiB, %v later %d MiB", before>>20, full>>20, pause, later>>20)
-	if later > full+slack || full > before+2*memory+slack {
+	onHeap := !all[0].arena.CanShare() // in a race build, which takes several bytes for one
+	if later > full+slack || (!onHeap && full > before+2*memory+slack) {
 		t.Errorf("resident: %d bytes, %d when the writers stood, %d after %v; want %d for each node, and at most %d more", before, full, later, pause, memory, slack)
 	}
 	var read atomic.Int64
