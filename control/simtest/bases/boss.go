@@ -46,7 +46,7 @@ func (w *World) appoint() {
 	b.machine, err = control.NewMachine(control.Config{
 		Epoch: rec.Epoch, Workers: w.nodes, Cores: 1, Tick: control.TickRule{LengthNs: 5e6}, StartNs: startNs, StopNs: stopNs,
 		Recovery: &control.Recovery{
-			Stages: stages, Stored: rec, SnapshotIntervalNs: intervalNs, LeaseNs: leaseNs, GiveUp: 1000, PersistTries: 30, PersistRetryNs: 10,
+			Stages: stages, Stored: rec, SnapshotIntervalNs: intervalNs, LeaseNs: leaseNs, GiveUp: w.giveUp, PersistTries: 30, PersistRetryNs: 10,
 		},
 	})
 	if err != nil {
@@ -216,7 +216,7 @@ func (b *boss) end(o control.Outcome) {
 		w.done = true
 	case o.Fenced:
 		w.fail("fenced without another manager: %s", o.Reason)
-	case !w.faults:
+	case !w.faults && w.giveUp > 3:
 		w.fail("without a fault: %s", o.Reason)
 	}
 	w.res.Recoveries += o.Stats.Recovery.Recoveries

@@ -72,6 +72,7 @@ type World struct {
 	faults  bool
 	starved int          // kind of step that is rare
 	slow    control.Unit // unit that is slow
+	giveUp  int          // failures without progress that end a run
 	commits int
 	done    bool
 	err     error
@@ -94,6 +95,10 @@ func newWorld(cfg Config) *World {
 	if cfg.Calm {
 		w.starved, w.slow.Stage = kinds, control.StageID(len(w.stages))
 		w.end, w.hold = 600, 500
+	}
+	w.giveUp = 1000
+	if !cfg.Calm && w.chance(4) {
+		w.giveUp = 3
 	}
 	w.store.Fault = w.storeFault
 	return w
