@@ -22,6 +22,7 @@ type jobRun struct {
 	cores   int
 	stdout  io.Writer               // where the result goes if options.Out is empty; the real engine knows only the process's own
 	stderr  io.Writer               // what children write on theirs
+	events  io.Writer               // what happens to workers; nil: nobody asks
 	log     *slog.Logger            // messages of the engine
 	observe func(p report.Progress) // takes progress, from any goroutine, at any pace
 }
@@ -48,6 +49,7 @@ func runEngine(ctx context.Context, r jobRun) (report.Stats, error) {
 		},
 		Report:   func(s control.RunStats) { r.observe(progressOf(s)) },
 		Recovery: recoveryOf(o),
+		Events:   r.events,
 	})
 	return statsOf(stats, o.Workers), err
 }

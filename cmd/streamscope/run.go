@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -61,6 +63,7 @@ func completeRunFlags(cmd *cobra.Command) {
 	_ = cmd.MarkFlagFilename("airports", "csv")
 	_ = cmd.MarkFlagFilename("out", "csv", "jsonl", "parquet")
 	_ = cmd.MarkFlagFilename("stats", "json")
+	_ = cmd.MarkFlagFilename("events", "jsonl")
 	_ = cmd.MarkFlagDirname("spill-dir")
 	_ = cmd.MarkFlagDirname("data-dir")
 	for _, name := range []string{"snapshot-interval", "workers", "tasks", "segment-bytes", "frame-bytes", "credit-bytes", "arena", "lateness", "rate", "pprof"} {
@@ -116,9 +119,18 @@ func (a *app) runJob(ctx context.Context, job string, run options.Run) (err erro
 		}
 		defer file.Abort()
 	}
+	var events io.Writer
+	if run.Events != "" {
+		f, err := os.OpenFile(run.Events, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+		if err != nil {
+			return fmt.Errorf("--events %w", err)
+		}
+		defer f.Close()
+		events = f
+	}
 	memory := report.WatchMemory()
 	stats, err := a.run(ctx, jobRun{
-		job: job, options: run, cores: a.machine.Cores, stdout: a.stdout, stderr: rep.Lines(), log: a.log, observe: rep.Observe,
+		job: job, options: run, cores: a.machine.Cores, stdout: a.stdout, stderr: rep.Lines(), log: a.log, observe: rep.Observe, events: events,
 	})
 	for _, w := range stats.Workers {
 		memory.Note(w.PID, w.PeakBytes)

@@ -22,6 +22,8 @@ type Config struct {
 	Persist func(control.Txn) control.Persisted
 	// Report takes figures of the run while it lasts. It is called by Run's goroutine and must be quick; it may be nil.
 	Report func(control.RunStats)
+	// Observe, if set, sees every event and what follows from it, in order. It is called by Run's goroutine and must be quick.
+	Observe func(control.Event, []control.Effect)
 	// NewHost starts the host of the workers.
 	NewHost func(Hub) (Host, error)
 }
@@ -118,7 +120,11 @@ func (r *run) loop(ctx context.Context) {
 
 // step feeds an event, and what its effects answer at once.
 func (r *run) step(ev control.Event) {
-	for _, effect := range r.machine.Step(ev) {
+	effects := r.machine.Step(ev)
+	if r.cfg.Observe != nil {
+		r.cfg.Observe(ev, effects)
+	}
+	for _, effect := range effects {
 		if answer := r.do(effect); answer != nil {
 			r.step(answer)
 		}

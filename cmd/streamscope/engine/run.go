@@ -39,6 +39,8 @@ type Config struct {
 	Stderr  io.Writer // takes what children write on standard error, line by line
 	Log     *slog.Logger
 	Report  func(control.RunStats)
+	// Events, if set, takes what happens to workers, as lines of JSON (see Happening).
+	Events io.Writer
 }
 
 // Deadlines of a run.
@@ -104,6 +106,7 @@ func (cfg *Config) run(ctx context.Context, d *data) (control.RunStats, error) {
 		Abort:   output.abort,
 		Report:  cfg.Report,
 		NewHost: cfg.host(),
+		Observe: observer(cfg.Events),
 	}
 	if d != nil {
 		if err := cfg.recoverable(&run, d, p, output); err != nil {

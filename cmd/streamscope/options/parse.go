@@ -36,6 +36,7 @@ type Run struct {
 	SnapshotInterval time.Duration
 
 	Stats     string // "": none
+	Events    string // "": none
 	LogFormat string // "text" or "json"
 	Pprof     string // "": off
 }
@@ -67,6 +68,7 @@ func Parse(raw Raw, m Machine) (Run, []error) {
 		Lateness:   value(&p, "--lateness", raw.Lateness, 0, parseLateness),
 		Rate:       value(&p, "--rate", raw.Rate, 0, ParseRate),
 		Stats:      text(raw.Stats, ""),
+		Events:     text(raw.Events, ""),
 		LogFormat:  text(raw.LogFormat, "text"),
 		Pprof:      text(raw.Pprof, ""),
 		BadRow:     value(&p, "--on-bad-row", raw.OnBadRow, BadRow{}, ParseBadRow),
@@ -139,6 +141,7 @@ func (p *parser) texts(raw Raw, run *Run) {
 	notEmpty("--airports", raw.Airports)
 	notEmpty("--stats", raw.Stats)
 	notEmpty("--spill-dir", raw.Spill)
+	notEmpty("--events", raw.Events)
 	if run.SpillDir == "none" {
 		run.SpillDir = ""
 	}
@@ -171,7 +174,7 @@ func checkAddr(addr string) error {
 // files finds flags that name one file for two purposes, and standard input named twice.
 func (p *parser) files(run *Run) {
 	type named struct{ flag, path string }
-	written := []named{{"--out", run.Out}, {"--stats", run.Stats}, {"--on-bad-row divert", run.BadRow.File}}
+	written := []named{{"--out", run.Out}, {"--stats", run.Stats}, {"--events", run.Events}, {"--on-bad-row divert", run.BadRow.File}}
 	for i, a := range written {
 		for _, b := range written[i+1:] {
 			if a.path != "" && b.path != "" && filepath.Clean(a.path) == filepath.Clean(b.path) {

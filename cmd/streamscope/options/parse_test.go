@@ -52,12 +52,12 @@ func TestDefaults(t *testing.T) {
 func TestEveryFlagIsRead(t *testing.T) {
 	got, errs := Parse(rawOf(t, "--input=a.csv", "--input=b*.parquet", "--airports=x.csv", "--out=r.parquet", "--workers=3", "--tasks=16", "--tick=7ms",
 		"--segment-bytes=1MiB", "--frame-bytes=32KiB", "--credit-bytes=2MiB", "--arena=64MiB", "--spill-dir=/var/spill", "--lateness=90s", "--rate=200k",
-		"--data-dir=d", "--snapshot-interval=2s", "--reliability=retain",
+		"--events=e.jsonl", "--data-dir=d", "--snapshot-interval=2s", "--reliability=retain",
 		"--stats=s.json", "--log-format=json", "--pprof=localhost:6060", "--on-bad-row=divert=bad.csv"), machine)
 	want := Run{
 		Inputs: []string{"a.csv", "b*.parquet"}, Airports: "x.csv", Out: "r.parquet", Workers: 3, Tasks: 16, Tick: Tick{Length: 7 * time.Millisecond},
 		SegmentBytes: MiB, FrameBytes: 32 * KiB, CreditBytes: 2 * MiB, ArenaBytes: 64 * MiB, ArenaGiven: true, SpillDir: "/var/spill", Lateness: 90 * time.Second, Rate: 2e5,
-		DataDir: "d", SnapshotInterval: 2 * time.Second,
+		Events: "e.jsonl", DataDir: "d", SnapshotInterval: 2 * time.Second,
 		Stats: "s.json", LogFormat: "json", Pprof: "localhost:6060", BadRow: BadRow{DivertBadRow, "bad.csv"},
 	}
 	if len(errs) > 0 || !reflect.DeepEqual(got, want) {

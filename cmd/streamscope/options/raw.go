@@ -23,6 +23,7 @@ type Raw struct {
 	DataDir          *string
 	SnapshotInterval *string
 	Reliability      *string
+	Events           *string
 }
 
 // Flag describes one flag for the help text.
@@ -53,6 +54,7 @@ func Flags() []Flag {
 		{"snapshot-interval", "TIME", "time between two images of the state, with --data-dir", DefaultSnapshotInterval.String(), func(r *Raw) **string { return &r.SnapshotInterval }},
 		{"reliability", "POLICY", "what logs keep for lost workers: off, or retain (what they may ask for again)", "retain with --data-dir, else off", func(r *Raw) **string { return &r.Reliability }},
 		{"stats", "FILE", "write counts and rates of the run to this file, as JSON", "none", func(r *Raw) **string { return &r.Stats }},
+		{"events", "FILE", "write what happens to workers to this file as it happens, as lines of JSON", "none", func(r *Raw) **string { return &r.Events }},
 		{"log-format", "FORMAT", "messages on standard error: text or json", "text", func(r *Raw) **string { return &r.LogFormat }},
 		{"pprof", "ADDR", "serve profiles of this process at this address, such as localhost:6060", "off", func(r *Raw) **string { return &r.Pprof }},
 		{"on-bad-row", "POLICY", "what to do with a row that can not be read: fail, skip, or divert=FILE", "fail", func(r *Raw) **string { return &r.OnBadRow }},
