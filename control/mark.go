@@ -99,7 +99,7 @@ func (m *Machine) settleMarks() {
 		all = true
 		for n := range m.workers {
 			w := &m.workers[n]
-			missed = missed || w.missed >= t
+			missed = missed || (w.missed >= t && t > w.excused)
 			if w.missed >= t || w.state >= Done {
 				continue
 			}

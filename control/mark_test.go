@@ -39,6 +39,22 @@ func TestMarks(t *testing.T) {
 	}
 }
 
+// TestMarkOfAnEarlierLife has a worker restart behind a mark that is still open: that is no reason to send the next one further ahead.
+func TestMarkOfAnEarlierLife(t *testing.T) {
+	d := running(t, 1)
+	d.report(0, 7)
+	d.wait(50)
+	d.want("first", "")
+	d.wait(50)
+	d.want("first", "mark0:16")
+	d.step(Reported{From: d.from(0), Executed: []frame.Tick{20, 20}, Opened: 20, Saved: []Saved{{1, 16}}})
+	d.lose(0)
+	d.step(Reported{From: d.from(0), Executed: []frame.Tick{17, 17}, Opened: 20, Missed: 16})
+	d.took()
+	d.wait(50)
+	d.want("second", "mark0:29")
+}
+
 func TestSlack(t *testing.T) {
 	k := newMarks(1, 0)
 	missed, want := true, uint64(slackStart)

@@ -29,6 +29,8 @@ type life struct {
 	// reported: this or an earlier life has said how far it is.
 	opened, missed frame.Tick
 	reported       bool
+	// excused is the newest mark that this life was started with: no wonder if some of its units had it behind them.
+	excused frame.Tick
 }
 
 // failed handles the failure of a node's worker: it is replaced, unless it has failed too often at the same place.
@@ -101,6 +103,7 @@ func (m *Machine) assignment(node frame.NodeID) Assignment {
 		a.Incarnation = m.workers[node].incarnation
 		a.Restore, a.Needs = r.bases.restore(node), r.bases.needs()
 		a.Marks = append(a.Marks, r.marks.open...)
+		m.workers[node].excused = r.marks.last
 	}
 	return a
 }
