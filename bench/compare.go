@@ -88,6 +88,10 @@ func compareRuns(was, now *Run) Change {
 		c.Why = fmt.Sprintf("its unit was %s, is %s", was.Unit, now.Unit)
 		return c
 	}
+	if a, b := was.Ratios[now.Size], now.Ratios[now.Size]; now.Size != "" && a != b {
+		c.Why = fmt.Sprintf("other work: %s was %s, is %s", now.Size, Number(a), Number(b))
+		return c
+	}
 	if p := measure.LeastRankP(len(was.Samples), len(now.Samples)); p > changeAlpha {
 		c.Why = fmt.Sprintf("%d and %d repetitions are too few: 5 and 5 can tell", len(was.Samples), len(now.Samples))
 		return c

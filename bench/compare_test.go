@@ -29,6 +29,7 @@ func TestMovements(t *testing.T) {
 	}
 	beside := func(r Run, v float64) Run { r.Beside, r.Ratios["of_bound"] = "of_bound", v; return r }
 	others := func(r Run, v float64) Run { r.Ratios[othersCPU] = v; return r }
+	sized := func(r Run, v float64) Run { r.Size, r.Ratios["rows"] = "rows", v; return r }
 	seconds := func(r Run) Run { r.Unit = measure.Seconds; return r }
 	for _, c := range []struct {
 		name     string
@@ -47,6 +48,8 @@ func TestMovements(t *testing.T) {
 		{"few", runOf("x", 1, 1, 1), runOf("x", 9, 9, 9), Incomparable, "3 and 3 repetitions"},
 		{"few and many", runOf("x", 1, 1, 1), runOf("x", 9, 9, 9, 9, 9, 9, 9, 9, 9, 9), Faster, ""},
 		{"another unit", runOf("x", steady...), seconds(runOf("x", steady...)), Incomparable, "its unit was rows/s, is s"},
+		{"of another size", sized(runOf("x", steady...), 100), sized(runOf("x", times(2)...), 200), Incomparable, "other work: rows was 100, is 200"},
+		{"of the same size", sized(runOf("x", steady...), 100), sized(runOf("x", times(2)...), 100), Faster, ""},
 		{"with the machine", beside(runOf("x", steady...), 0.6), beside(runOf("x", times(0.7)...), 0.58), Same, "of_bound went from 0.6 to 0.58"},
 		{"against the machine", beside(runOf("x", steady...), 0.6), beside(runOf("x", times(0.7)...), 0.45), Slower, ""},
 		{"beside nothing then", runOf("x", steady...), beside(runOf("x", times(0.7)...), 0.58), Slower, ""},

@@ -37,7 +37,7 @@
 //   - it moved the same way when it was measured once more after all others (Confirm): a machine moves from minute to minute by more than
 //     repetitions in a row do, and shows nobody why.
 //
-// Not comparable: another processor, architecture or number of cores, another unit, too few repetitions, or only one of the reports has it.
+// Not comparable: another processor, architecture or number of cores, another unit, another size of the work (Workload.Size), too few repetitions, or only one of the reports has it.
 //
 // # Noise
 //

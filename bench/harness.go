@@ -131,7 +131,7 @@ func measureOne(ctx context.Context, o Options, w measure.Workload, m *meter) (r
 	m.did(o.prepareTime(&w))
 	others = watch.Others()
 	run = &Run{
-		Name: w.Name, About: w.About, PeerOf: w.PeerOf, At: time.Now().UTC().Truncate(time.Second), Unit: w.Unit, Beside: w.Beside, Points: w.Points,
+		Name: w.Name, About: w.About, PeerOf: w.PeerOf, At: time.Now().UTC().Truncate(time.Second), Unit: w.Unit, Beside: w.Beside, Size: w.Size, Points: w.Points,
 		Median: measure.Median(values), Spread: measure.Spread(values),
 		Ratios: measure.MedianRatios(samples), Samples: values,
 	}

@@ -110,7 +110,7 @@ func (r *Run) check() error {
 	if r.Name == "" {
 		return errors.New("name: got none")
 	}
-	for name, s := range map[string]string{"name": r.Name, "about": r.About, "peer_of": r.PeerOf, "beside": r.Beside} {
+	for name, s := range map[string]string{"name": r.Name, "about": r.About, "peer_of": r.PeerOf, "beside": r.Beside, "size": r.Size} {
 		if err := checkText(s); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}

@@ -39,6 +39,8 @@ type Run struct {
 	Points []measure.Point `json:"points,omitempty"`
 	// Beside is the ratio that sets the median against kernels of the same minutes, if there is one.
 	Beside string `json:"beside,omitempty"`
+	// Size is the ratio that says how large the work was, if that is not the same everywhere.
+	Size string `json:"size,omitempty"`
 }
 
 // WriteFile writes the report as JSON; the file appears whole or not at all.

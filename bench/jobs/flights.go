@@ -27,13 +27,13 @@ const months = 6
 func Workloads() []measure.Workload {
 	return []measure.Workload{
 		{
-			Name: "flights", Unit: measure.Seconds, Whole: true,
+			Name: "flights", Unit: measure.Seconds, Whole: true, Size: "rows",
 			About:   "the job flights over January 2001, as a whole process (the embedded week, where January is not at hand)",
 			Open:    func(_ context.Context, env measure.Env) (measure.Session, error) { return openOnce(env) },
 			Require: []measure.Requirement{{Must: 1, AtMost: true}, {Of: "peak_bytes", Must: 1 << 30, AtMost: true}},
 		},
 		{
-			Name: "flights-6x", Unit: measure.Seconds, Whole: true,
+			Name: "flights-6x", Unit: measure.Seconds, Whole: true, Size: "rows",
 			About:   "the job flights over the same rows six times with shifted dates",
 			Open:    openRepeated,
 			Require: []measure.Requirement{{Must: 5, AtMost: true}},

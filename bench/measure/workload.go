@@ -49,6 +49,8 @@ type Workload struct {
 	Points []Point
 	// Beside is the ratio that sets the median against kernels of the same minutes, if there is one: when it has not moved, the machine has.
 	Beside string
+	// Size is the ratio that says how large the work was, if that is not the same everywhere: another size cannot be compared.
+	Size string
 	// PeerOf is the workload of ours that a peer's is measured beside; empty: it is ours.
 	PeerOf string
 	// Open prepares repetitions.
