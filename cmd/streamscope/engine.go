@@ -44,7 +44,7 @@ func runEngine(ctx context.Context, r jobRun) (report.Stats, error) {
 		Job:     engine.Job{Inputs: o.Inputs, Airports: o.Airports, Out: o.Out, BadRows: policies[o.BadRow.Policy], DivertTo: o.BadRow.File},
 		Tick:    control.TickRule{LengthNs: int64(o.Tick.Length), LimitByte: int64(o.Tick.Bytes)},
 		Limits: rpc.Limits{
-			FrameBytes: int(o.FrameBytes), SegmentBytes: int(o.SegmentBytes), CreditBytes: int(o.CreditBytes), ArenaBytes: arena,
+			FrameBytes: int(o.FrameBytes), SegmentBytes: int(o.SegmentBytes), CreditBytes: int(o.CreditBytes), ArenaBytes: arena, Links: uint8(o.Links),
 			SpillDir: o.SpillDir, LatenessUs: o.Lateness.Microseconds(), RatePerS: o.Rate,
 		},
 		Report:   func(s control.RunStats) { r.observe(progressOf(s)) },

@@ -52,6 +52,7 @@ func (a *app) runCommand() *cobra.Command {
 func completeRunFlags(cmd *cobra.Command) {
 	fixed := map[string][]string{
 		"log-format":  {"text", "json"},
+		"links":       {"tcp", "auto", "shm"},
 		"on-bad-row":  {"fail", "skip", "divert="},
 		"reliability": {"off", "retain"},
 		"tick":        {"5ms", "20ms", "bytes:64KiB", "bytes:1MiB", "bytes:16MiB"},

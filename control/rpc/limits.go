@@ -5,6 +5,7 @@ type Limits struct {
 	FrameBytes   int
 	SegmentBytes int
 	CreditBytes  int
+	Links        uint8 `json:",omitempty"` // how frames get to other workers, a mode of the runtime; 0: over TCP
 	ArenaBytes   int64
 	SpillDir     string // empty: no spilling
 	LatenessUs   int64

@@ -36,7 +36,7 @@ func ParseLinkMode(s string) (LinkMode, error) {
 			return LinkMode(m), nil
 		}
 	}
-	return 0, fmt.Errorf("links %q: want one of %v", s, linkModes)
+	return 0, fmt.Errorf("got %q, want one of %v", s, linkModes)
 }
 
 // share offers the node's memory to other processes of the host, as far as the mode says so.

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/streamscope/streamscope/vertex/runtime"
 )
 
 // Run is what a user asks of one run of a job, checked.
@@ -21,6 +23,7 @@ type Run struct {
 	SegmentBytes Size
 	FrameBytes   Size
 	CreditBytes  Size
+	Links        runtime.LinkMode
 	ArenaBytes   Size
 	// ArenaGiven tells a demand from a default, which gives way to what the machine has.
 	ArenaGiven bool
@@ -64,6 +67,7 @@ func Parse(raw Raw, m Machine) (Run, []error) {
 		Tasks:    value(&p, "--tasks", raw.Tasks, max(1, 2*m.Cores), func(s string) (int, error) { return parseCount(s, 1, tasksMax) }),
 		SpillDir: text(raw.Spill, m.TempDir),
 
+		Links:      value(&p, "--links", raw.Links, runtime.LinksTCP, runtime.ParseLinkMode),
 		ArenaGiven: raw.Arena != nil,
 		Lateness:   value(&p, "--lateness", raw.Lateness, 0, parseLateness),
 		Rate:       value(&p, "--rate", raw.Rate, 0, ParseRate),

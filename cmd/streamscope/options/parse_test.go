@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/streamscope/streamscope/vertex/runtime"
 )
 
 var machine = Machine{Cores: 2, TempDir: "/tmp"}
@@ -51,12 +53,12 @@ func TestDefaults(t *testing.T) {
 
 func TestEveryFlagIsRead(t *testing.T) {
 	got, errs := Parse(rawOf(t, "--input=a.csv", "--input=b*.parquet", "--airports=x.csv", "--out=r.parquet", "--workers=3", "--tasks=16", "--tick=7ms",
-		"--segment-bytes=1MiB", "--frame-bytes=32KiB", "--credit-bytes=2MiB", "--arena=64MiB", "--spill-dir=/var/spill", "--lateness=90s", "--rate=200k",
+		"--segment-bytes=1MiB", "--frame-bytes=32KiB", "--credit-bytes=2MiB", "--links=auto", "--arena=64MiB", "--spill-dir=/var/spill", "--lateness=90s", "--rate=200k",
 		"--events=e.jsonl", "--data-dir=d", "--snapshot-interval=2s", "--reliability=retain",
 		"--stats=s.json", "--log-format=json", "--pprof=localhost:6060", "--on-bad-row=divert=bad.csv"), machine)
 	want := Run{
 		Inputs: []string{"a.csv", "b*.parquet"}, Airports: "x.csv", Out: "r.parquet", Workers: 3, Tasks: 16, Tick: Tick{Length: 7 * time.Millisecond},
-		SegmentBytes: MiB, FrameBytes: 32 * KiB, CreditBytes: 2 * MiB, ArenaBytes: 64 * MiB, ArenaGiven: true, SpillDir: "/var/spill", Lateness: 90 * time.Second, Rate: 2e5,
+		SegmentBytes: MiB, FrameBytes: 32 * KiB, CreditBytes: 2 * MiB, Links: runtime.LinksAuto, ArenaBytes: 64 * MiB, ArenaGiven: true, SpillDir: "/var/spill", Lateness: 90 * time.Second, Rate: 2e5,
 		Events: "e.jsonl", DataDir: "d", SnapshotInterval: 2 * time.Second,
 		Stats: "s.json", LogFormat: "json", Pprof: "localhost:6060", BadRow: BadRow{DivertBadRow, "bad.csv"},
 	}
@@ -115,6 +117,8 @@ func TestComplaints(t *testing.T) {
 		{"--arena=1KiB", []string{"--arena: got 1KiB, want at least 512KiB"}},
 		{"--workers=-1 --tasks=0 --tick=fast --segment-bytes=big --rate=0 --log-format=xml --on-bad-row=ignore --out=r.xls --pprof=6060 --lateness=-1s",
 			[]string{"--workers", "--tasks", "--lateness", "--rate", "--on-bad-row", "--tick", "--segment-bytes", "--out", "--log-format", "--pprof"}},
+		{"--links=udp", []string{"--links: got \"udp\", want one of [tcp auto shm]"}},
+		{"--links=shm --data-dir=d", []string{"--links shm and --data-dir d"}},
 		{"--tasks=1000000", []string{"whole number from 1 to 65535"}},
 		{"--input=- --input=-", []string{"named 2 times"}},
 		{"--input=", []string{"--input"}},

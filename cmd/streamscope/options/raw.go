@@ -11,6 +11,7 @@ type Raw struct {
 	Segment   *string
 	Frame     *string
 	Credit    *string
+	Links     *string
 	Arena     *string
 	Spill     *string
 	Lateness  *string
@@ -46,6 +47,7 @@ func Flags() []Flag {
 		{"segment-bytes", "SIZE", "size of the segments that ring logs are made of", DefaultSegment.String(), func(r *Raw) **string { return &r.Segment }},
 		{"frame-bytes", "SIZE", "greatest size of a frame; a row that is larger is an error", DefaultFrame.String(), func(r *Raw) **string { return &r.Frame }},
 		{"credit-bytes", "SIZE", "bytes that may be on the way ahead of the oldest open tick, per edge and pair of processes", DefaultCredit.String(), func(r *Raw) **string { return &r.Credit }},
+		{"links", "MODE", "how rows get from one worker to another: tcp, auto (through shared memory where that can be had), or shm (an error where it can not)", "tcp", func(r *Raw) **string { return &r.Links }},
 		{"arena", "SIZE", "greatest memory for ring logs, per process; it grows on demand", DefaultArena.String(), func(r *Raw) **string { return &r.Arena }},
 		{"spill-dir", "DIR", "where logs go that do not fit the arena, or none", "the system's folder for temporary files", func(r *Raw) **string { return &r.Spill }},
 		{"lateness", "TIME", "how far a row's time may lie behind the latest of the earlier rows of its file", "0s", func(r *Raw) **string { return &r.Lateness }},

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/streamscope/streamscope/vertex/runtime"
 )
 
 // DefaultSnapshotInterval is the time between two images.
@@ -28,6 +30,9 @@ func (p *parser) recovery(raw Raw, run *Run) {
 		p.complain("--data-dir: got \"\", want a name")
 	}
 	run.DataDir = text(raw.DataDir, "")
+	if run.DataDir != "" && run.Links == runtime.LinksShm {
+		p.complain("--links shm and --data-dir %s: memory of a process that may be replaced is not shared; use --links auto or tcp", run.DataDir)
+	}
 	policy := text(raw.Reliability, "")
 	switch {
 	case policy != "" && !slices.Contains([]string{reliabilityOff, reliabilityRetain}, policy):
