@@ -28,7 +28,7 @@ type change struct {
 // Invariants:
 //   - closed == min over tasks of closedBy
 //   - atMin == number of tasks with closedBy == closed
-//   - ahead[i] holds the CTI changes of task i in ticks above closed, oldest first
+//   - ahead[i] holds the CTI changes of task i in ticks above closed, oldest first; waiting is how many all of them hold
 //   - steps holds the changes of the edge's CTI in ticks the reader has not passed yet, oldest first, ticks and CTIs rising
 type progress struct {
 	tasks    TaskRange
@@ -36,6 +36,7 @@ type progress struct {
 	lastCTI  []frame.CTI // of each task at closedBy
 	ctiBy    []frame.CTI // of each task at closed
 	ahead    [][]step
+	waiting  int // steps in ahead
 	closed   frame.Tick
 	atMin    int
 	cti      frame.CTI // at closed
@@ -99,6 +100,7 @@ func (p *progress) close(e frame.CloseEntry) error {
 		if e.CTI > p.lastCTI[i] {
 			p.lastCTI[i] = e.CTI
 			p.ahead[i] = append(p.ahead[i], step{e.LastTick, e.CTI})
+			p.waiting++
 		}
 		if was == p.closed {
 			p.atMin--
@@ -118,6 +120,7 @@ func (p *progress) rewind() {
 		p.closedBy[i], p.lastCTI[i] = p.closed, p.ctiBy[i]
 		p.ahead[i] = p.ahead[i][:0]
 	}
+	p.waiting = 0
 }
 
 // withdraw forgets what some tasks closed above tick t, which all of them have: those closes will come again.
@@ -128,6 +131,7 @@ func (p *progress) withdraw(tasks TaskRange, t frame.Tick) {
 		for n < len(p.ahead[i]) && p.ahead[i][n].tick <= t {
 			n++
 		}
+		p.waiting -= len(p.ahead[i]) - n
 		p.ahead[i], p.closedBy[i], p.lastCTI[i] = p.ahead[i][:n], t, p.ctiBy[i]
 		if n > 0 {
 			p.lastCTI[i] = p.ahead[i][n-1].cti
@@ -152,7 +156,7 @@ func (p *progress) advance() {
 			p.atMin++
 		}
 	}
-	for {
+	for p.waiting > 0 { // an idle edge of a thousand tasks has none
 		next := frame.MaxTick
 		found := false
 		for _, a := range p.ahead {
@@ -171,6 +175,7 @@ func (p *progress) advance() {
 					p.changes = append(p.changes, change{a[0], i})
 				}
 				p.ahead[i] = append(a[:0], a[1:]...)
+				p.waiting--
 			}
 			cti = min(cti, p.ctiBy[i])
 		}

@@ -247,6 +247,12 @@ func (c *Core) done() bool {
 func (c *Core) Deadline() int64 {
 	least := int64(0)
 	for _, s := range c.stages {
+		if s.quiet.on {
+			if d := s.quiet.deadline; d != 0 && (least == 0 || d < least) {
+				least = d
+			}
+			continue
+		}
 		for _, src := range s.sources {
 			if d := src.deadline(c.now); d != 0 && (least == 0 || d < least) {
 				least = d

@@ -18,6 +18,14 @@ type cut struct {
 func (s *stageRun) stepSources(now int64) (worked bool, err error) {
 	defer s.stats.rest()
 	drained := s.core.worker.drained(s.index)
+	if s.quiet.holds(now, drained) {
+		return false, nil
+	}
+	if passed, err := s.passEmpty(now, drained); passed || err != nil {
+		return passed, err
+	}
+	s.quiet.on = false
+	s.quiet.stirred.Store(false) // before the readers are asked
 	for _, src := range s.sources {
 		told := s.closeDurable(src)
 		w, err := src.step(now, drained)
@@ -35,6 +43,8 @@ func (s *stageRun) stepSources(now int64) (worked bool, err error) {
 	}
 	if worked {
 		s.settleSources()
+	} else {
+		s.rest(now, drained)
 	}
 	return worked, nil
 }

@@ -37,7 +37,10 @@ func (c *Core) newSource(st *stageRun, f *fused, image *vertex.ImageReader) (*so
 		s.replay = append(s.replay, r)
 	}
 	w.addSource(s)
-	wake := func() { w.wake(c.id) }
+	wake := func() {
+		st.quiet.stirred.Store(true)
+		w.wake(c.id)
+	}
 	if image == nil {
 		return s, s.open(st.st.Source, wake)
 	}

@@ -19,6 +19,7 @@ type stageRun struct {
 	tasks    []*fused
 	sources  []*sourceTask  // of a source stage, by task
 	splits   []vertex.Split // of the source, all of them
+	quiet    quiet
 	in       []frame.EdgeID
 	folds    []bool // by in-edge: unordered, and all consumers can fold
 	out      []*Edge

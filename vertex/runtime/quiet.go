@@ -1,0 +1,93 @@
+package runtime
+
+import (
+	"sync/atomic"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// quiet is what a source stage knows while none of its tasks on this core has anything to do. Then none is touched, however many there are,
+// until a reader wakes the core, the clock says so, or something is drained that a task waits for.
+type quiet struct {
+	on       bool
+	stirred  atomic.Bool // a reader has something new
+	deadline int64       // of the first task, 0: none
+	waits    bool        // a task waits for admission; drained is how far all was then
+	drained  frame.Tick
+	empty    frame.Tick // the tick that all tasks which have not ended have open, without a row or a new CTI; 0: they differ
+}
+
+// holds reports that there is still nothing to do.
+func (q *quiet) holds(now int64, drained frame.Tick) bool {
+	return q.on && !q.stirred.Load() && (q.deadline == 0 || now < q.deadline) && !(q.waits && drained != q.drained)
+}
+
+// rest notes what the tasks wait for after a step in which none did anything.
+func (s *stageRun) rest(now int64, drained frame.Tick) {
+	q := &s.quiet
+	q.on, q.deadline, q.waits, q.drained, q.empty = true, 0, false, drained, 0
+	same := s.images == nil
+	for _, src := range s.sources {
+		if src.cut == frame.MaxTick && len(src.cuts) == 0 {
+			continue
+		}
+		if src.pending != nil || src.closing || src.replaying() || len(src.cuts) > 0 {
+			q.on = false // it waits for room, or for a record to be durable
+			return
+		}
+		if d := src.deadline(now); d != 0 && (q.deadline == 0 || d < q.deadline) {
+			q.deadline = d
+		}
+		if src.tick == 0 {
+			q.waits = true
+		}
+		if q.empty == 0 {
+			q.empty = src.tick
+		}
+		same = same && src.passive() && src.tick == q.empty
+	}
+	if !same || q.waits {
+		q.empty = 0
+	}
+}
+
+// passive reports that nothing has happened to a task in its open tick, and that only the clock can end it.
+func (s *sourceTask) passive() bool {
+	return s.schedule.Length > 0 && s.rate.perSecond == 0 && s.bytes == 0 && s.tick == s.closed+1 && s.currentCTI() <= s.cti
+}
+
+// passEmpty closes the open tick, whose time is up, for all tasks at once if nothing has happened in it, and opens the one that the clock has
+// come to. It is what each of them would do by itself (PROTOCOL F19), the last look at what has arrived included.
+func (s *stageRun) passEmpty(now int64, drained frame.Tick) (passed bool, err error) {
+	q := &s.quiet
+	if !q.on || q.empty == 0 || q.stirred.Load() || now < q.deadline {
+		return false, nil
+	}
+	schedule := s.sources[0].schedule
+	next := max(schedule.at(now), q.empty+1)
+	for _, src := range s.sources {
+		if src.cut == frame.MaxTick {
+			continue
+		}
+		src.tried = true
+		if worked, err := src.read(now); worked || err != nil || src.pending != nil {
+			return false, err
+		}
+		if src.drained(drained); !src.mayOpen(next, drained) {
+			return false, nil
+		}
+	}
+	for _, e := range s.out {
+		s.core.port.CloseIdle(e.ID, q.empty, next-1)
+	}
+	for _, src := range s.sources {
+		if src.cut != frame.MaxTick {
+			src.cut, src.closed, src.tick, src.f.tick, src.tried = next-1, next-1, next, next, false
+		}
+	}
+	raise(&s.core.worker.opened, next)
+	s.stats.ticks.Store(max(s.stats.ticks.Load(), uint64(next-1)))
+	q.empty, q.deadline = next, schedule.endNs(next)
+	s.settleSources()
+	return true, nil
+}

@@ -1,0 +1,159 @@
+package runtime
+
+import (
+	"errors"
+	"io"
+	"testing"
+
+	"github.com/streamscope/streamscope/ringlog"
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle/batch"
+	"github.com/streamscope/streamscope/state"
+	"github.com/streamscope/streamscope/vertex"
+	"github.com/streamscope/streamscope/vertex/vertextest"
+)
+
+// doorSource has no rows until its door opens, then one batch in each split, then the end.
+type doorSource struct {
+	splits int
+	open   bool
+	reads  int
+	wakes  []func()
+}
+
+type doorReader struct {
+	source *doorSource
+	at     int
+}
+
+func (s *doorSource) Schema() *batch.Schema { return rowSchema }
+
+func (s *doorSource) Splits() ([]vertex.Split, error) {
+	splits := make([]vertex.Split, s.splits)
+	for i := range splits {
+		splits[i].ID = uint32(i)
+	}
+	return splits, nil
+}
+
+func (s *doorSource) Open(_ vertex.Split, _ vertex.SnapshotReader, wake func()) (vertex.SplitReader, error) {
+	s.wakes = append(s.wakes, wake)
+	return &doorReader{source: s}, nil
+}
+
+func (r *doorReader) Read(int) (*batch.Batch, error) {
+	r.source.reads++
+	if !r.source.open {
+		return nil, nil
+	}
+	if r.at++; r.at > 1 {
+		return nil, io.EOF
+	}
+	b := batch.NewBuilder(rowSchema)
+	b.AppendTime(7, 0, 0)
+	b.Cols[0].AppendInt64(1)
+	b.Cols[1].AppendInt64(2)
+	return b.View(), nil
+}
+
+func (r *doorReader) Position(vertex.SnapshotWriter)  {}
+func (r *doorReader) Counters() vertex.SourceCounters { return vertex.SourceCounters{} }
+func (r *doorReader) Close() error                    { return nil }
+
+// idleWorker is one core with as many source tasks as src has splits, in ticks of 100 ns.
+func idleWorker(t *testing.T, src *doorSource, sink **vertextest.MemorySink) *Worker {
+	t.Helper()
+	rows := &vertextest.MemorySource{Rows: make([]*batch.Batch, src.splits)}
+	plan := threeStages(rows, sink, 3, true)
+	plan.Stages[0].Source = src
+	arena, err := ringlog.NewArena(ringlog.ArenaConfig{SegmentBytes: 64 << 10, LimitBytes: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := NewWorker(Config{
+		Plan: plan, JobID: 1, Nodes: 1, Cores: 1, Incarnation: 1, Schedule: Schedule{Length: 100, StartNs: 1}, Admission: Admission{Ticks: 9, Bytes: 1 << 20},
+		FrameBytes: 4096, CreditBytes: 4096, LeaseBytes: 4096, Arena: arena, Pages: func(int) state.Pages { return nil },
+		Nanotime: func() int64 { return 0 }, Wake: func(int) {}, WakePeer: func(frame.NodeID) {}, Fail: func(err error) { t.Error(err) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(w.Close(), arena.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// settled steps a core at time now until it has nothing to do.
+func settled(t *testing.T, c *Core, now int64) {
+	t.Helper()
+	for worked, steps := true, 0; worked; steps++ {
+		var err error
+		if worked, err = c.Step(now); err != nil {
+			t.Fatal(err)
+		}
+		if steps > 10_000 {
+			t.Fatalf("no rest after %d steps at time %d", steps, now)
+		}
+	}
+}
+
+// TestIdleTasksAreNotTouched: within a tick no reader of an idle source is asked twice, at its end each is asked once; all stages go on with
+// the clock, also over ticks that the core slept through; and rows that come are taken.
+func TestIdleTasksAreNotTouched(t *testing.T) {
+	src := &doorSource{splits: 50}
+	var sink *vertextest.MemorySink
+	w := idleWorker(t, src, &sink)
+	c := w.Core(0)
+	settled(t, c, 1)
+	for _, now := range []int64{101, 201, 202, 250, 301, 790, 801} {
+		tick := frame.Tick(1 + (now-1)/100)
+		was := c.stages[0].executed
+		src.reads = 0
+		settled(t, c, now)
+		for range 5 {
+			settled(t, c, now)
+		}
+		for i, s := range c.stages {
+			if s.executed != tick-1 {
+				t.Errorf("time %d: stage %d has executed tick %d, want %d", now, i, s.executed, tick-1)
+			}
+		}
+		want := 0
+		if tick-1 > was {
+			want = src.splits
+		}
+		if src.reads != want {
+			t.Errorf("time %d: %d reads of %d idle tasks, want %d", now, src.reads, src.splits, want)
+		}
+		if d := c.Deadline(); d != 1+100*int64(tick) {
+			t.Errorf("time %d: the core wants to be stepped at %d, want %d", now, d, 1+100*int64(tick))
+		}
+	}
+	src.open = true
+	src.wakes[3]()
+	settled(t, c, 805)
+	if !w.Done() || sink.Rows.Len() != src.splits {
+		t.Errorf("after the wake: done %v with %d rows, want %d", w.Done(), sink.Rows.Len(), src.splits)
+	}
+}
+
+// TestRowsThatCameUnheardAreOfTheTick: a reader that does not say that it has rows is asked at the end of the tick.
+func TestRowsThatCameUnheardAreOfTheTick(t *testing.T) {
+	src := &doorSource{splits: 4}
+	var sink *vertextest.MemorySink
+	w := idleWorker(t, src, &sink)
+	settled(t, w.Core(0), 1)
+	settled(t, w.Core(0), 150)
+	src.open = true
+	settled(t, w.Core(0), 199)
+	if n := w.Stats().EventsIn; n != 0 {
+		t.Errorf("%d rows were read before the tick's end, though nobody was woken", n)
+	}
+	settled(t, w.Core(0), 250)
+	if n := sink.Rows.Len(); !w.Done() || n != src.splits {
+		t.Errorf("done %v with %d rows, want %d", w.Done(), n, src.splits)
+	}
+}
