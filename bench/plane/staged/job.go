@@ -25,6 +25,9 @@ type shape struct {
 
 const cores = 2
 
+// frameBytes is large, so that a frame has dozens of rows for each of a thousand tasks: those of 256 KiB have ten.
+const frameBytes = 2 << 20
+
 // job is one repetition.
 type job struct {
 	shape  shape
@@ -77,7 +80,7 @@ func (j *job) node() (*runtime.Node, error) {
 	return runtime.NewNode(runtime.NodeConfig{
 		Plan: j.plan(), JobID: 1, Nodes: 1, Cores: cores, Incarnation: 1, Schedule: schedule,
 		Admission:  runtime.Admission{Ticks: s.ahead, Bytes: s.ahead * s.tickBytes},
-		FrameBytes: 256 << 10, SegmentBytes: 1 << 20, CreditBytes: 256 << 10, ArenaBytes: 256 << 20,
+		FrameBytes: frameBytes, SegmentBytes: 4 * frameBytes, CreditBytes: frameBytes, ArenaBytes: 256 << 20,
 		Pages: func(int) state.Pages { return nil },
 	})
 }

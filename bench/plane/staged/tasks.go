@@ -10,7 +10,7 @@ import (
 
 // tasksShape is the same work, to the byte of a tick, in so many tasks, in four stages.
 func tasksShape(tasks int) shape {
-	return shape{turns: 2, tasks: tasks / 4, tickBytes: 2 << 20, ahead: 3}
+	return shape{turns: 2, tasks: tasks / 4, tickBytes: 8 << 20, ahead: 2}
 }
 
 // The numbers of tasks that `tasks` compares.
