@@ -4,13 +4,18 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
-// marks chooses the ticks after which all units take images. A mark has to reach every unit before it executes that tick, so it lies a
-// slack of ticks ahead of all that sources have opened. The slack doubles when a unit missed a mark, and shrinks when none does.
+// marks chooses the ticks after which all units take images. A mark has to reach every unit before it executes that tick, so it lies ahead
+// of all that sources have opened: by as many ticks as they open in windowNs, in which what they said is old and the mark under way, and a slack.
+// The slack doubles when a unit missed a mark, and shrinks when none does; the mark after one that was missed comes sooner.
 type marks struct {
 	intervalNs int64
 	nextAt     TimeNs // 0: not known yet
 	last       frame.Tick
 	slack      uint64
+	// pace is how many ticks were opened in windowNs lately; seen of them at seenAt.
+	pace   uint64
+	seen   frame.Tick
+	seenAt TimeNs
 	// open are marks that not every unit has dealt with; missed says that one of them was missed.
 	open []frame.Tick
 	// good counts marks in a row that nobody missed.
@@ -24,6 +29,9 @@ const (
 	slackMax   = 1 << 20
 	// goodMarks in a row halve the slack.
 	goodMarks = 4
+	// sooner is the part of the interval to wait after a miss.
+	sooner   = 4
+	windowNs = 250e6
 )
 
 func newMarks(intervalNs int64, last frame.Tick) marks {
@@ -34,22 +42,34 @@ func newMarks(intervalNs int64, last frame.Tick) marks {
 func (k *marks) next(now TimeNs, opened frame.Tick) frame.Tick {
 	if k.nextAt == 0 {
 		k.nextAt = now + TimeNs(k.intervalNs)
+		k.seen, k.seenAt = opened, now
 	}
+	k.measure(now, opened)
 	if now < k.nextAt || len(k.open) >= marksMax {
 		return 0
 	}
-	ahead := max(k.last, opened)
-	if uint64(frame.MaxTick-ahead) <= k.slack+1 {
-		return 0 // sources have ended
+	ahead, by := max(k.last, opened), k.pace+k.slack+1
+	if uint64(frame.MaxTick-ahead) <= by {
+		return 0 // there are no more ticks
 	}
 	k.nextAt = now + TimeNs(k.intervalNs)
-	k.last = ahead + 1 + frame.Tick(k.slack)
+	k.last = ahead + frame.Tick(by)
 	k.open = append(k.open, k.last)
 	return k.last
 }
 
+// measure updates the pace. It is bounded: a source that was held up may jump over many empty ticks.
+func (k *marks) measure(now TimeNs, opened frame.Tick) {
+	elapsed := now - k.seenAt
+	if elapsed < windowNs || opened < k.seen {
+		return
+	}
+	k.pace = min(uint64(opened-k.seen)/uint64(elapsed/windowNs), slackMax)
+	k.seen, k.seenAt = opened, now
+}
+
 // settle drops the marks that everybody has dealt with.
-func (k *marks) settle(dealt func(frame.Tick) (all, missed bool)) {
+func (k *marks) settle(now TimeNs, dealt func(frame.Tick) (all, missed bool)) {
 	left := k.open[:0]
 	for _, t := range k.open {
 		all, missed := dealt(t)
@@ -58,6 +78,7 @@ func (k *marks) settle(dealt func(frame.Tick) (all, missed bool)) {
 			left = append(left, t)
 		case missed:
 			k.slack, k.good = min(2*k.slack, slackMax), 0
+			k.nextAt = min(k.nextAt, now+TimeNs(k.intervalNs/sooner))
 		default:
 			k.praise()
 		}
@@ -95,7 +116,7 @@ func (m *Machine) mark() {
 // settleMarks looks at the open marks after a report. A unit has dealt with a mark when it has an image of it or of a later tick, cannot
 // save one, has passed it, or has ended.
 func (m *Machine) settleMarks() {
-	m.rec.marks.settle(func(t frame.Tick) (all, missed bool) {
+	m.rec.marks.settle(m.now, func(t frame.Tick) (all, missed bool) {
 		all = true
 		for n := range m.workers {
 			w := &m.workers[n]

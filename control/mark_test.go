@@ -55,18 +55,43 @@ func TestMarkOfAnEarlierLife(t *testing.T) {
 	d.want("second", "mark0:29")
 }
 
+// TestPace opens so many ticks between two looks that a slack of a few would always be too little.
+func TestPace(t *testing.T) {
+	k := newMarks(10*windowNs, 0)
+	now, opened := TimeNs(1), frame.Tick(100)
+	for range 10 {
+		if got := k.next(now, opened); got != 0 {
+			t.Fatalf("a mark at %d before its time", got)
+		}
+		now, opened = now+windowNs, opened+1000
+	}
+	if got, want := k.next(now, opened), opened+1000+slackStart+1; got != want {
+		t.Errorf("got mark %d, want %d", got, want)
+	}
+	k.settle(now, func(frame.Tick) (bool, bool) { return true, true })
+	now += 10 * windowNs / sooner
+	last := k.last
+	if got, want := k.next(now, opened), last+2*slackStart+1; got != want {
+		t.Errorf("a quarter of the interval after a miss, with nothing opened: got mark %d, want %d", got, want)
+	}
+	k.next(now+windowNs, frame.MaxTick-5)
+	if k.pace > slackMax {
+		t.Errorf("pace %d, want at most %d", k.pace, slackMax)
+	}
+}
+
 func TestSlack(t *testing.T) {
 	k := newMarks(1, 0)
 	missed, want := true, uint64(slackStart)
 	now := TimeNs(1)
 	one := func() {
-		k.next(now, 0)
-		now++
-		k.next(now, 0)
+		for k.next(now, 0) == 0 {
+			now++
+		}
 		if len(k.open) != 1 {
 			t.Fatalf("open %d", k.open)
 		}
-		k.settle(func(frame.Tick) (bool, bool) { return true, missed })
+		k.settle(now, func(frame.Tick) (bool, bool) { return true, missed })
 	}
 	for range 30 {
 		one()
