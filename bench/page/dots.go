@@ -2,7 +2,6 @@ package page
 
 import (
 	"fmt"
-	"html/template"
 
 	"github.com/streamscope/streamscope/bench"
 	"github.com/streamscope/streamscope/bench/measure"
@@ -27,7 +26,7 @@ const (
 )
 
 // dots draws a line of repetitions for each row, all on one axis.
-func dots(label string, unit measure.Unit, rows []dotRow) template.HTML {
+func dots(unit measure.Unit, rows []dotRow) *drawing {
 	longest := 0
 	var values []float64
 	for _, r := range rows {
@@ -47,7 +46,7 @@ func dots(label string, unit measure.Unit, rows []dotRow) template.HTML {
 	for i, r := range rows {
 		drawDots(&d, x, r, dotsTop+rowHeight*(float64(i)+0.5), left, unit)
 	}
-	return d.html(label)
+	return &d
 }
 
 func drawDots(d *drawing, x scale, r dotRow, y, left float64, unit measure.Unit) {

@@ -32,21 +32,25 @@ func figures(r *bench.Report) []figure {
 // byUnit shows every workload of ours, one plot for each unit.
 func byUnit(r *bench.Report) (out []figure) {
 	for _, unit := range measure.Units {
-		var rows []dotRow
-		for i := range r.Runs {
-			if run := &r.Runs[i]; run.Unit == unit && run.PeerOf == "" {
-				rows = append(rows, rowOf(run, class(0), bench.Value(run.Median, unit)))
-			}
-		}
-		if len(rows) > 0 {
+		if rows := oursIn(r, unit); len(rows) > 0 {
 			better := "More is better."
 			if unit.LessIsBetter() {
 				better = "Less is better."
 			}
-			out = append(out, figure{unitTitles[unit], better + " " + dotsLegend, dots(unitTitles[unit], unit, rows)})
+			out = append(out, figure{unitTitles[unit], better + " " + dotsLegend, dots(unit, rows).html(unitTitles[unit])})
 		}
 	}
 	return out
+}
+
+// oursIn are the workloads of ours with a unit.
+func oursIn(r *bench.Report, unit measure.Unit) (rows []dotRow) {
+	for i := range r.Runs {
+		if run := &r.Runs[i]; run.Unit == unit && run.PeerOf == "" {
+			rows = append(rows, rowOf(run, class(0), bench.Value(run.Median, unit)))
+		}
+	}
+	return rows
 }
 
 func rowOf(run *bench.Run, class, note string) dotRow {
@@ -76,7 +80,7 @@ func besidePeers(r *bench.Report) (out []figure) {
 			}
 		}
 		title := of + " beside what else there is"
-		out = append(out, figure{title, "The same rows, made, sent and checked in the same way. " + dotsLegend, dots(title, ours.Unit, rows)})
+		out = append(out, figure{title, "The same rows, made, sent and checked in the same way. " + dotsLegend, dots(ours.Unit, rows).html(title)})
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package page
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"io"
@@ -75,6 +76,16 @@ func Write(w io.Writer, r *bench.Report) error {
 		return fmt.Errorf("page of the report: %w", err)
 	}
 	return nil
+}
+
+// WritePlot writes one plot as an SVG file: all workloads of ours that have rows/s.
+func WritePlot(w io.Writer, r *bench.Report) error {
+	rows := oursIn(r, measure.RowsPerSecond)
+	if len(rows) == 0 {
+		return errors.New("plot of the report: no workload in it has rows/s")
+	}
+	_, err := io.WriteString(w, dots(measure.RowsPerSecond, rows).alone(unitTitles[measure.RowsPerSecond]))
+	return err
 }
 
 func facts(m machine.Facts) []pair {

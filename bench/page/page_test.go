@@ -141,6 +141,26 @@ func TestOnePointIsNoPlot(t *testing.T) {
 	}
 }
 
+func TestPlotStandsAlone(t *testing.T) {
+	var out bytes.Buffer
+	if err := WritePlot(&out, sample()); err != nil {
+		t.Fatal(err)
+	}
+	text := out.String()
+	drawn := 0
+	for _, tag := range tags(t, text) {
+		if tag.Name.Local == "circle" {
+			drawn++
+		}
+	}
+	if drawn != 4*5 || !strings.Contains(text, "--c0:") || strings.Contains(text, "flights") || strings.Contains(text, "grpc") {
+		t.Errorf("got %d repetitions, want those of four workloads of ours with rows/s, and the style sheet: %s", drawn, text)
+	}
+	if err := WritePlot(&out, &bench.Report{}); err == nil {
+		t.Error("a plot of nothing was written")
+	}
+}
+
 func TestTextIsEscaped(t *testing.T) {
 	const hostile = `<script>alert("x")</script>`
 	r := sample()

@@ -49,9 +49,15 @@ func (d *drawing) path(class string, x, y []float64) {
 	fmt.Fprintf(&d.body, `<path class=%q d=%q/>`, class, &p)
 }
 
-// html is the whole drawing; label says to those who cannot see it what it shows.
+// html is the whole drawing, for a page that has the style sheet; label says to those who cannot see it what it shows.
 func (d *drawing) html(label string) template.HTML {
 	return template.HTML(fmt.Sprintf(`<svg viewBox="0 0 %d %s" role="img" aria-label="%s">%s</svg>`, drawWidth, px(d.height), escape(label), &d.body))
+}
+
+// alone is the drawing as a file of its own.
+func (d *drawing) alone(label string) string {
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%[1]d" height="%[2]s" viewBox="0 0 %[1]d %[2]s" role="img" aria-label="%[3]s"><style>%[4]s</style>`+
+		`<rect width="%[1]d" height="%[2]s" style="fill: var(--raised)"/>%[5]s</svg>`+"\n", drawWidth, px(d.height), escape(label), pageCSS, &d.body)
 }
 
 func px(v float64) string { return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64) }

@@ -21,13 +21,13 @@ func (a *app) benchCommand() *cobra.Command {
 		Short: "Measure the engine on this machine",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return fmt.Errorf("bench: unknown command %q, want list or run", args[0])
+				return fmt.Errorf("bench: unknown command %q, want list, run or show", args[0])
 			}
-			return errors.New("bench: say list or run")
+			return errors.New("bench: say list, run or show")
 		},
 		RunE: func(*cobra.Command, []string) error { return nil },
 	}
-	cmd.AddCommand(a.benchListCommand(), a.benchRunCommand(), a.benchPeerCommand())
+	cmd.AddCommand(a.benchListCommand(), a.benchRunCommand(), a.benchShowCommand(), a.benchPeerCommand())
 	return cmd
 }
 

@@ -18,7 +18,7 @@ func TestBenchUsage(t *testing.T) {
 		args, stderr string
 		status       int
 	}{
-		{"bench", "say list or run", 2},
+		{"bench", "say list, run or show", 2},
 		{"bench walk", `unknown command "walk"`, 2},
 		{"bench run", "name what to measure", 2},
 		{"bench run rumba", `unknown name "rumba", want one of standard, ringlog`, 2},
@@ -29,6 +29,9 @@ func TestBenchUsage(t *testing.T) {
 		{"bench run sum --json x --html x", "got x for both, want two files", 2},
 		{"bench run sum --html none/report.html", "there is no folder none", 1},
 		{"bench run sum --compare none.json", "report: open none.json: no such file", 1},
+		{"bench run sum --svg none/plot.svg", "--svg none/plot.svg: cannot be written: there is no folder none", 1},
+		{"bench show", "got 0 reports, want one", 2},
+		{"bench show none.json", "report: open none.json: no such file", 1},
 		{"bench list", "", 0},
 		{"bench list --json", "", 0},
 	} {
@@ -118,6 +121,15 @@ func TestBenchCompares(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(dir, "now.html"))
 	if err != nil || !strings.Contains(string(page), "fast.json") {
 		t.Errorf("%v: the page does not name fast.json: %s", err, page)
+	}
+	r = runBinary(t, dir, "bench", "show", "now.json", "--compare", "fast.json", "--html", "again.html", "--svg", "plot.svg")
+	if r.status != 0 || !strings.Contains(string(r.stdout), "compared with fast.json") || !strings.Contains(string(r.stdout), "fill") {
+		t.Errorf("status %d: %s%s", r.status, r.stdout, r.stderr)
+	}
+	for file, want := range map[string]string{"again.html": "fast.json", "plot.svg": "<svg xmlns="} {
+		if b, err := os.ReadFile(filepath.Join(dir, file)); err != nil || !strings.Contains(string(b), want) {
+			t.Errorf("%s: %v: no %q in %s", file, err, want, b)
+		}
 	}
 	if err := os.WriteFile(filepath.Join(dir, "bad.json"), []byte(`{"runs":[{"name":"sum","unit":"m"}]}`), 0o600); err != nil {
 		t.Fatal(err)

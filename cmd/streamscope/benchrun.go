@@ -3,9 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -14,7 +12,6 @@ import (
 
 	"github.com/streamscope/streamscope/bench"
 	"github.com/streamscope/streamscope/bench/measure"
-	"github.com/streamscope/streamscope/bench/page"
 )
 
 // Limits of the flags: what is shorter measures the clock, what is longer was not meant.
@@ -28,7 +25,8 @@ const (
 type benchFlags struct {
 	duration         time.Duration
 	runs             int
-	json, html       string
+	json             string
+	show             outFiles
 	compare          string
 	failOnRegression bool
 }
@@ -70,11 +68,10 @@ in both to tell, and what moved is measured once more. The exit status is 0 what
 	cmd.Flags().DurationVar(&f.duration, "duration", 2*time.Second, "length of one repetition")
 	cmd.Flags().IntVar(&f.runs, "runs", 5, "repetitions, whose median is reported")
 	cmd.Flags().StringVar(&f.json, "json", "", "write the report to this file")
-	cmd.Flags().StringVar(&f.html, "html", "", "write the report as a page to this file")
+	f.show.flags(cmd)
 	cmd.Flags().StringVar(&f.compare, "compare", "", "compare with the report in this file")
 	cmd.Flags().BoolVar(&f.failOnRegression, "fail-on-regression", false, "exit with 1 if --compare finds anything slower")
 	_ = cmd.MarkFlagFilename("json", "json")
-	_ = cmd.MarkFlagFilename("html", "html")
 	_ = cmd.MarkFlagFilename("compare", "json")
 	return cmd
 }
@@ -90,23 +87,10 @@ func (f *benchFlags) validate() error {
 	if f.failOnRegression && f.compare == "" {
 		complaints = append(complaints, errors.New("--fail-on-regression: wants --compare BASE.json to compare with"))
 	}
-	if f.html != "" && f.html == f.json {
-		complaints = append(complaints, fmt.Errorf("--html, --json: got %s for both, want two files", f.html))
+	if f.show.html != "" && f.show.html == f.json {
+		complaints = append(complaints, fmt.Errorf("--html, --json: got %s for both, want two files", f.json))
 	}
 	return errors.Join(complaints...)
-}
-
-// writable reports files that could not be written, rather now than after minutes.
-func (f *benchFlags) writable() error {
-	for flag, file := range map[string]string{"--json": f.json, "--html": f.html} {
-		if file == "" {
-			continue
-		}
-		if st, err := os.Stat(filepath.Dir(file)); err != nil || !st.IsDir() {
-			return fmt.Errorf("%s %s: cannot be written: there is no folder %s", flag, file, filepath.Dir(file))
-		}
-	}
-	return nil
 }
 
 func (a *app) benchRun(cmd *cobra.Command, names []string, f benchFlags) error {
@@ -114,7 +98,7 @@ func (a *app) benchRun(cmd *cobra.Command, names []string, f benchFlags) error {
 	if err != nil {
 		return fmt.Errorf("bench: this program's own path: %w", err)
 	}
-	if err := f.writable(); err != nil {
+	if err := errors.Join(folderOf("--json", f.json), f.show.writable()); err != nil { // rather now than after minutes
 		return err
 	}
 	var base *bench.Report
@@ -139,18 +123,10 @@ func (a *app) benchRun(cmd *cobra.Command, names []string, f benchFlags) error {
 	if err != nil && (report == nil || len(report.Runs) == 0 || cmd.Context().Err() != nil) {
 		return err // an interrupted run does not replace a report
 	}
-	return errors.Join(err, f.write(report), f.regression(report.Comparison))
-}
-
-// write writes what was measured, after a workload failed too.
-func (f *benchFlags) write(r *bench.Report) (err error) {
-	if f.json != "" {
-		err = r.WriteFile(f.json)
+	if f.json != "" { // after a workload failed too
+		err = errors.Join(err, report.WriteFile(f.json))
 	}
-	if f.html != "" {
-		err = errors.Join(err, bench.WriteWhole(f.html, func(w io.Writer) error { return page.Write(w, r) }))
-	}
-	return err
+	return errors.Join(err, f.show.write(report), f.regression(report.Comparison))
 }
 
 func (f *benchFlags) regression(c *bench.Comparison) error {
