@@ -27,7 +27,11 @@ func (a *app) workerCommand() *cobra.Command {
 			signal.Reset(syscall.SIGTERM)
 			rep := report.New("worker", report.Config{Out: a.stderr, JSON: format == "json", Now: a.now})
 			a.log = rep.Log()
-			if err := engine.Process(definitions, rep.Log()); err != nil {
+			// A file that may not grow is an error of whoever writes it, not the end of the process.
+			signal.Ignore(syscall.SIGXFSZ)
+			cut := make(chan os.Signal, 1)
+			signal.Notify(cut, syscall.SIGUSR1)
+			if err := engine.Process(definitions, rep.Log(), cut); err != nil {
 				return fmt.Errorf("worker: %w", err)
 			}
 			return nil

@@ -385,6 +385,17 @@ func (n *Node) Wait(ctx context.Context) error {
 	}
 }
 
+// CutLinks ends the connections at hand of all links, for a reason; they are made again.
+func (n *Node) CutLinks(reason error) {
+	for i := range n.links {
+		for _, l := range []*netio.Link{n.links[i].in.Load(), n.links[i].out.Load()} {
+			if l != nil {
+				l.Cut(reason)
+			}
+		}
+	}
+}
+
 // Err is what has ended the node, also after Wait has returned: a node that is done still serves its peers.
 func (n *Node) Err() error {
 	n.mu.Lock()

@@ -47,7 +47,7 @@ type Config struct {
 const (
 	startPatience = 30 * time.Second
 	stopPatience  = 2 * time.Second
-	progressEvery = 100 * time.Millisecond
+	progressEvery = 50 * time.Millisecond
 )
 
 // epoch of the one manager that a run has.
@@ -160,7 +160,8 @@ func resumedAt(s control.Stored, stages []control.StageShape) (frame.Tick, bool)
 
 func (cfg *Config) host() func(manager.Hub) (manager.Host, error) {
 	if cfg.Workers == 0 {
-		return manager.InProcess(agentConfig(cfg.Jobs, cfg.Log))
+		w := &workers{jobs: cfg.Jobs, log: cfg.Log}
+		return manager.InProcess(w.agentConfig())
 	}
 	return manager.Processes(manager.Spawn{Command: cfg.Command, Stderr: cfg.Stderr, Token: cfg.Job.Token})
 }
@@ -209,10 +210,27 @@ func (o output) abort() error {
 }
 
 // agentConfig is that of a worker's agent, here or in a child.
-func agentConfig(jobs Definitions, log *slog.Logger) agent.Config {
-	w := &workers{jobs: jobs, log: log}
+func (w *workers) agentConfig() agent.Config {
 	return agent.Config{PID: os.Getpid(), Build: w.build, NewWorker: w.newWorker, ProgressEvery: progressEvery}
 }
 
-// Process is the life of a child that Run started. It returns when its parent tells it to stop, or is gone.
-func Process(jobs Definitions, log *slog.Logger) error { return agent.Process(agentConfig(jobs, log)) }
+// Process is the life of a child that Run started. It returns when its parent tells it to stop, or is gone. Each time cut delivers, all links
+// of the worker are cut, as a network would do it; they are made again.
+func Process(jobs Definitions, log *slog.Logger, cut <-chan os.Signal) error {
+	w := &workers{jobs: jobs, log: log}
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		for {
+			select {
+			case <-cut:
+				if n := w.node.Load(); n != nil {
+					n.CutLinks(errors.New("cut by a signal"))
+				}
+			case <-ended:
+				return
+			}
+		}
+	}()
+	return agent.Process(w.agentConfig())
+}

@@ -30,7 +30,8 @@ import (
 type workers struct {
 	jobs Definitions
 	log  *slog.Logger
-	job  Job // of the plan built last
+	job  Job                           // of the plan built last
+	node atomic.Pointer[vruntime.Node] // the newest
 }
 
 func (w *workers) build(m rpc.Job) (*plan.Plan, error) {
@@ -84,6 +85,7 @@ func (w *workers) newWorker(p *plan.Plan, a control.Assignment, limits rpc.Limit
 		return nil, errors.Join(err, n.closePast())
 	}
 	n.node = node
+	w.node.Store(node)
 	if n.past == nil {
 		return n, nil
 	}

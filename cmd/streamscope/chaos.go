@@ -1,0 +1,134 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/streamscope/streamscope/cmd/streamscope/chaos"
+	"github.com/streamscope/streamscope/cmd/streamscope/options"
+)
+
+// Bounds of what chaos is asked for.
+const (
+	chaosWorkersMax = 64
+	chaosFaultsMax  = 100_000
+)
+
+func (a *app) chaosCommand() *cobra.Command {
+	cfg := chaos.Config{Kinds: chaos.Kinds}
+	var kinds []string
+	var html, file, rate string
+	cmd := &cobra.Command{
+		Use:   "chaos",
+		Short: "Run a job, kill its processes at random moments, and compare the output",
+		Long: `Run a job as real processes over a data directory, hurt them at random moments, and compare the output with that of a run without
+faults, byte for byte. Faults are: kill and stop (for longer than the lease) of a worker, cut of all its links, full (its files cannot
+grow for a second), and kill of the manager or of the whole group, after which the command is repeated.
+
+A fault counts only if its victim had executed something since its newest image. Runs are repeated until enough were injected. The status is 1
+if any output differs, and the folder with everything is kept then.`,
+		Example: "  streamscope chaos --job flights --workers 3 --kills 50 --seed 1 --report chaos.html",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var complaints []error
+			complain := func(format string, args ...any) { complaints = append(complaints, fmt.Errorf(format, args...)) }
+			if err := a.jobArg(nil, []string{cfg.Job}); err != nil {
+				complain("--job: got %q, want one of the jobs that `run --help` lists", cfg.Job)
+			}
+			if cfg.Workers < 1 || cfg.Workers > chaosWorkersMax {
+				complain("--workers: got %d, want 1 to %d", cfg.Workers, chaosWorkersMax)
+			}
+			if cfg.Faults < 1 || cfg.Faults > chaosFaultsMax {
+				complain("--kills: got %d, want 1 to %d", cfg.Faults, chaosFaultsMax)
+			}
+			if cfg.Interval < 10*time.Millisecond {
+				complain("--snapshot-interval: got %v, want at least 10ms", cfg.Interval)
+			}
+			if len(kinds) > 0 {
+				cfg.Kinds = nil
+			}
+			for _, k := range kinds {
+				if !slices.Contains(chaos.Kinds, chaos.Kind(k)) {
+					complain("--kinds: got %q, want kill, stop, cut, full, manager or group", k)
+				}
+				cfg.Kinds = append(cfg.Kinds, chaos.Kind(k))
+			}
+			if rate != "" {
+				var err error
+				if cfg.Rate, err = options.ParseRate(rate); err != nil {
+					complain("--rate: %w", err)
+				}
+			}
+			if len(complaints) > 0 {
+				return usageError{errors.Join(complaints...)}
+			}
+			a.started = true
+			return a.chaos(cmd, cfg, html, file)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar(&cfg.Job, "job", jobs[0].name, "the job")
+	f.StringArrayVar(&cfg.Input, "input", nil, "read events from this file, as `run` does; may be repeated (default: the embedded week)")
+	f.IntVar(&cfg.Workers, "workers", 3, "worker processes")
+	f.IntVar(&cfg.Faults, "kills", 50, "faults to inject")
+	f.StringSliceVar(&kinds, "kinds", nil, "kinds of faults, drawn with equal chances: kill,stop,cut,full,manager,group (default: all, mostly kill)")
+	f.Uint64Var(&cfg.Seed, "seed", 1, "what all choices come from")
+	f.StringVar(&rate, "rate", "", "pace of the job in events/s (default: so that it takes 30s without faults)")
+	f.DurationVar(&cfg.Interval, "snapshot-interval", 500*time.Millisecond, "time between two images")
+	f.StringVar(&cfg.PIDs, "pids", "", "keep the processes' numbers in this file, the manager first, so that others can hurt them too")
+	f.StringVar(&html, "report", "", "write a page with the time line to this file")
+	f.StringVar(&file, "json", "", "write the result to this file")
+	return cmd
+}
+
+func (a *app) chaos(cmd *cobra.Command, cfg chaos.Config, html, file string) error {
+	exe, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("chaos: this program's own path: %w", err)
+	}
+	cfg.Exe, cfg.Out = exe, a.stderr
+	r, err := chaos.Run(cmd.Context(), cfg)
+	if r != nil {
+		if werr := writeResult(html, r.WriteHTML); werr != nil {
+			err = errors.Join(err, fmt.Errorf("--report %w", werr))
+		}
+		werr := writeResult(file, func(w io.Writer) error {
+			e := json.NewEncoder(w)
+			e.SetIndent("", "  ")
+			return e.Encode(r)
+		})
+		if werr != nil {
+			err = errors.Join(err, fmt.Errorf("--json %w", werr))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("chaos: %w", err)
+	}
+	gaps := r.Gaps(chaos.Kill)
+	fmt.Fprintf(a.stdout, "%d faults in %d rounds with %d managers, seed %d: every output is that of a run without faults\n", r.Counted, r.Rounds, r.Lives, r.Seed)
+	if len(gaps) > 0 {
+		fmt.Fprintf(a.stdout, "gap of the output after %d killed workers: p50 %.0f ms, p99 %.0f ms\n", len(gaps), 1000*chaos.Quantile(gaps, 0.5), 1000*chaos.Quantile(gaps, 0.99))
+	}
+	return nil
+}
+
+// writeResult writes a file that a flag names, if it does.
+func writeResult(path string, write func(io.Writer) error) error {
+	if path == "" {
+		return nil
+	}
+	var b strings.Builder
+	if err := write(&b); err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(b.String()), 0o644)
+}

@@ -1,0 +1,25 @@
+// Package chaos runs a job as real processes, hurts them at random moments, and compares the result with that of a run without faults.
+//
+// # Model
+//
+// A round is one job over one data directory: the manager (`run`) with its workers, started again after it was killed, until the job ends. Rounds follow
+// each other until the faults asked for were injected; each must leave the faultless output, byte for byte. All choices come from one seed; what the
+// machine does with them does not.
+//
+//	kill     SIGKILL of a worker
+//	stop     SIGSTOP of a worker for longer than its lease: the manager must replace it, and the zombie must do no harm
+//	cut      all links of a worker are cut
+//	full     a worker's files cannot grow for a second, as on a full disk
+//	manager  SIGKILL of the manager alone, whose workers end then; the command is repeated
+//	group    SIGKILL of the whole process group; the command is repeated
+//
+// A kill counts only if its victim had executed ticks since its newest image: else there would be nothing to recompute.
+//
+// # Figures
+//
+// The gap of a fault is the time from it to the first report of a tick that the last stage had not executed before. Reports come every 50 ms.
+//
+// # Not here
+//
+// Simulated faults (control/simtest). Faults of the network between machines.
+package chaos

@@ -1,0 +1,78 @@
+package chaos
+
+import (
+	"math"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	stopFor = 4 * time.Second // longer than a lease
+	fullFor = time.Second
+	// fullBytes is how long a file may get while its disk is full.
+	fullBytes = 4096
+)
+
+// inject hurts somebody. fatal says that the manager is gone with it.
+func (w *world) inject(m *manager) (fatal bool) {
+	kind := w.cfg.Kinds[w.rng.IntN(len(w.cfg.Kinds))]
+	node := w.rng.IntN(w.cfg.Workers)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f := Fault{Kind: kind, AtS: time.Since(w.began).Seconds(), Node: node, GapS: -1}
+	victim := w.workers[node]
+	if kind == Manager || kind == Group {
+		f.Node, victim.pid = -1, m.cmd.Process.Pid
+		for _, s := range w.workers {
+			f.Behind = max(f.Behind, s.behind())
+		}
+	} else {
+		f.Behind = victim.behind()
+	}
+	f.PID, f.Counts = victim.pid, f.Behind > 0
+	if victim.pid == 0 || !f.Counts {
+		return false // it is coming back, or has nothing to lose yet: another time
+	}
+	if err := w.hit(kind, victim.pid); err != nil {
+		return false // it is gone already
+	}
+	w.result.Faults = append(w.result.Faults, f)
+	w.result.Counted++
+	w.say("%-7s worker %d (pid %d), %d ticks behind its image", kind, f.Node, f.PID, f.Behind)
+	return kind == Manager || kind == Group
+}
+
+// behind is how many ticks a worker has executed beyond its newest image: the most of any of its stages.
+func (s *seen) behind() uint64 {
+	most := uint64(0)
+	for i, t := range s.executed {
+		if t != math.MaxUint64 && i < len(s.saved) && t > s.saved[i] {
+			most = max(most, t-s.saved[i])
+		}
+	}
+	return most
+}
+
+func (w *world) hit(kind Kind, pid int) error {
+	switch kind {
+	case Kill, Manager:
+		return syscall.Kill(pid, syscall.SIGKILL)
+	case Group:
+		return syscall.Kill(-pid, syscall.SIGKILL)
+	case Cut:
+		return syscall.Kill(pid, syscall.SIGUSR1)
+	case Stop:
+		time.AfterFunc(stopFor, func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
+		return syscall.Kill(pid, syscall.SIGSTOP)
+	case Full:
+		var was unix.Rlimit
+		if err := unix.Prlimit(pid, unix.RLIMIT_FSIZE, nil, &was); err != nil {
+			return err
+		}
+		time.AfterFunc(fullFor, func() { _ = unix.Prlimit(pid, unix.RLIMIT_FSIZE, &was, nil) })
+		return unix.Prlimit(pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: fullBytes, Max: was.Max}, nil)
+	}
+	panic("chaos: kind " + string(kind)) // checked where they are read
+}
