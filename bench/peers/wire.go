@@ -28,9 +28,10 @@ type countedConn struct {
 	wire *wireCount
 }
 
-// Write counts what the kernel took.
+// Write counts what the kernel takes, before it does: the other end may have read it all before this goroutine goes on.
 func (c *countedConn) Write(b []byte) (int, error) {
+	c.wire.bytes.Add(int64(len(b)))
 	n, err := c.Conn.Write(b)
-	c.wire.bytes.Add(int64(n))
+	c.wire.bytes.Add(int64(n - len(b)))
 	return n, err
 }
