@@ -32,6 +32,7 @@ const (
 	// sooner is the part of the interval to wait after a miss.
 	sooner   = 4
 	windowNs = 250e6
+	paceStep = 64
 )
 
 func newMarks(intervalNs int64, last frame.Tick) marks {
@@ -58,13 +59,14 @@ func (k *marks) next(now TimeNs, opened frame.Tick) frame.Tick {
 	return k.last
 }
 
-// measure updates the pace. It is bounded: a source that was held up may jump over many empty ticks.
+// measure updates the pace. It grows by bounded steps: a source that was held up, or resumes, jumps over many empty ticks once, and a mark that
+// far ahead would leave the job without images for as long.
 func (k *marks) measure(now TimeNs, opened frame.Tick) {
 	elapsed := now - k.seenAt
 	if elapsed < windowNs || opened < k.seen {
 		return
 	}
-	k.pace = min(uint64(opened-k.seen)/uint64(elapsed/windowNs), slackMax)
+	k.pace = min(uint64(opened-k.seen)/uint64(elapsed/windowNs), 2*k.pace+paceStep, slackMax)
 	k.seen, k.seenAt = opened, now
 }
 
