@@ -80,14 +80,15 @@ func (s *sender) Receive(m wire.Message) error {
 // share begins to use the mailbox, after what was sent until now: the first BELL says so.
 func (s *sender) share() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.mu.mail == nil || s.mu.on {
+	mail, again := s.mu.mail, s.mu.on
+	s.mu.on = mail != nil
+	s.mu.Unlock()
+	if mail == nil || again {
 		return fmt.Errorf("%w: SHARE without OFFER, or a second one", wire.ErrGarbage)
 	}
 	s.reverse.mu.Lock()
-	s.reverse.open(&s.mu.mail.reverse, true)
+	s.reverse.open(&mail.reverse, true)
 	s.reverse.mu.Unlock()
-	s.mu.on = true
 	s.on.Store(true)
 	s.host.enlist(s)
 	s.tell()
