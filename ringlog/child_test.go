@@ -8,11 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/streamscope/streamscope/ringlog/ringlogtest"
 )
 
 // Some tests need a process of their own: to be killed, or to live within limits that the tests' process must not have. The test binary plays
@@ -36,36 +37,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
-		if left, err := leftovers(); err != nil || len(left) > 0 {
-			fmt.Printf("mappings and descriptors that no test gave back: %q (%v)\n", left, err)
-			status = 1
-		}
-		os.Exit(status)
-	}))
-}
-
-// leftovers lists mappings and descriptors of segments and spill files that this process has.
-func leftovers() (left []string, err error) {
-	maps, err := os.ReadFile("/proc/self/maps")
-	if err != nil {
-		return nil, err
-	}
-	ours := func(name string) bool {
-		return strings.Contains(name, "streamscope-segment") || strings.Contains(name, segmentSuffix) || strings.HasSuffix(name, "(deleted)")
-	}
-	for line := range strings.Lines(string(maps)) {
-		if f := strings.SplitN(strings.TrimSpace(line), "/", 2); len(f) == 2 && ours(f[1]) {
-			left = append(left, f[1])
-		}
-	}
-	fds, err := os.ReadDir("/proc/self/fd")
-	for _, fd := range fds {
-		if to, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && ours(to) {
-			left = append(left, to)
-		}
-	}
-	return left, err
+	goleak.VerifyTestMain(m, goleak.Cleanup(ringlogtest.Exit))
 }
 
 // part prepares a child.

@@ -123,6 +123,7 @@ func ExampleWriter_TryWrite() {
 	}
 	p, err := s.Reader(0).Next(ctx)
 	fmt.Println(p.Rows.Cols[0].Int64s()[0], err)
+	s.Reader(0).Ack() // the rows are lent until then, beyond Close too
 	// Output:
 	// full
 	// 0 <nil>

@@ -15,13 +15,14 @@ import (
 	"time"
 
 	"github.com/streamscope/streamscope/netio/wire"
+	"github.com/streamscope/streamscope/ringlog/ringlogtest"
 )
 
 // TestMain is also a process that takes part in a shuffle until it is killed.
 func TestMain(m *testing.M) {
 	addr := os.Getenv("SHUFFLE_TEST_PEER")
 	if addr == "" {
-		os.Exit(m.Run())
+		ringlogtest.Exit(m.Run())
 	}
 	cfg := killConfig(1)
 	cfg.Meet = func(own string) ([]string, error) {
