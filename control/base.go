@@ -34,6 +34,8 @@ type unitState struct {
 	executed frame.Tick
 	saved    []frame.Tick
 	unsaved  Unsaved
+	// best is the greatest executed of all incarnations.
+	best frame.Tick
 }
 
 // savedMax bounds what is remembered of a unit's images. With more of them above base, every second tells as much.
@@ -90,9 +92,14 @@ func (b *bases) register(node frame.NodeID) {
 	})
 }
 
-// report takes what a registered incarnation says. The report must be of the right shape.
-func (b *bases) report(node frame.NodeID, r *Reported) {
-	b.on(node, func(s StageID, u *unitState) { u.executed = max(u.executed, r.Executed[s]) })
+// report takes what a registered incarnation says, and tells whether any unit has got further than ever. The report must be of the right
+// shape.
+func (b *bases) report(node frame.NodeID, r *Reported) (further bool) {
+	b.on(node, func(s StageID, u *unitState) {
+		u.executed = max(u.executed, r.Executed[s])
+		further = further || u.executed > u.best
+		u.best = max(u.best, u.executed)
+	})
 	for _, s := range r.Saved {
 		if u := &b.units[s.Stage][node]; u.exists {
 			u.addSaved(s.Tick)
@@ -103,6 +110,7 @@ func (b *bases) report(node frame.NodeID, r *Reported) {
 			u.unsaved = s
 		}
 	}
+	return further
 }
 
 // reached is what all units of a node have executed.

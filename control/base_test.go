@@ -91,9 +91,13 @@ func reportChecked(t *rapid.T, b *bases, node frame.NodeID) {
 			r.Saved = append(r.Saved, Saved{StageID(s), frame.Tick(rapid.IntRange(0, 40).Draw(t, "saved"))})
 		}
 	}
-	b.report(node, &r)
+	want := false
+	b.on(node, func(s StageID, u *unitState) { want = want || r.Executed[s] > u.best })
+	if further := b.report(node, &r); further != want {
+		t.Fatalf("further %t, want %t", further, want)
+	}
 	before := fmt.Sprintf("%+v", b.units)
-	if b.report(node, &r); fmt.Sprintf("%+v", b.units) != before {
+	if again := b.report(node, &r); again || fmt.Sprintf("%+v", b.units) != before {
 		t.Fatal("a report that is repeated changes something")
 	}
 }

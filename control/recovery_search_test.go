@@ -69,7 +69,7 @@ func (w *world) key() string {
 	}
 	for i := range m.workers {
 		k, last := &m.workers[i], r.stored.Incarnations[i]
-		s += fmt.Sprintln(k.state, k.told, k.killed, last-k.incarnation, k.alive > 0, last-k.alive, k.down, k.due, k.linking, k.failures, k.reached, k.reported,
+		s += fmt.Sprintln(k.state, k.told, k.killed, last-k.incarnation, k.alive > 0, last-k.alive, k.down, k.due, k.linking, k.blame, k.further, k.reached, k.reported,
 			k.patience > m.now, k.since+stepNs > m.now, min(m.now-k.heard, 2*stepNs))
 	}
 	return s + fmt.Sprint(r.bases.units)

@@ -110,12 +110,15 @@ func TestGivesUpWithoutProgress(t *testing.T) {
 // TestGivesUpForOneUnit has one unit that fails at the same tick again and again, while another on its node gets on.
 func TestGivesUpForOneUnit(t *testing.T) {
 	d := running(t, 1)
-	for i := range DefaultGiveUp {
+	for i := range 1 + wholeBlame*(DefaultGiveUp-1) { // the first one counts whole
+		if d.outcome != nil {
+			t.Fatalf("given up after %d: %+v", i, d.outcome)
+		}
 		d.step(Reported{From: d.from(0), Executed: []frame.Tick{frame.Tick(10 + i), 7}})
 		d.step(Failed{From: d.from(0), Reason: "bad row"})
 		d.lose(0)
 	}
-	if d.outcome == nil || !strings.HasPrefix(d.outcome.Reason, "bad row (given up") {
+	if d.outcome == nil || !strings.HasPrefix(d.outcome.Reason, "bad row (given up after 17 failures") {
 		t.Errorf("outcome %+v", d.outcome)
 	}
 }

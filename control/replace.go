@@ -22,9 +22,11 @@ type life struct {
 	linking bool
 	// since is when it came to where it is; heard, when it last said anything.
 	since, heard TimeNs
-	// failures of the node since all its units had last come further than ever before, which was up to reached.
-	failures int
-	reached  frame.Tick
+	// failures of the node since all its units had last come further than ever before, which was up to reached. blame is their weight.
+	failures, blame int
+	reached         frame.Tick
+	// further: since then some of its units have come further in this life than in any before.
+	further bool
 	// opened is the greatest tick that its sources have opened in any life, missed the greatest mark that this life has passed unheard.
 	// reported: this or an earlier life has said how far it is.
 	opened, missed frame.Tick
@@ -33,11 +35,19 @@ type life struct {
 	excused frame.Tick
 }
 
+// wholeBlame is what a failure counts towards giving up, if its life came no further than those before in anything. One that did in some of
+// its units counts 1: it may have been held up by others that failed, but then again it may be one unit that fails for ever beside another that
+// gets on.
+const wholeBlame = 4
+
 // failed handles the failure of a node's worker: it is replaced, unless it has failed too often at the same place.
 func (m *Machine) failed(node frame.NodeID, reason string) {
 	w := &m.workers[node]
 	w.failures++
-	if w.failures >= m.rec.cfg.GiveUp {
+	if w.blame++; !w.further {
+		w.blame += wholeBlame - 1
+	}
+	if w.blame >= wholeBlame*m.rec.cfg.GiveUp {
 		m.fail(cause{reason: fmt.Sprintf("%s (given up after %d failures of worker %d at the same place)", reason, w.failures, node)})
 		return
 	}
@@ -51,7 +61,7 @@ func (m *Machine) replace(node frame.NodeID) {
 	if w.down {
 		return
 	}
-	w.down, w.due, w.linking, w.missed = true, false, false, 0
+	w.down, w.due, w.linking, w.further, w.missed = true, false, false, false, 0
 	w.state = Absent
 	w.patience = m.now + TimeNs(m.cfg.StopNs)
 	m.rec.recoveries++

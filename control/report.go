@@ -56,10 +56,9 @@ func (m *Machine) reported(node frame.NodeID, w *worker, ev Reported) {
 	if ev.Opened < frame.MaxTick {
 		w.opened = max(w.opened, ev.Opened)
 	}
-	r.bases.report(node, &ev)
-	// It is the slowest unit that counts: one that fails again and again must not be excused by another that gets on.
+	w.further = r.bases.report(node, &ev) || w.further
 	if t := r.bases.reached(node); t > w.reached {
-		w.reached, w.failures = t, 0
+		w.reached, w.failures, w.blame, w.further = t, 0, 0, false
 	}
 	m.settleMarks()
 	m.persist()
