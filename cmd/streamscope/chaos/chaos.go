@@ -145,6 +145,7 @@ func (w *world) faultless(ctx context.Context) ([]byte, error) {
 	if w.result.Rate == 0 {
 		w.result.Rate = float64(events) / Length.Seconds()
 	}
+	w.length = time.Duration(float64(events) / w.result.Rate * float64(time.Second))
 	w.say("seed %d: %d events at %.0f/s, %d workers", w.cfg.Seed, events, w.result.Rate, w.cfg.Workers)
 	return os.ReadFile(out)
 }

@@ -35,20 +35,21 @@ func Quantile(sorted []float64, q float64) float64 {
 const (
 	plotWidth, plotHeight           = 1100, 300
 	plotLeft, plotBottom, plotRight = 70, 40, 10
-	bins                            = 200
+	binsMin, binsMax                = 10, 200
 )
 
-// rates are events per second over equal parts of the time.
+// rates are events per second over equal parts of the time, of half a second where that makes a fair number of them.
 func (r *Result) rates() (length float64, rates []float64) {
 	if len(r.Samples) == 0 {
-		return 1, make([]float64, bins)
+		return 1, make([]float64, binsMin)
 	}
 	length = r.Samples[len(r.Samples)-1].AtS
+	bins := max(binsMin, min(binsMax, int(2*length)))
 	rates = make([]float64, bins)
 	last := Sample{}
 	for _, s := range r.Samples {
 		if s.Rows > last.Rows {
-			rates[min(bins-1, int(s.AtS/length*bins))] += float64(s.Rows-last.Rows) / (length / bins)
+			rates[min(bins-1, int(s.AtS/length*float64(bins)))] += float64(s.Rows-last.Rows) / length * float64(bins)
 		}
 		last = s
 	}
@@ -72,7 +73,7 @@ func (r *Result) plot() template.HTML {
 	}
 	for i := range 11 {
 		s := length * float64(i) / 10
-		fmt.Fprintf(&b, `<text text-anchor="middle" x="%.1f" y="%d">%.0f s</text>`, x(s), plotHeight-plotBottom+18, s)
+		fmt.Fprintf(&b, `<text text-anchor="middle" x="%.1f" y="%d">%.1f s</text>`, x(s), plotHeight-plotBottom+18, s)
 	}
 	for _, f := range r.Faults {
 		gap := max(f.GapS, 0)
@@ -81,7 +82,7 @@ func (r *Result) plot() template.HTML {
 	}
 	var points strings.Builder
 	for i, v := range rates {
-		fmt.Fprintf(&points, "%.1f,%.1f ", x((float64(i)+0.5)*length/bins), y(v))
+		fmt.Fprintf(&points, "%.1f,%.1f ", x((float64(i)+0.5)*length/float64(len(rates))), y(v))
 	}
 	fmt.Fprintf(&b, `<polyline class="rate" points="%s"/></svg>`, points.String())
 	return template.HTML(b.String())

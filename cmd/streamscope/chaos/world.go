@@ -25,6 +25,7 @@ type world struct {
 	began  time.Time
 	rng    *rand.Rand
 	result *Result
+	length time.Duration // of a round without faults
 
 	mu      sync.Mutex
 	manager int    // pid
@@ -218,7 +219,7 @@ func (w *world) hurt(ctx context.Context, m *manager) (ended bool, err error) {
 
 // pause is the time to the next fault: about as long as spreads them over the round, never too short to come back in.
 func (w *world) pause() time.Duration {
-	mean := Length / time.Duration(max(8, min(w.cfg.Faults, 40)))
+	mean := w.length / time.Duration(max(8, min(w.cfg.Faults, 40)))
 	return mean/4 + time.Duration(w.rng.ExpFloat64()*float64(mean)*3/4)
 }
 

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/streamscope/streamscope/cmd/streamscope/chaos"
+)
+
+// TestChaos is a short run of chaos with every kind of fault.
+func TestChaos(t *testing.T) {
+	t.Parallel()
+	var said strings.Builder
+	cfg := chaos.Config{
+		Exe: binary, Job: "flights", Workers: 3, Faults: 6, Kinds: []chaos.Kind{chaos.Kill, chaos.Kill, chaos.Cut, chaos.Full, chaos.Manager, chaos.Group},
+		Seed: uint64(time.Now().UnixNano()), Rate: 25_000, Interval: 100 * time.Millisecond, PIDs: filepath.Join(t.TempDir(), "pids"), Out: &said,
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	r, err := chaos.Run(ctx, cfg)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &said)
+	}
+	if !r.Same || r.Counted != cfg.Faults || len(r.Faults) != cfg.Faults || r.Lives < r.Rounds {
+		t.Errorf("%+v\n%s", r, &said)
+	}
+	pids, err := os.ReadFile(cfg.PIDs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range strings.Fields(string(pids)) {
+		if pid, err := strconv.Atoi(word); err != nil || !gone(pid) {
+			t.Errorf("process %q lives on, %v", word, err)
+		}
+	}
+	var page strings.Builder
+	if err := r.WriteHTML(&page); err != nil {
+		t.Fatal(err)
+	}
+	if p := page.String(); strings.Count(p, "<tr>") != 1+cfg.Faults || !strings.Contains(p, "as without faults") || strings.Contains(p, "://") {
+		t.Errorf("the page is not what it should be:\n%s", p)
+	}
+}
+
+// TestEvents: every line is one happening, and a good run ends with an end.
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if r := runBinary(t, dir, "run", "flights", "--out", "o.csv", "--workers", "2", "--data-dir", "d", "--events", "e.jsonl", "--snapshot-interval", "50ms", "--rate", "200k"); r.status != 0 {
+		t.Fatalf("%s", r.stderr)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "e.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]int{}
+	last := ""
+	for line := range strings.Lines(string(b)) {
+		var h struct {
+			Kind string `json:"kind"`
+		}
+		if err := json.Unmarshal([]byte(line), &h); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		kinds[h.Kind]++
+		last = h.Kind
+	}
+	if kinds["spawn"] != 2 || kinds["hello"] != 2 || kinds["run"] != 2 || kinds["report"] < 2 || last != "end" {
+		t.Errorf("%v, the last is %q", kinds, last)
+	}
+}
+
+func TestChaosRefuses(t *testing.T) {
+	r := runBinary(t, t.TempDir(), "chaos", "--job", "tea", "--workers", "0", "--kills", "-1", "--kinds", "rain", "--rate", "fast", "--snapshot-interval", "1ns")
+	for _, words := range []string{"--job: got \"tea\"", "--workers: got 0", "--kills: got -1", "--kinds: got \"rain\"", "--rate", "--snapshot-interval: got 1ns"} {
+		if r.status != 2 || !strings.Contains(string(r.stderr), words) {
+			t.Errorf("status %d, want words %q:\n%s", r.status, words, r.stderr)
+		}
+	}
+}
