@@ -94,16 +94,30 @@ func (j *job) run(ctx context.Context, d time.Duration) (r Result, err error) {
 	defer func() { err = errors.Join(err, n.Stop()) }()
 	cpu, start := measure.ProcessCPU(), time.Now()
 	j.source.until.Store(start.Add(d).UnixNano())
-	if j.shape.idle {
-		defer time.AfterFunc(d, j.source.end).Stop()
-	}
 	n.Start()
+	if j.shape.idle { // what the start took is not what idleness takes
+		if err := pause(ctx, d/4); err != nil {
+			return r, err
+		}
+		cpu, start = measure.ProcessCPU(), time.Now()
+		defer time.AfterFunc(d-d/4, j.source.end).Stop()
+	}
 	if err := n.Wait(ctx); err != nil {
 		return r, err
 	}
 	r.Took, r.CPU = time.Since(start), measure.ProcessCPU()-cpu
 	r.Rows = j.got().Rows
 	return r, j.check()
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // got is what the last stage has read. The job must have ended.
