@@ -1,11 +1,12 @@
 package chaos
 
 import (
-	"math"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
 const (
@@ -48,8 +49,8 @@ func (w *world) inject(m *manager) (fatal bool) {
 func (s *seen) behind() uint64 {
 	most := uint64(0)
 	for i, t := range s.executed {
-		if t != math.MaxUint64 && i < len(s.saved) && t > s.saved[i] {
-			most = max(most, t-s.saved[i])
+		if t != frame.MaxTick && i < len(s.saved) && t > s.saved[i] {
+			most = max(most, uint64(t-s.saved[i]))
 		}
 	}
 	return most

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -16,6 +15,9 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/streamscope/streamscope/cmd/streamscope/engine"
+	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
 // world is the processes of a job, as chaos sees them.
@@ -39,20 +41,9 @@ type world struct {
 type seen struct {
 	pid      int
 	life     uint32
-	executed []uint64
-	saved    []uint64
+	executed []frame.Tick
+	saved    []frame.Tick
 	in       uint64 // rows read in this life
-}
-
-// happening is a line of `run --events`, as far as it is of use here.
-type happening struct {
-	Kind     string   `json:"kind"`
-	Node     int      `json:"node"`
-	Life     uint32   `json:"life"`
-	PID      int      `json:"pid"`
-	Executed []uint64 `json:"executed"`
-	Saved    []uint64 `json:"saved"`
-	In       uint64   `json:"in"`
 }
 
 // manager is a `run` with its workers.
@@ -105,15 +96,15 @@ func (w *world) listen(r io.Reader) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var h happening
-		if json.Unmarshal(lines.Bytes(), &h) != nil || h.Node < 0 || h.Node >= w.cfg.Workers {
+		var h engine.Happening
+		if json.Unmarshal(lines.Bytes(), &h) != nil || int(h.Node) >= w.cfg.Workers {
 			continue // a line that was cut by a kill
 		}
 		w.hear(h)
 	}
 }
 
-func (w *world) hear(h happening) {
+func (w *world) hear(h engine.Happening) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := &w.workers[h.Node]
@@ -134,8 +125,8 @@ func (w *world) hear(h happening) {
 			return
 		}
 		s.executed, s.saved = h.Executed, h.Saved
-		if n := len(h.Executed); n > 0 && h.Executed[n-1] != math.MaxUint64 {
-			w.advance(h.Executed[n-1])
+		if n := len(h.Executed); n > 0 && h.Executed[n-1] != frame.MaxTick {
+			w.advance(uint64(h.Executed[n-1]))
 		}
 	}
 }
