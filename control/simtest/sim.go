@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/netio/simnet"
@@ -22,6 +23,7 @@ type Config struct {
 	Plan     *runtime.Plan
 	SpillDir string // on a real disk; what is spilled is part of the run, how long that takes is not
 	MaxSteps int
+	Lateness time.Duration
 	Faults   *Faults // nil: reliability is off, and nothing dies
 }
 

@@ -88,7 +88,7 @@ func (w *worker) start(a control.Assignment) (err error) {
 	}
 	w.w, err = runtime.NewWorker(runtime.Config{
 		Plan: w.sim.cfg.Plan, JobID: 1, Node: a.Node, Nodes: a.Nodes, Cores: a.Cores, Incarnation: max(1, a.Incarnation), Recovery: recovery,
-		Schedule: l.Schedule, Admission: l.Admission, FrameBytes: l.FrameBytes, CreditBytes: l.CreditBytes, LeaseBytes: l.FrameBytes, Sums: true,
+		Schedule: l.Schedule, Admission: l.Admission, Lateness: w.sim.cfg.Lateness, FrameBytes: l.FrameBytes, CreditBytes: l.CreditBytes, LeaseBytes: l.FrameBytes, Sums: true,
 		Arena: w.arena, Pages: func(int) state.Pages { return &state.HeapPages{} }, Nanotime: func() int64 { return w.sim.now },
 		Wake: func(int) {}, WakePeer: w.wakePeer, Room: w.room, Fail: w.sim.fail,
 	})

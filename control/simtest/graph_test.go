@@ -1,0 +1,184 @@
+package simtest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/streamscope/streamscope/control/job"
+	"github.com/streamscope/streamscope/control/plan"
+	"github.com/streamscope/streamscope/shuffle/batch"
+	"github.com/streamscope/streamscope/vertex/expr"
+	"github.com/streamscope/streamscope/vertex/runtime"
+	"github.com/streamscope/streamscope/vertex/vertextest"
+)
+
+// lateness is how far rows of random sources lie behind the latest of their split.
+const lateness = 20 * time.Microsecond
+
+var graphSchema = &batch.Schema{Fields: []batch.Field{{Name: "key", Kind: batch.Int64}, {Name: "val", Kind: batch.Int64}}}
+
+// graph is a random job over (key, val): one to three sources, up to five operators over whatever streams there are, and an ordered sink
+// over all that nobody else reads. Equal random numbers give equal graphs with fresh sources.
+type graph struct {
+	rng     *rand.Rand
+	job     *job.Job
+	streams []job.Stream
+	read    []bool // by stream: somebody reads it
+	ops     int
+}
+
+// drawGraph builds a random job that writes to sink. rows bounds those of a split.
+func drawGraph(rng *rand.Rand, sink job.Sink, rows int) (*job.Graph, error) {
+	g := &graph{rng: rng, job: job.New("random")}
+	for i := range 1 + rng.IntN(3) {
+		g.push(g.job.Source(fmt.Sprint("source", i), g.source(rows)))
+	}
+	for range 1 + rng.IntN(5) {
+		g.grow()
+	}
+	var rest []job.Stream
+	for i, s := range g.streams {
+		if !g.read[i] {
+			rest = append(rest, s)
+		}
+	}
+	out := rest[0]
+	if len(rest) > 1 {
+		out = out.Union(g.name("union"), rest[1:]...)
+	}
+	g.job.OrderedSink("sink", out, job.OrderBy("key", "val"), sink)
+	return g.job.Build()
+}
+
+func (g *graph) push(s job.Stream) {
+	g.streams = append(g.streams, s)
+	g.read = append(g.read, false)
+}
+
+func (g *graph) name(kind string) string {
+	g.ops++
+	return fmt.Sprint(kind, g.ops)
+}
+
+// pick takes any stream, one that somebody reads already too: the graph fans out.
+func (g *graph) pick() job.Stream {
+	i := g.rng.IntN(len(g.streams))
+	g.read[i] = true
+	return g.streams[i]
+}
+
+// source is one of a few splits; some have few rows, or are slow, so that their ticks are empty for long.
+func (g *graph) source(rows int) *vertextest.MemorySource {
+	src := &vertextest.MemorySource{MaxRead: 1 + g.rng.IntN(100), Stutter: 2 + g.rng.IntN(3)}
+	for range 1 + g.rng.IntN(3) {
+		b := batch.NewBuilder(graphSchema)
+		vs := int64(0)
+		for range g.rng.IntN(1 + rows>>(g.rng.IntN(3)*2)) {
+			vs += g.rng.Int64N(4)
+			b.AppendTime(max(0, vs-g.rng.Int64N(lateness.Microseconds())), 0, 0)
+			b.Cols[0].AppendInt64(g.rng.Int64N(30))
+			b.Cols[1].AppendInt64(g.rng.Int64N(1000))
+		}
+		src.Rows = append(src.Rows, b.View())
+	}
+	return src
+}
+
+// grow adds an operator; streams stay (key, val).
+func (g *graph) grow() {
+	key, val := expr.Col("key"), expr.Col("val")
+	us := func(n int) time.Duration { return time.Duration(1+g.rng.IntN(n)) * time.Microsecond }
+	switch in := g.pick(); g.rng.IntN(7) {
+	case 0:
+		g.push(in.Filter(g.name("filter"), val.Gt(expr.Int(int64(g.rng.IntN(300))))))
+	case 1:
+		g.push(in.Project(g.name("project"), job.As("key", key.FloorDiv(expr.Int(1+g.rng.Int64N(4)))), job.As("val", val.Add(expr.Int(1)))))
+	case 2:
+		l := job.Lifetime{Vs: expr.Vs().Add(expr.Duration(us(40))), Duration: expr.Duration(us(60))}
+		g.push(in.AlterLifetime(g.name("shift"), l))
+	case 3:
+		g.push(in.Union(g.name("union"), g.pick()))
+	case 4:
+		hop := us(60)
+		w := in.Window(g.name("window"), job.Hopping(hop*time.Duration(1+g.rng.IntN(3)), hop)).GroupBy("key")
+		g.push(g.plain(w.Aggregate([]job.Aggregate{job.Count("val"), job.Sum("val", val), job.Max("val", val)}[g.rng.IntN(3)])))
+	default:
+		short := func(s job.Stream) job.Stream {
+			return s.AlterLifetime(g.name("lifetime"), job.Lifetime{Duration: expr.Duration(us(12))})
+		}
+		left, right := short(in), short(g.pick())
+		take := job.Take(job.Left("key"), job.Right("val"))
+		if g.rng.IntN(2) == 0 {
+			g.push(left.Join(g.name("join"), right, job.On("key"), take))
+		} else {
+			g.push(g.plain(left.LeftJoin(g.name("join"), right, job.On("key"), take)))
+		}
+	}
+}
+
+// plain makes columns that may be null those of every stream.
+func (g *graph) plain(s job.Stream) job.Stream {
+	return s.Project(g.name("plain"), job.As("key", expr.Col("key")), job.As("val", expr.Coalesce(expr.Col("val"), expr.Int(-1))))
+}
+
+// graphRun is a random graph, planned, and the output that its sink writes to.
+type graphRun struct {
+	plan *runtime.Plan
+	out  *vertextest.MemoryOutput
+}
+
+// planGraph draws the graph of a seed and plans it with the numbers of another.
+func planGraph(seed uint64, rng *rand.Rand, rows int) (*graphRun, error) {
+	sink := &outputSink{out: &vertextest.MemoryOutput{Stutter: 3}}
+	g, err := drawGraph(rand.New(rand.NewPCG(seed, 10)), sink, rows)
+	if err != nil {
+		return nil, fmt.Errorf("seed %d: %w", seed, err)
+	}
+	p, err := plan.Build(g, plan.Options{Tasks: 1 + rng.IntN(5), Fuse: rng.IntN(3) > 0})
+	if err != nil {
+		return nil, fmt.Errorf("seed %d: %w", seed, err)
+	}
+	return &graphRun{p.Runtime, sink.out}, nil
+}
+
+// lines are the rows of the output.
+func (g *graphRun) lines() []string {
+	if g.out.Rows == nil {
+		return nil
+	}
+	b := g.out.Rows.View()
+	lines := make([]string, 0, b.N)
+	for i := range b.N {
+		ve := int64(-1)
+		if b.Schema.HasVe {
+			ve = b.Ve[i]
+		}
+		lines = append(lines, fmt.Sprint(b.Vs[i], ve, b.Cols[0].Int64s()[i], b.Cols[1].Int64s()[i]))
+	}
+	return lines
+}
+
+// calmLines is what the graph gives on one node that nothing happens to, as one task of a stage each.
+func calmLines(seed uint64, rows int, dir string) ([]string, error) {
+	g, err := planGraph(seed, rand.New(rand.NewPCG(seed, 11)), rows)
+	if err != nil {
+		return nil, err
+	}
+	l := Degenerate(rand.New(rand.NewPCG(seed, 12)))
+	l.Nodes, l.Cores, l.Schedule = 1, 1, runtime.Schedule{Bytes: 4 << 10}
+	_, err = Run(Config{Seed: seed, Limits: l, Plan: g.plan, SpillDir: dir, MaxSteps: 3_000_000, Lateness: lateness})
+	if err != nil {
+		return nil, fmt.Errorf("without faults: %w", err)
+	}
+	return g.lines(), nil
+}
+
+// compareLines tells where two results differ.
+func compareLines(got, want []string) error {
+	if slices.Equal(got, want) {
+		return nil
+	}
+	return fmt.Errorf("got %d rows, want %d: %s", len(got), len(want), firstDifference(got, want))
+}
