@@ -169,7 +169,16 @@ func TestTwoProcesses(t *testing.T) {
 
 // TestReaderIsKilled: a reader that dies while it holds frames leaves the writer unharmed, and nothing of its holds.
 func TestReaderIsKilled(t *testing.T) {
-	s := defaultSpec(t, 8)
+	for _, polls := range []bool{false, true} {
+		t.Run(fmt.Sprintf("polls=%v", polls), func(t *testing.T) {
+			s := defaultSpec(t, 8)
+			s.Polls = polls
+			readerIsKilled(t, s)
+		})
+	}
+}
+
+func readerIsKilled(t *testing.T, s spec) {
 	in := startChild(t, childTask{Spec: s, HangAt: 10})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -210,7 +219,16 @@ func TestReaderIsKilled(t *testing.T) {
 
 // TestWriterIsKilled: a reader goes on reading what it holds of a writer that is dead, and unmaps it when it is done.
 func TestWriterIsKilled(t *testing.T) {
-	s := defaultSpec(t, 9)
+	for _, polls := range []bool{false, true} {
+		t.Run(fmt.Sprintf("polls=%v", polls), func(t *testing.T) {
+			s := defaultSpec(t, 9)
+			s.Polls = polls
+			writerIsKilled(t, s)
+		})
+	}
+}
+
+func writerIsKilled(t *testing.T, s spec) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	r, err := newNode(reader, s)

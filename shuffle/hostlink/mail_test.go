@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
+	"github.com/streamscope/streamscope/netio"
 	"github.com/streamscope/streamscope/netio/wire"
 )
 
@@ -159,5 +160,64 @@ func TestMailboxDescriptor(t *testing.T) {
 	}
 	if _, err := mapMailbox(loose, mailBytes); err == nil {
 		t.Error("memory that may shrink was mapped")
+	}
+}
+
+// endless always has more to say, and counts what was taken.
+type endless struct {
+	source
+	gathered int
+}
+
+func (e *endless) Gather(pieces [][]byte, _ int) [][]byte {
+	for len(pieces) < netio.MaxPieces {
+		pieces = append(pieces, forgets(0, mailUnitBytes/4-2))
+		e.gathered++
+	}
+	return pieces
+}
+
+// A sender whose mailbox is full waits, takes nothing that it cannot place, and is told when there is room.
+func TestFullMailboxWaits(t *testing.T) {
+	n := testHost(t)
+	if !n.arena.CanShare() {
+		t.Log("this build has no mailboxes")
+		return
+	}
+	src := &endless{}
+	out := n.host.Outgoing(netio.Peer{Node: reader, Incarnation: 1}, src).(*sender)
+	if err := out.Attach(wire.Hello{}); err != nil {
+		t.Fatal(err)
+	}
+	defer out.Detach(netio.ErrLost)
+	out.Gather(nil, 1<<20) // OFFER
+	out.Sent(nil)
+	if err := out.share(); err != nil {
+		t.Fatal(err)
+	}
+	theirs := newRing(out.mu.mail.mem, out.mu.mail.forward.data)
+	read := 0
+	for range 10 {
+		out.Gather(nil, 1<<20)
+		out.Sent(nil)
+		if before := src.gathered; len(out.Gather(nil, 1<<20)) > 0 || src.gathered > before {
+			t.Fatal("more was taken than there is room for")
+		}
+		for {
+			b, _, err := theirs.next(nil, 1<<20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b == nil {
+				break
+			}
+			read++
+		}
+		if !theirs.taken() {
+			t.Error("nobody is told of the room")
+		}
+	}
+	if read == 0 || read != src.gathered {
+		t.Errorf("%d units were read, %d gathered", read, src.gathered)
 	}
 }
