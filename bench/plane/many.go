@@ -10,9 +10,10 @@ import (
 // manyTasks is the number of destination tasks of shuffle-local-1024.
 const manyTasks = 1024
 
+// manyShape has larger frames than localShape, so that one has more than a few rows for each task.
 func manyShape() shape {
 	s := localShape(false)
-	s.Tasks = manyTasks
+	s.Tasks, s.TickRows, s.FrameBytes, s.SegmentBytes = manyTasks, 30720, 512<<10, 2<<20
 	return s
 }
 

@@ -21,11 +21,10 @@ func (s *stageRun) stepSources(now int64) (worked bool, err error) {
 	if s.quiet.holds(now, drained) {
 		return false, nil
 	}
-	if passed, err := s.passEmpty(now, drained); passed || err != nil {
-		return passed, err
+	if s.passEmpty(now, drained) {
+		return true, nil
 	}
-	s.quiet.on = false
-	s.quiet.stirred.Store(false) // before the readers are asked
+	s.leave()
 	for _, src := range s.sources {
 		told := s.closeDurable(src)
 		w, err := src.step(now, drained)

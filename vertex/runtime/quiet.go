@@ -12,9 +12,10 @@ type quiet struct {
 	on       bool
 	stirred  atomic.Bool // a reader has something new
 	deadline int64       // of the first task, 0: none
-	waits    bool        // a task waits for admission; drained is how far all was then
+	waits    bool        // a task waits for admission, or has rows in flight; drained is how far all was then
 	drained  frame.Tick
 	empty    frame.Tick // the tick that all tasks which have not ended have open, without a row or a new CTI; 0: they differ
+	passed   bool       // ticks have passed since, which the tasks have not been told of
 }
 
 // holds reports that there is still nothing to do.
@@ -38,9 +39,8 @@ func (s *stageRun) rest(now int64, drained frame.Tick) {
 		if d := src.deadline(now); d != 0 && (q.deadline == 0 || d < q.deadline) {
 			q.deadline = d
 		}
-		if src.tick == 0 {
-			q.waits = true
-		}
+		src.drained(drained)
+		q.waits = q.waits || src.tick == 0 || len(src.flight) > 0
 		if q.empty == 0 {
 			q.empty = src.tick
 		}
@@ -53,41 +53,42 @@ func (s *stageRun) rest(now int64, drained frame.Tick) {
 
 // passive reports that nothing has happened to a task in its open tick, and that only the clock can end it.
 func (s *sourceTask) passive() bool {
-	return s.schedule.Length > 0 && s.rate.perSecond == 0 && s.bytes == 0 && s.tick == s.closed+1 && s.currentCTI() <= s.cti
+	return s.schedule.Length > 0 && s.rate.perSecond == 0 && s.bytes == 0 && len(s.flight) == 0 && s.tick == s.closed+1 && s.currentCTI() <= s.cti
 }
 
 // passEmpty closes the open tick, whose time is up, for all tasks at once if nothing has happened in it, and opens the one that the clock has
-// come to. It is what each of them would do by itself (PROTOCOL F19), the last look at what has arrived included.
-func (s *stageRun) passEmpty(now int64, drained frame.Tick) (passed bool, err error) {
+// come to. It is what each of them would do by itself (PROTOCOL F19), but that no reader is asked: one that had rows would have said so.
+func (s *stageRun) passEmpty(now int64, drained frame.Tick) bool {
 	q := &s.quiet
 	if !q.on || q.empty == 0 || q.stirred.Load() || now < q.deadline {
-		return false, nil
+		return false
 	}
-	schedule := s.sources[0].schedule
-	next := max(schedule.at(now), q.empty+1)
-	for _, src := range s.sources {
-		if src.cut == frame.MaxTick {
-			continue
-		}
-		src.tried = true
-		if worked, err := src.read(now); worked || err != nil || src.pending != nil {
-			return false, err
-		}
-		if src.drained(drained); !src.mayOpen(next, drained) {
-			return false, nil
-		}
+	first := s.sources[0]
+	next := max(first.schedule.at(now), q.empty+1)
+	if next > drained+1 && int(next-drained) > first.admit.Ticks {
+		return false
 	}
 	for _, e := range s.out {
 		s.core.port.CloseIdle(e.ID, q.empty, next-1)
 	}
-	for _, src := range s.sources {
-		if src.cut != frame.MaxTick {
-			src.cut, src.closed, src.tick, src.f.tick, src.tried = next-1, next-1, next, next, false
-		}
-	}
 	raise(&s.core.worker.opened, next)
 	s.stats.ticks.Store(max(s.stats.ticks.Load(), uint64(next-1)))
-	q.empty, q.deadline = next, schedule.endNs(next)
-	s.settleSources()
-	return true, nil
+	q.empty, q.deadline, q.passed = next, first.schedule.endNs(next), true
+	s.executed, s.flushing = next-1, true
+	s.core.worker.stageExecuted(s.index, s.core.id, s.executed)
+	return true
+}
+
+// leave ends the rest: the tasks learn of the ticks that have passed.
+func (s *stageRun) leave() {
+	q := &s.quiet
+	if q.on && q.passed {
+		for _, src := range s.sources {
+			if src.cut != frame.MaxTick {
+				src.cut, src.closed, src.tick, src.f.tick, src.tried = q.empty-1, q.empty-1, q.empty, q.empty, false
+			}
+		}
+	}
+	q.on, q.passed = false, false
+	q.stirred.Store(false) // before the readers are asked
 }

@@ -46,6 +46,7 @@ func TestDeadlines(t *testing.T) {
 type lateSource struct {
 	*vertextest.MemorySource
 	open bool
+	wake func()
 }
 
 type lateReader struct {
@@ -54,6 +55,7 @@ type lateReader struct {
 }
 
 func (s *lateSource) Open(split vertex.Split, at vertex.SnapshotReader, wake func()) (vertex.SplitReader, error) {
+	s.wake = wake
 	r, err := s.MemorySource.Open(split, at, wake)
 	return &lateReader{r, s}, err
 }
@@ -86,8 +88,11 @@ func TestWhatHasArrivedIsOfTheTick(t *testing.T) {
 			t.Fatal(err)
 		}
 		task := w.owned.sources[0]
-		for now := int64(1); task.cut < 1; now += 60 {
-			src.open = arrives && now > 100 // after the last step before the tick's end
+		for now := int64(1); w.Core(0).stages[0].executed < 1; now += 60 {
+			if arrives && now > 100 { // after the last step before the tick's end
+				src.open = true
+				src.wake()
+			}
 			if _, err := w.Core(0).Step(now); err != nil {
 				t.Fatal(err)
 			}
