@@ -12,8 +12,8 @@
 //
 // # Clocks
 //
-// Both ends read the monotonic clock of one process. Rows arrive at the sources every quarter of a millisecond, from a thread of its own, as they
-// would from a network; what a row waits for that counts, too.
+// Both ends read the monotonic clock of one process. Rows arrive at the sources every quarter of a millisecond, when a thread of its own wakes
+// them, as they would from a network; what a row waits for that counts, too.
 //
 // # Not here
 //

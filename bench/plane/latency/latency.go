@@ -65,10 +65,9 @@ func (s shape) run(ctx context.Context, length time.Duration, rate float64) (r r
 	for i := range all {
 		all[i] = newCounts(p)
 	}
-	p.start = time.Now()
 	node, err := runtime.NewNode(runtime.NodeConfig{
 		Plan: s.plan(src, all), JobID: 1, Nodes: 1, Cores: s.cores, Incarnation: 1,
-		Schedule:   runtime.Schedule{Length: s.tick, StartNs: p.start.UnixNano()},
+		Schedule:   runtime.Schedule{Length: s.tick, StartNs: time.Now().UnixNano()},
 		Admission:  runtime.Admission{Ticks: 64, Bytes: 64 << 20},
 		FrameBytes: 256 << 10, SegmentBytes: 1 << 20, CreditBytes: 1 << 20, ArenaBytes: 256 << 20,
 		Pages: func(int) state.Pages { return state.NewHeapPages(0) },
@@ -77,6 +76,7 @@ func (s shape) run(ctx context.Context, length time.Duration, rate float64) (r r
 		return r, err
 	}
 	cpu := measure.ProcessCPU()
+	p.start = time.Now()
 	src.alarm.run()
 	node.Start()
 	err = node.Wait(ctx)

@@ -49,7 +49,7 @@ type source struct {
 }
 
 func newSource(p *plan, tasks int) *source {
-	return &source{plan: p, tasks: tasks, made: make([]atomic.Uint64, tasks), alarm: alarm{start: &p.start}}
+	return &source{plan: p, tasks: tasks, made: make([]atomic.Uint64, tasks)}
 }
 
 // Schema implements vertex.Source.
@@ -67,28 +67,29 @@ func (s *source) Splits() ([]vertex.Split, error) {
 // Open implements vertex.Source.
 func (s *source) Open(split vertex.Split, _ vertex.SnapshotReader, wake func()) (vertex.SplitReader, error) {
 	s.alarm.wakes = append(s.alarm.wakes, wake)
-	return &reader{plan: s.plan, stream: rows.Stream(split.ID), arrived: &s.alarm.arrived, made: &s.made[split.ID],
-		rows: batch.NewBuilder(rows.Schema)}, nil
+	return &reader{plan: s.plan, stream: rows.Stream(split.ID), made: &s.made[split.ID], rows: batch.NewBuilder(rows.Schema)}, nil
 }
 
 // reader makes the rows that are due.
 type reader struct {
-	plan    *plan
-	stream  rows.Stream
-	arrived *atomic.Int64
-	made    *atomic.Uint64
-	rows    *batch.Builder
+	plan   *plan
+	stream rows.Stream
+	made   *atomic.Uint64
+	rows   *batch.Builder
 }
 
 // Read implements vertex.SplitReader.
 func (r *reader) Read(maxRows int) (*batch.Batch, error) {
 	made := r.made.Load()
-	due, more := r.plan.dueBy(time.Duration(r.arrived.Load()))
-	if due <= made {
-		if more {
-			return nil, nil
-		}
+	due, more := r.plan.dueBy(time.Since(r.plan.start).Truncate(arriveEvery))
+	switch {
+	case due > made:
+	case more:
+		return nil, nil
+	case made > 0 || r.plan.nsPerRow > 0:
 		return nil, io.EOF
+	default:
+		due = uint64(maxRows) // the time was over before the first step: there is a rate all the same
 	}
 	n := int(min(uint64(maxRows), due-made))
 	r.stream.Generate(r.rows, made, n)
@@ -105,12 +106,9 @@ func (r *reader) Counters() vertex.SourceCounters { return vertex.SourceCounters
 // Close implements vertex.SplitReader.
 func (r *reader) Close() error { return nil }
 
-// alarm makes rows arrive, and wakes the sources. The sleeps of Go's timers are rounded up to milliseconds in an idle process, those of a
-// thread are not.
+// alarm wakes the sources when rows arrive. The sleeps of Go's timers are rounded up to milliseconds in an idle process, those of a thread are not.
 type alarm struct {
-	start   *time.Time
 	wakes   []func()
-	arrived atomic.Int64 // rows due by then have arrived; nanoseconds since the start
 	stopped atomic.Bool
 	done    sync.WaitGroup
 }
@@ -121,7 +119,6 @@ func (a *alarm) run() {
 		_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
 		for t := unix.NsecToTimespec(int64(arriveEvery)); !a.stopped.Load(); {
 			_ = unix.Nanosleep(&t, nil) // a signal only makes it shorter
-			a.arrived.Store(int64(time.Since(*a.start)))
 			for _, wake := range a.wakes {
 				wake()
 			}
