@@ -36,6 +36,15 @@ func TestSeedsCrashCount(t *testing.T) {
 	}
 }
 
+// deaths draws up to six deaths of workers or of all, and disks that fail now and then.
+func deaths(rng *rand.Rand, every, nodes int, out *vertextest.MemoryOutput) *Faults {
+	some := [][]Kind{{Crash}, {Crash, Crash, Crash, CrashAll}, {Crash, CrashAll}}[rng.IntN(3)]
+	return &Faults{
+		Plan: DrawFaults(rng, some, 1+rng.IntN(6), every<<rng.IntN(6), nodes), Flaky: []int{0, 3, 50}[rng.IntN(3)],
+		SnapshotIntervalNs: 1000 << rng.IntN(12), Output: out,
+	}
+}
+
 func countThroughCrashes(t *testing.T, seed uint64) (Result, error) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 6))
@@ -46,10 +55,8 @@ func countThroughCrashes(t *testing.T, seed uint64) (Result, error) {
 	out := vertextest.NewMemoryOutput(p.Stages[2].Ops[0].Schema)
 	out.Stutter = 3
 	p.Stages[2].Sink = func(position []byte, wake func()) (vertex.Sink, error) { return out.Open(position, wake) }
-	r, err := Run(Config{Seed: seed, Limits: Degenerate(rng), Plan: p, SpillDir: t.TempDir(), MaxSteps: 5_000_000, Faults: &Faults{
-		Crashes: 1 + rng.IntN(6), Every: 200 << rng.IntN(6), Whole: rng.IntN(4), Flaky: []int{0, 3, 50}[rng.IntN(3)],
-		SnapshotIntervalNs: 1000 << rng.IntN(10), Output: out,
-	}})
+	l := Degenerate(rng)
+	r, err := Run(Config{Seed: seed, Limits: l, Plan: p, SpillDir: t.TempDir(), MaxSteps: 5_000_000, Faults: deaths(rng, 200, l.Nodes, out)})
 	if err != nil {
 		return r, err
 	}
@@ -105,10 +112,8 @@ func TestSeedsCrashFlights(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := Run(Config{Seed: seed, Limits: Degenerate(rng), Plan: p.Runtime, SpillDir: t.TempDir(), MaxSteps: 20_000_000, Faults: &Faults{
-			Crashes: 1 + rng.IntN(6), Every: 500 << rng.IntN(6), Whole: rng.IntN(4), Flaky: []int{0, 3, 50}[rng.IntN(3)],
-			SnapshotIntervalNs: 1000 << rng.IntN(12), Output: sink.out,
-		}})
+		l := Degenerate(rng)
+		r, err := Run(Config{Seed: seed, Limits: l, Plan: p.Runtime, SpillDir: t.TempDir(), MaxSteps: 20_000_000, Faults: deaths(rng, 500, l.Nodes, sink.out)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,8 @@ package simtest
 
 import (
 	"cmp"
+	"errors"
+	"hash/crc32"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -15,18 +17,36 @@ import (
 // disk is what survives the processes of a node: journals and images, as far as they were made durable, which happens at steps of the seed's
 // choosing.
 type disk struct {
+	sim      *Sim
+	node     frame.NodeID
+	life     frame.Incarnation // whoever came last; what earlier ones write is refused
 	journals map[int]*diskJournal
-	images   map[control.Saved][]byte
+	images   map[control.Saved]image
 	writing  []func() // images, and answers of outputs, on their way
 	unsaved  []control.Unsaved
-	flaky    func() bool // whether what is being written fails
 }
 
-func newDisk(flaky func() bool) *disk {
-	return &disk{journals: map[int]*diskJournal{}, images: map[control.Saved][]byte{}, flaky: flaky}
+// image is one that was saved, with the sum that tells whether it can be read back.
+type image struct {
+	bytes []byte
+	sum   uint32
 }
 
-// diskJournal is a runtime.Journal whose records become durable later.
+func newImage(b []byte) image { return image{b, crc32.ChecksumIEEE(b)} }
+
+func (im image) readable() bool { return crc32.ChecksumIEEE(im.bytes) == im.sum }
+
+func newDisk(sim *Sim, node frame.NodeID) *disk {
+	return &disk{sim: sim, node: node, journals: map[int]*diskJournal{}, images: map[control.Saved]image{}}
+}
+
+// take gives the disk to a new life: it finds what is durable, and the one before can write nothing any more.
+func (d *disk) take(life frame.Incarnation) {
+	d.crash(d.life)
+	d.life = life
+}
+
+// diskJournal is a journal whose records become durable later.
 type diskJournal struct {
 	records []journal.Record
 	before  uint64 // records that were trimmed
@@ -34,18 +54,46 @@ type diskJournal struct {
 	changed func()
 }
 
-func (j *diskJournal) Append(r journal.Record) (uint64, error) {
-	r.Runs = slices.Clone(r.Runs)
-	j.records = append(j.records, r)
-	return j.last(), nil
+func (j *diskJournal) last() uint64 { return j.before + uint64(len(j.records)) }
+
+// handle is a journal as a life has it open.
+type handle struct {
+	*diskJournal
+	disk *disk
+	life frame.Incarnation
+	seen uint64
 }
 
-func (j *diskJournal) last() uint64    { return j.before + uint64(len(j.records)) }
-func (j *diskJournal) Durable() uint64 { return j.durable }
-func (j *diskJournal) Close() error    { return nil }
+var errFenced = errors.New("the journal was opened by a later life")
 
-// Trim removes the records at the front that nobody needs.
-func (j *diskJournal) Trim(t frame.Tick) {
+func (h *handle) fenced() bool { return h.disk.life != h.life }
+
+func (h *handle) Append(r journal.Record) (uint64, error) {
+	if h.fenced() {
+		return 0, errFenced
+	}
+	r.Runs = slices.Clone(r.Runs)
+	h.records = append(h.records, r)
+	return h.last(), nil
+}
+
+func (h *handle) Durable() uint64 {
+	if !h.fenced() {
+		h.seen = h.durable
+	}
+	return h.seen
+}
+
+func (h *handle) Close() error { return nil }
+
+func (h *handle) Trim(t frame.Tick) {
+	if !h.fenced() {
+		h.trim(t)
+	}
+}
+
+// trim removes the records at the front that nobody needs.
+func (j *diskJournal) trim(t frame.Tick) {
 	n := 0
 	for n < len(j.records) && j.before+uint64(n) < j.durable && j.records[n].Last <= t {
 		n++
@@ -62,18 +110,21 @@ func (d *disk) open(stage int, changed func()) (runtime.Journal, []journal.Recor
 		d.journals[stage] = j
 	}
 	j.changed = changed
-	return j, slices.Clone(j.records), nil
+	return &handle{diskJournal: j, disk: d, life: d.life}, slices.Clone(j.records), nil
 }
 
-// save is runtime.Recovery.Save.
-func (d *disk) save(stage int, t frame.Tick, image []byte) {
+// save is runtime.Recovery.Save of a life.
+func (d *disk) save(life frame.Incarnation, stage int, t frame.Tick, b []byte) {
+	if life != d.life {
+		return
+	}
 	s := control.Saved{Stage: control.StageID(stage), Tick: t}
 	d.later(func() {
-		if d.flaky() {
+		if d.sim.flaky() || d.sim.steps < d.sim.harms[d.node].unsaved {
 			d.unsaved = append(d.unsaved, control.Unsaved{Saved: s, Reason: "the disk is full"})
 			return
 		}
-		d.images[s] = image
+		d.images[s] = newImage(b)
 	})
 }
 
@@ -83,7 +134,7 @@ func (d *disk) later(answer func()) { d.writing = append(d.writing, answer) }
 // step makes something durable.
 func (d *disk) step(rng *rand.Rand) {
 	for _, i := range slices.Sorted(maps.Keys(d.journals)) { // equal seeds give equal runs
-		if j := d.journals[i]; j.last() > j.durable && rng.IntN(2) == 0 && !d.flaky() {
+		if j := d.journals[i]; j.last() > j.durable && rng.IntN(2) == 0 && !d.sim.flaky() {
 			j.durable += 1 + rng.Uint64N(j.last()-j.durable)
 			j.changed()
 		}
@@ -95,8 +146,11 @@ func (d *disk) step(rng *rand.Rand) {
 	}
 }
 
-// crash loses what is not durable.
-func (d *disk) crash() {
+// crash loses what is not durable, if the disk is still that of the life that ends.
+func (d *disk) crash(life frame.Incarnation) {
+	if life != d.life {
+		return
+	}
 	d.writing = nil
 	for _, j := range d.journals {
 		j.records = j.records[:j.durable-j.before]

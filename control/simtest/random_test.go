@@ -1,7 +1,11 @@
 package simtest
 
 import (
+	"errors"
+	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -30,4 +34,73 @@ func TestSeedsRandomCalm(t *testing.T) {
 		total += r.Steps
 	}
 	t.Logf("%d seeds, %d steps on average", n, total/int(n))
+}
+
+// randomRun is a run of a random graph under random faults. It can be made again with other faults and fewer rows.
+type randomRun struct {
+	seed   uint64
+	rows   int
+	dir    string
+	faults []Fault // nil: those of the seed
+}
+
+// do runs it, compares, and returns the faults there were.
+func (rr *randomRun) do() (Result, []Fault, error) {
+	want, err := calmLines(rr.seed, rr.rows, rr.dir)
+	if err != nil {
+		return Result{}, nil, err
+	}
+	rng := rand.New(rand.NewPCG(rr.seed, 14))
+	g, err := planGraph(rr.seed, rng, rr.rows)
+	if err != nil {
+		return Result{}, nil, err
+	}
+	l := Degenerate(rng)
+	l.Nodes = 1 + rng.IntN(4)
+	l.Admission.Bytes = 1 + rng.IntN(8<<10)
+	if l.Schedule.Length == 0 {
+		l.Schedule.Bytes = 64 << rng.IntN(6)
+	}
+	f := &Faults{
+		Plan:  DrawFaults(rng, DrawKinds(rng), 1+rng.IntN(12), 50<<rng.IntN(5), l.Nodes),
+		Flaky: []int{0, 3, 50}[rng.IntN(3)], SnapshotIntervalNs: 1000 << rng.IntN(10), LeaseNs: []int64{0, 2e6}[rng.IntN(2)], Output: g.out,
+	}
+	if rr.faults != nil {
+		f.Plan = rr.faults
+	}
+	r, err := Run(Config{Seed: rr.seed, Limits: l, Plan: g.plan, SpillDir: rr.dir, MaxSteps: 2_000_000, Lateness: lateness, Faults: f})
+	switch {
+	case err != nil && r.Damaged && strings.Contains(err.Error(), "none before it is kept"):
+		return r, f.Plan, nil // told in words
+	case err == nil && !g.out.Finished:
+		err = errors.New("the output is not finished")
+	case err == nil:
+		err = compareLines(g.lines(), want)
+	}
+	if err != nil {
+		err = fmt.Errorf("seed %d: %w", rr.seed, err)
+	}
+	return r, f.Plan, err
+}
+
+// TestSeedsRandom runs random graphs under random faults of random kinds, and wants what one node gives in peace.
+func TestSeedsRandom(t *testing.T) {
+	dir, n := t.TempDir(), seeds(t, 150)
+	var sum Result
+	var steps []int
+	for seed := range n {
+		rr := &randomRun{seed: seed, rows: randomRows, dir: dir}
+		r, faults, err := rr.do()
+		if err != nil {
+			t.Fatalf("%v\n%v", err, faults)
+		}
+		sum.Crashes += r.Crashes
+		sum.Zombies += r.Zombies
+		steps = append(steps, r.Steps)
+	}
+	slices.Sort(steps)
+	t.Logf("%d seeds, %d steps in the median, %d losses of workers, %d zombies", n, steps[len(steps)/2], sum.Crashes, sum.Zombies)
+	if uint64(sum.Crashes) < n {
+		t.Errorf("%d crashes in %d seeds: too few to mean anything", sum.Crashes, n)
+	}
 }

@@ -27,16 +27,14 @@ type Config struct {
 	Faults   *Faults // nil: reliability is off, and nothing dies
 }
 
-// Faults is what may happen to a run with recovery.
+// Faults is what happens to a run with recovery.
 type Faults struct {
-	// Crashes is how many times something may die; Every is about how many steps lie between two times. One in Whole of them is the whole
-	// group, manager and all; 0: none.
-	Crashes, Every, Whole int
+	Plan []Fault // in the order of their steps
 	// Flaky makes one in so many writes to a disk, or transactions of the store, fail; 0: none. A transaction that fails may have been
 	// carried out.
 	Flaky int
-	// SnapshotIntervalNs of simulated time.
-	SnapshotIntervalNs int64
+	// SnapshotIntervalNs and LeaseNs of simulated time; no lease: nobody is found dead for being silent.
+	SnapshotIntervalNs, LeaseNs int64
 	// Output of the plan's sink: it survives the processes.
 	Output *vertextest.MemoryOutput
 }
@@ -59,6 +57,14 @@ type Sim struct {
 	disks   []*disk // by node
 	stored  control.Stored
 	crashed int
+
+	steps       int
+	faults      []Fault // still to come
+	harms       []harm  // by node
+	bossSkewNs  int64
+	zombies     []*worker
+	zombiesSeen int
+	damaged     bool // an image was
 }
 
 // Result tells how a run went.
@@ -66,7 +72,9 @@ type Result struct {
 	Steps   int
 	Outcome control.Outcome
 	Stats   []runtime.Stats // by node
-	Crashes int
+	Crashes int             // and other losses of workers
+	Zombies int
+	Damaged bool // images were
 }
 
 // Run simulates the job to its end. The error names the seed.
@@ -87,7 +95,7 @@ func run(cfg Config) (r Result, err error) {
 		return r, err
 	}
 	defer func() {
-		for _, w := range s.workers {
+		for _, w := range append(s.workers, s.zombies...) {
 			err = errors.Join(err, w.close())
 		}
 	}()
@@ -98,8 +106,9 @@ func run(cfg Config) (r Result, err error) {
 		}
 	}
 	for s.outcome == nil && s.fault == nil {
-		if r.Steps++; r.Steps > cfg.MaxSteps {
-			return r, fmt.Errorf("no end: %v", s.machine.Phase())
+		if s.steps++; s.steps > cfg.MaxSteps {
+			s.fail(fmt.Errorf("no end: %v", s.machine.Phase()))
+			break
 		}
 		s.step()
 	}
@@ -119,8 +128,12 @@ func (s *Sim) managed() control.Config {
 	}
 	s.stored.Epoch++
 	c.Epoch = s.stored.Epoch
+	lease := int64(1 << 60)
+	if f.LeaseNs > 0 {
+		lease, c.StopNs = f.LeaseNs, f.LeaseNs
+	}
 	c.Recovery = &control.Recovery{
-		Stages: control.Shapes(s.cfg.Plan, l.Nodes), Stored: s.stored.Clone(), SnapshotIntervalNs: f.SnapshotIntervalNs, LeaseNs: 1 << 60, GiveUp: f.Crashes + 1,
+		Stages: control.Shapes(s.cfg.Plan, l.Nodes), Stored: s.stored.Clone(), SnapshotIntervalNs: f.SnapshotIntervalNs, LeaseNs: lease, GiveUp: 1 << 20,
 		PersistTries: 1 << 30, PersistRetryNs: 1000,
 	}
 	return c
@@ -130,8 +143,10 @@ func (s *Sim) managed() control.Config {
 func (s *Sim) disksFor(f *Faults) {
 	l, p := s.cfg.Limits, s.cfg.Plan
 	for range l.Nodes {
-		s.disks = append(s.disks, newDisk(s.flaky))
+		s.disks = append(s.disks, newDisk(s, frame.NodeID(len(s.disks))))
+		s.harms = append(s.harms, harm{cut: make([]int, l.Nodes)})
 	}
+	s.faults, s.net.Held = f.Plan, s.held
 	for i := range p.Stages {
 		for n := range l.Nodes {
 			if p.Stages[i].Sink != nil && p.TasksOn(i, frame.NodeID(n), l.Nodes).Count > 0 {
@@ -148,10 +163,12 @@ func (s *Sim) disksFor(f *Faults) {
 // flaky tells whether what is being written fails.
 func (s *Sim) flaky() bool { return s.cfg.Faults.Flaky > 0 && s.rng.IntN(s.cfg.Faults.Flaky) == 0 }
 
-func (s *Sim) clock() { s.obey(s.machine.Step(control.Clock{Now: control.TimeNs(s.now)})) }
+func (s *Sim) clock() {
+	s.obey(s.machine.Step(control.Clock{Now: control.TimeNs(s.now + s.bossSkewNs)}))
+}
 
 func (s *Sim) result(r Result) (Result, error) {
-	r.Crashes = s.crashed
+	r.Steps, r.Crashes, r.Zombies, r.Damaged = s.steps, s.crashed, s.zombiesSeen, s.damaged
 	if s.fault != nil {
 		return r, s.fault
 	}
@@ -179,6 +196,13 @@ func tickRule(t runtime.Schedule) control.TickRule {
 // step does one thing.
 func (s *Sim) step() {
 	s.now += s.rng.Int64N(2000)
+	if s.cfg.Faults != nil {
+		s.injectDue()
+		if len(s.zombies) > 0 && s.rng.IntN(3) == 0 {
+			s.stepZombie()
+			return
+		}
+	}
 	w := s.workers[s.rng.IntN(len(s.workers))]
 	switch s.rng.IntN(8) {
 	case 0:
@@ -197,18 +221,15 @@ func (s *Sim) step() {
 		s.net.Step(s.rng)
 	case 5:
 		if len(s.disks) > 0 {
-			s.disks[w.node].step(s.rng)
+			if s.steps >= s.harms[w.node].stall {
+				s.disks[w.node].step(s.rng)
+			}
 			w.report()
 		}
 		s.clock()
 	default:
-		w.step()
-	}
-	if f := s.cfg.Faults; f != nil && s.crashed < f.Crashes && s.outcome == nil && s.rng.IntN(f.Every) == 0 {
-		if f.Whole > 0 && s.rng.IntN(f.Whole) == 0 {
-			s.crashAll()
-		} else {
-			s.crash(s.workers[s.rng.IntN(len(s.workers))], "killed by the seed")
+		if s.harms == nil || s.steps >= s.harms[w.node].slow || s.rng.IntN(30) == 0 {
+			w.step()
 		}
 	}
 }
@@ -218,8 +239,11 @@ func (s *Sim) crashAll() {
 	s.crashed++
 	for _, w := range s.workers {
 		_ = w.close()
-		w.dead, w.mail = true, nil
-		s.disks[w.node].crash()
+		w.dead, w.mail, w.unheard, w.doomed = true, nil, nil, false
+		s.disks[w.node].crash(w.incarnation)
+	}
+	for len(s.zombies) > 0 {
+		s.bury(s.zombies[0])
 	}
 	s.toBoss = nil
 	var err error
@@ -237,8 +261,8 @@ func (s *Sim) crash(w *worker, why string) {
 	}
 	s.crashed++
 	_ = w.close() // a process that dies gives no leases back
-	w.dead, w.mail = true, nil
-	s.disks[w.node].crash()
+	w.dead, w.mail, w.unheard, w.doomed = true, nil, nil, false
+	s.disks[w.node].crash(w.incarnation)
 	s.toBoss = append(s.toBoss, control.Lost{Node: w.node, Incarnation: w.incarnation, Reason: why})
 }
 
@@ -261,6 +285,9 @@ func (s *Sim) obey(effects []control.Effect) {
 		case control.Relink:
 			s.post(e.Node, e)
 		case control.Spawn:
+			if w := s.workers[e.Node]; !w.dead && w.incarnation > 0 { // it could not be killed
+				s.detach(w, s.harms[e.Node].away)
+			}
 			s.workers[e.Node] = &worker{sim: s, node: e.Node, incarnation: e.Incarnation, epoch: s.stored.Epoch}
 			s.workers[e.Node].tell(control.Hello{From: s.workers[e.Node].from()})
 		case control.Persist:
@@ -276,7 +303,13 @@ func (s *Sim) obey(effects []control.Effect) {
 				s.fail(fmt.Errorf("the manager kills node %d", e.Node))
 				return
 			}
-			s.crash(s.workers[e.Node], "killed by the manager")
+			if w := s.workers[e.Node]; w.incarnation != e.Incarnation {
+				break // a zombie
+			} else if s.away(e.Node) {
+				w.doomed = true
+			} else {
+				s.crash(w, "killed by the manager")
+			}
 		case control.End:
 			s.outcome = &e.Outcome
 		}

@@ -33,17 +33,45 @@ type worker struct {
 	epoch       control.Epoch
 	dead        bool
 	relinks     []netio.Peer // that wait for the links with the former life to end
+
+	// With faults:
+	unheard []control.Event // while the manager is away
+	doomed  bool            // the manager could not kill it yet
+	zombie  bool            // taken for dead, up to the step until
+	until   int
+	broken  bool // a zombie that failed
 }
 
 func (w *worker) from() control.From {
 	return control.From{Node: w.node, Epoch: max(1, w.epoch), Incarnation: w.incarnation}
 }
 
-func (w *worker) tell(ev control.Event) { w.sim.toBoss = append(w.sim.toBoss, ev) }
+func (w *worker) tell(ev control.Event) {
+	if w.sim.away(w.node) || w.zombie {
+		w.unheard = append(w.unheard, ev)
+		return
+	}
+	w.sim.toBoss = append(w.sim.toBoss, ev)
+}
+
+// fail ends the run for an error of the engine, unless the worker is a zombie.
+func (w *worker) fail(err error) {
+	if w.broken = true; !w.zombie {
+		w.sim.fail(fmt.Errorf("node %d: %w", w.node, err))
+	}
+}
+
+// now is the time by the clock of the node.
+func (w *worker) now() int64 {
+	if w.sim.harms == nil {
+		return w.sim.now
+	}
+	return w.sim.now + w.sim.harms[w.node].skewNs
+}
 
 // deliver hands the worker its next command.
 func (w *worker) deliver() {
-	if len(w.mail) == 0 {
+	if len(w.mail) == 0 || w.sim.away(w.node) {
 		return
 	}
 	cmd := w.mail[0]
@@ -51,7 +79,11 @@ func (w *worker) deliver() {
 	var err error
 	switch cmd := cmd.(type) {
 	case control.Start:
-		if err = w.start(cmd.Assignment); err == nil {
+		var bad *unreadable
+		if err = w.start(cmd.Assignment); errors.As(err, &bad) {
+			err = nil
+			w.tell(control.Failed{From: w.from(), Reason: bad.Error(), Unreadable: &bad.Saved})
+		} else if err == nil {
 			w.tell(control.Ready{From: w.from(), Addr: fmt.Sprint(w.node)})
 		}
 	case control.Connect:
@@ -71,7 +103,7 @@ func (w *worker) deliver() {
 		w.tell(control.Stopped{From: w.from()})
 	}
 	if err != nil {
-		w.sim.fail(fmt.Errorf("node %d: %w", w.node, err))
+		w.fail(err)
 	}
 }
 
@@ -89,8 +121,8 @@ func (w *worker) start(a control.Assignment) (err error) {
 	w.w, err = runtime.NewWorker(runtime.Config{
 		Plan: w.sim.cfg.Plan, JobID: 1, Node: a.Node, Nodes: a.Nodes, Cores: a.Cores, Incarnation: max(1, a.Incarnation), Recovery: recovery,
 		Schedule: l.Schedule, Admission: l.Admission, Lateness: w.sim.cfg.Lateness, FrameBytes: l.FrameBytes, CreditBytes: l.CreditBytes, LeaseBytes: l.FrameBytes, Sums: true,
-		Arena: w.arena, Pages: func(int) state.Pages { return &state.HeapPages{} }, Nanotime: func() int64 { return w.sim.now },
-		Wake: func(int) {}, WakePeer: w.wakePeer, Room: w.room, Fail: w.sim.fail,
+		Arena: w.arena, Pages: func(int) state.Pages { return &state.HeapPages{} }, Nanotime: func() int64 { return w.now() },
+		Wake: func(int) {}, WakePeer: w.wakePeer, Room: w.room, Fail: w.fail,
 	})
 	if err != nil || recovery == nil {
 		return err
@@ -107,23 +139,36 @@ func (w *worker) recovery(a control.Assignment) (*runtime.Recovery, error) {
 		return nil, nil
 	}
 	d, p := w.sim.disks[w.node], w.sim.cfg.Plan
+	d.take(w.incarnation)
 	d.rewind(a.Restore)
-	r := &runtime.Recovery{Journal: d.open, Save: d.save, Images: make([]*runtime.Image, len(p.Stages))}
+	save := func(stage int, t frame.Tick, b []byte) { d.save(w.incarnation, stage, t, b) }
+	r := &runtime.Recovery{Journal: d.open, Save: save, Images: make([]*runtime.Image, len(p.Stages))}
 	for i, t := range a.Restore {
 		tasks := p.TasksOn(i, a.Node, a.Nodes)
 		if t == 0 || tasks.Count == 0 {
 			continue
 		}
-		image := d.images[control.Saved{Stage: control.StageID(i), Tick: t}]
-		if image == nil {
+		saved := control.Saved{Stage: control.StageID(i), Tick: t}
+		image, ok := d.images[saved]
+		if !ok {
 			return nil, fmt.Errorf("I11: no image of stage %d after tick %d", i, t)
 		}
+		if !image.readable() {
+			return nil, &unreadable{saved}
+		}
 		var err error
-		if r.Images[i], err = p.ParseImage(i, tasks, image); err != nil {
+		if r.Images[i], err = p.ParseImage(i, tasks, image.bytes); err != nil {
 			return nil, fmt.Errorf("stage %d, tick %d: %w", i, t, err)
 		}
 	}
 	return r, nil
+}
+
+// unreadable is an image with flipped bits.
+type unreadable struct{ control.Saved }
+
+func (u *unreadable) Error() string {
+	return fmt.Sprintf("the image of stage %d after tick %d is damaged", u.Stage, u.Tick)
 }
 
 // trim removes what nobody needs any more, from logs, journals and images.
@@ -139,6 +184,9 @@ func (w *worker) trim(needs control.Needs) error {
 func (w *worker) report() {
 	if w.w == nil || w.dead {
 		return
+	}
+	if len(w.unheard) > 0 || len(w.sim.toBoss) > 40 {
+		return // reports may be lost
 	}
 	p := w.w.Progress()
 	w.tell(control.Reported{From: w.from(), Executed: p.Executed, Opened: p.Opened, Missed: p.Missed, Saved: w.sim.disks[w.node].saved(),
@@ -223,7 +271,7 @@ func (w *worker) room(<-chan struct{}) error {
 func (w *worker) step() {
 	if w.w != nil && len(w.relinks) > 0 {
 		if err := w.renew(); err != nil {
-			w.sim.fail(fmt.Errorf("node %d: %w", w.node, err))
+			w.fail(err)
 			return
 		}
 	}
@@ -231,8 +279,8 @@ func (w *worker) step() {
 		return
 	}
 	core := w.sim.rng.IntN(w.sim.cfg.Limits.Cores)
-	if _, err := w.w.Core(core).Step(w.sim.now); err != nil {
-		w.sim.fail(fmt.Errorf("node %d, core %d: %w", w.node, core, err))
+	if _, err := w.w.Core(core).Step(w.now()); err != nil {
+		w.fail(fmt.Errorf("core %d: %w", core, err))
 		return
 	}
 	if w.w.Done() && !w.finished {
@@ -254,10 +302,13 @@ func (w *worker) close() error {
 		w.end.Kill()
 		w.end = nil
 	}
-	if w.w == nil {
-		return nil
+	var err error
+	if w.w != nil {
+		err = w.w.Close()
 	}
-	err := errors.Join(w.w.Close(), w.arena.Close())
+	if w.arena != nil {
+		err = errors.Join(err, w.arena.Close())
+	}
 	w.w, w.arena = nil, nil
 	return err
 }

@@ -12,6 +12,8 @@ import (
 // conn is one connection. It is over for an end when that has left it.
 type conn struct {
 	out, in *Link // the ends; nil: has left
+	from    frame.NodeID
+	to      frame.NodeID
 
 	lent     [][]byte // gathered by out, not taken by the kernel yet
 	forward  pipe     // out to in
@@ -27,15 +29,15 @@ type pipe struct {
 }
 
 // possible appends what can happen to the connection.
-func (c *conn) possible(steps []step) []step {
+func (c *conn) possible(steps []step, n *Net) []step {
 	if c.out != nil {
 		steps = c.option(steps, c.lent == nil && c.out.awake && !c.forward.said, (*conn).gatherOut)
 		steps = c.option(steps, c.lent != nil, (*conn).take)
-		steps = c.option(steps, c.backward.ready(), (*conn).deliverOut)
+		steps = c.option(steps, c.backward.ready() && !n.held(c.to, c.from), (*conn).deliverOut)
 	}
 	if c.in != nil {
 		steps = c.option(steps, c.in.awake && !c.backward.said, (*conn).gatherIn)
-		steps = c.option(steps, c.forward.ready(), (*conn).deliverIn)
+		steps = c.option(steps, c.forward.ready() && !n.held(c.from, c.to), (*conn).deliverIn)
 	}
 	return steps
 }

@@ -117,7 +117,7 @@ func (l *Link) connect(in *Link, hello wire.Hello) {
 		to.net.changes++
 		return
 	}
-	c := &conn{out: l, in: in}
+	c := &conn{out: l, in: in, from: l.node.cfg.Node, to: to.cfg.Node}
 	to.net.conns = append(to.net.conns, c)
 	for _, end := range []*Link{l, in} {
 		end.conn, end.awake = c, true

@@ -12,6 +12,10 @@ import (
 
 // Net is a network. The zero value has no nodes.
 type Net struct {
+	// Held, if set, tells at every step whether nothing gets from one node to another: neither what is on the way, nor the end of a
+	// connection, nor the making of one.
+	Held func(from, to frame.NodeID) bool
+
 	nodes   []*Node
 	links   []*Link // outgoing ones, which dial
 	conns   []*conn // with at least one end
@@ -69,12 +73,12 @@ type step struct {
 func (n *Net) Step(r *rand.Rand) bool {
 	n.steps = n.steps[:0]
 	for _, l := range n.links {
-		if l.canDial() {
+		if l.canDial() && !n.held(l.node.cfg.Node, l.peer.Node) && !n.held(l.peer.Node, l.node.cfg.Node) {
 			n.steps = append(n.steps, step{link: l})
 		}
 	}
 	for _, c := range n.conns {
-		n.steps = c.possible(n.steps)
+		n.steps = c.possible(n.steps, n)
 	}
 	if len(n.steps) == 0 {
 		return false
@@ -88,6 +92,8 @@ func (n *Net) Step(r *rand.Rand) bool {
 	n.conns = slices.DeleteFunc(n.conns, func(c *conn) bool { return c.out == nil && c.in == nil })
 	return true
 }
+
+func (n *Net) held(from, to frame.NodeID) bool { return n.Held != nil && n.Held(from, to) }
 
 // Addr is empty: nodes are found by their number.
 func (n *Node) Addr() string { return "" }
