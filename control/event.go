@@ -40,7 +40,7 @@ type (
 		Stats WorkerStats
 	}
 	// Reported is how far the worker's units are, with recovery: sent every now and then, and at least every third of the lease from Ready on.
-	// Everything in it only grows, so that reports may be lost, repeated and overtake each other.
+	// Everything in it but Held only grows, so that reports may be lost, repeated and overtake each other.
 	Reported struct {
 		From
 		// Executed by stage, by all tasks of the unit; anything where the stage has no tasks on this node.
@@ -54,6 +54,8 @@ type (
 		Saved []Saved `json:",omitempty"`
 		// Unsaved are the units whose newest image could not be saved.
 		Unsaved []Unsaved `json:",omitempty"`
+		// Held, if set, is what the worker keeps now: sent more seldom than the rest. The newest one counts.
+		Held *Held `json:",omitempty"`
 	}
 	// Finished: all tasks have ended well, their output is complete; with recovery, durable too. The worker goes on to serve its peers.
 	Finished struct {

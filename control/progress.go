@@ -93,6 +93,7 @@ func (m *Machine) linked(node frame.NodeID, w *worker) {
 	}
 	w.state = Connected
 	if m.rec != nil {
+		m.noteRun(node)
 		m.emit(Run{node, m.cfg.Epoch})
 	}
 	if m.phase == Running || !m.all(Connected) {

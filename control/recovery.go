@@ -53,6 +53,7 @@ type recovery struct {
 	resumed     bool
 	resumedTick frame.Tick
 	recoveries  uint64
+	observed    Recovered
 }
 
 func (r Recovery) withDefaults() Recovery {

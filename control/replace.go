@@ -33,6 +33,10 @@ type life struct {
 	reported       bool
 	// excused is the newest mark that this life was started with: no wonder if some of its units had it behind them.
 	excused frame.Tick
+	// held is what this life keeps, as it said last. back and pace are how it comes back, and how fast it is.
+	held *Held
+	back comeback
+	pace executing
 }
 
 // wholeBlame is what a failure counts towards giving up, if its life came no further than those before in anything. One that did in some of
@@ -61,6 +65,7 @@ func (m *Machine) replace(node frame.NodeID) {
 	if w.down {
 		return
 	}
+	m.noteLost(node)
 	w.down, w.due, w.linking, w.further, w.missed = true, false, false, false, 0
 	w.state = Absent
 	w.patience = m.now + TimeNs(m.cfg.StopNs)
@@ -85,6 +90,9 @@ func (m *Machine) spawn(node frame.NodeID) {
 	}
 	w.due, w.killed, w.told = false, false, false
 	w.alive, w.since = w.incarnation, m.now
+	if w.back.lostAt == 0 {
+		w.back.lostAt = m.now
+	}
 	m.emit(Spawn{node, w.incarnation})
 }
 

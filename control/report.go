@@ -47,7 +47,7 @@ func (m *Machine) reported(node frame.NodeID, w *worker, ev Reported) {
 	if r == nil || m.phase >= Committing {
 		return
 	}
-	if complaint := r.misshapen(&ev); complaint != "" {
+	if complaint := r.misshapen(&ev, len(m.workers)); complaint != "" {
 		m.unexpected(node, w, complaint)
 		return
 	}
@@ -56,7 +56,11 @@ func (m *Machine) reported(node frame.NodeID, w *worker, ev Reported) {
 	if ev.Opened < frame.MaxTick {
 		w.opened = max(w.opened, ev.Opened)
 	}
+	if ev.Held != nil {
+		w.held = ev.Held
+	}
 	w.further = r.bases.report(node, &ev) || w.further
+	m.noteReached(node)
 	if t := r.bases.reached(node); t > w.reached {
 		w.reached, w.failures, w.blame, w.further = t, 0, 0, false
 	}
@@ -64,7 +68,7 @@ func (m *Machine) reported(node frame.NodeID, w *worker, ev Reported) {
 	m.persist()
 }
 
-func (r *recovery) misshapen(ev *Reported) string {
+func (r *recovery) misshapen(ev *Reported, nodes int) string {
 	stages := len(r.cfg.Stages)
 	if len(ev.Executed) != stages {
 		return fmt.Sprintf("a report of %d stages, want %d,", len(ev.Executed), stages)
@@ -78,6 +82,9 @@ func (r *recovery) misshapen(ev *Reported) string {
 		if int(s.Stage) >= stages {
 			return fmt.Sprintf("a lost image of stage %d of %d", s.Stage, stages)
 		}
+	}
+	if err := ev.Held.valid(stages, nodes); err != nil {
+		return err.Error()
 	}
 	return ""
 }

@@ -1,0 +1,87 @@
+package control
+
+import (
+	"fmt"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// Held is what a worker keeps: for others that may ask again, and for its own next life. Only figures: no decision hangs on them, and the
+// newest is as good as all.
+type Held struct {
+	// Logs are those with frames for other nodes, the greatest HeldLogsMax of them; LogsLeftOut are the others.
+	Logs        []HeldLog `json:",omitempty"`
+	LogsLeftOut int       `json:",omitempty"`
+	// Journals and Images are of its units.
+	Journals []HeldJournal `json:",omitempty"`
+	Images   []HeldImages  `json:",omitempty"`
+	// RingBytes is the memory of all its logs, SpillBytes the length of its spill file: also of what is under way within the node.
+	RingBytes, SpillBytes uint64
+	// Reading: images restored by this life; Writing: images written by it, until they were read back and counted.
+	Reading, Writing Transfer
+}
+
+// Transfer is how many bytes were moved in how long.
+type Transfer struct {
+	Bytes uint64 `json:"bytes"`
+	Ns    int64  `json:"ns"`
+}
+
+// HeldLog is what a unit's log keeps of an edge for the tasks of one node.
+type HeldLog struct {
+	Edge     frame.EdgeID
+	From, To StageID
+	Node     frame.NodeID // of the consumer
+	Bytes    uint64       // of frames, as they were written
+	Spilled  uint64       // of Bytes: on disk
+	Frames   uint64
+	// First and Last are the ticks that the frames are of.
+	First, Last frame.Tick
+}
+
+// HeldJournal is the journal of a unit of a source stage.
+type HeldJournal struct {
+	Stage       StageID
+	Bytes       uint64
+	Records     uint64
+	First, Last frame.Tick
+}
+
+// HeldImages are the images of a unit.
+type HeldImages struct {
+	Stage       StageID
+	Count       int
+	Bytes       uint64 // of all
+	Newest      uint64 // bytes of the newest
+	First, Last frame.Tick
+}
+
+// HeldLogsMax bounds what a report says of logs.
+const HeldLogsMax = 512
+
+// valid reports what does not fit the run.
+func (h *Held) valid(stages, nodes int) error {
+	if h == nil {
+		return nil
+	}
+	if len(h.Logs) > HeldLogsMax || len(h.Journals) > stages || len(h.Images) > stages {
+		return fmt.Errorf("held: %d logs, %d journals and %d chains of images, want at most %d, %d and %d",
+			len(h.Logs), len(h.Journals), len(h.Images), HeldLogsMax, stages, stages)
+	}
+	for _, l := range h.Logs {
+		if int(l.From) >= stages || int(l.To) >= stages || int(l.Node) >= nodes {
+			return fmt.Errorf("held: a log from stage %d to stage %d on node %d, of %d stages and %d nodes", l.From, l.To, l.Node, stages, nodes)
+		}
+	}
+	for _, j := range h.Journals {
+		if int(j.Stage) >= stages {
+			return fmt.Errorf("held: a journal of stage %d of %d", j.Stage, stages)
+		}
+	}
+	for _, i := range h.Images {
+		if int(i.Stage) >= stages {
+			return fmt.Errorf("held: images of stage %d of %d", i.Stage, stages)
+		}
+	}
+	return nil
+}
