@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help build demo test test-shapes race check fmt vet lint bench bench-peers check-peers fuzz-smoke crash sim clean
+.PHONY: help build demo s3-server test test-shapes race check fmt vet lint bench bench-peers check-peers fuzz-smoke crash sim clean
 
 GO        ?= go
 BIN       := bin/streamscope
@@ -13,7 +13,7 @@ SEEDS     ?= 10000
 CODE      := netio ringlog shuffle state vertex control cmd bench
 
 help: ## print the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build the one binary into bin/streamscope
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(BIN) ./cmd/streamscope
@@ -21,14 +21,18 @@ build: ## build the one binary into bin/streamscope
 demo: build ## run the job `flights`, show the worst hours and compare the whole result
 	$(GO) run ./cmd/demo --bin $(BIN)
 
-test: ## all tests, with a covering subset of the shapes
+# Into Go's cache; a minute or two the first time. Tests that want it find it there.
+s3-server: ## build the S3 server that tests run against, from the module in .ci/s3
+	cd .ci/s3 && CGO_ENABLED=0 $(GO) tool -n versitygw
+
+test: s3-server ## all tests, with a covering subset of the shapes
 	$(GO) test -timeout 15m ./...
 	@[ -d ../shared/data ] || echo "January was left out of the tests: its data are not at ../shared/data"
 
 test-shapes: ## the full product of shapes (workers x tasks x ticks x limits x formats); takes long
 	STREAMSCOPE_SHAPES=all $(GO) test -timeout 12h -count 1 -v -run '^TestShapes' ./cmd/streamscope
 
-race: ## all tests under the race detector
+race: s3-server ## all tests under the race detector
 	$(GO) test -race -timeout 30m ./...
 
 check: fmt vet lint ## format, vet (also for arm64), static analysis, repository lint

@@ -36,6 +36,7 @@ var Rules = []Rule{
 
 	{Pkg: "state/extent", May: []string{"state"}},
 	{Pkg: "state/snapshot", May: []string{"state/...", "ringlog/..."}, Goroutines: true},
+	{Pkg: "state/snapshot/s3/...", May: []string{"state/snapshot/..."}},
 	{Pkg: "state/...", May: []string{"state/...", "ringlog/frame", "shuffle/batch", "shuffle/partition"}, Pure: true},
 
 	{Pkg: "vertex", May: []string{"ringlog/frame", "shuffle/batch"}, Pure: true},
@@ -66,6 +67,7 @@ var Fences = []Fence{
 	{Prefix: "github.com/apache/arrow-go", Only: []string{"vertex/connect/..."}, Why: "embedders do not pay for columnar files"},
 	{Prefix: "connectrpc.com/", Only: []string{"control/manager", "control/agent", "control/web", "control/rpc/..."}, Why: "RPC is for control, never for events"},
 	{Prefix: "go.etcd.io/", Only: []string{"control/meta"}, Why: "one package knows where metadata lie"},
+	{Prefix: "github.com/minio/", Only: []string{"state/snapshot/s3/..."}, Why: "one package knows a protocol of object stores"},
 	{Prefix: "github.com/spf13/", Only: []string{"cmd/..."}, Why: "the command line ends at cmd"},
 	{Prefix: "github.com/vbauerster/mpb", Only: []string{"cmd/...", "bench/..."}, Why: "a terminal is the binary's business"},
 }
