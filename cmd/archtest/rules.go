@@ -39,7 +39,7 @@ var Rules = []Rule{
 	{Pkg: "state/snapshot/s3/...", May: []string{"state/snapshot/..."}},
 	{Pkg: "state/...", May: []string{"state/...", "ringlog/frame", "shuffle/batch", "shuffle/partition"}, Pure: true},
 
-	{Pkg: "vertex", May: []string{"ringlog/frame", "shuffle/batch"}, Pure: true},
+	{Pkg: "vertex", May: []string{"state", "ringlog/frame", "shuffle/batch"}, Pure: true},
 	{Pkg: "vertex/expr", May: []string{"vertex", "ringlog/frame", "shuffle/batch"}, Pure: true},
 	{Pkg: "vertex/ops", May: []string{"vertex", "vertex/expr", "state", "ringlog/frame", "shuffle/batch", "shuffle/partition"}, Pure: true},
 	{Pkg: "vertex/vertextest", May: []string{"vertex/...", "state/...", "ringlog/frame", "shuffle/batch", "shuffle/partition"}},

@@ -11,6 +11,7 @@ import (
 	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/ringlog/journal"
+	"github.com/streamscope/streamscope/state/snapshot"
 	"github.com/streamscope/streamscope/vertex/runtime"
 )
 
@@ -114,18 +115,30 @@ func (d *disk) open(stage int, changed func()) (runtime.Journal, []journal.Recor
 }
 
 // save is runtime.Recovery.Save of a life.
-func (d *disk) save(life frame.Incarnation, stage int, t frame.Tick, b []byte) {
+func (d *disk) save(life frame.Incarnation, stage int, t frame.Tick, im snapshot.Image) {
 	if life != d.life {
+		im.Release()
 		return
 	}
 	s := control.Saved{Stage: control.StageID(stage), Tick: t}
 	d.later(func() {
+		defer im.Release()
 		if d.sim.flaky() || d.sim.steps < d.sim.harms[d.node].unsaved {
 			d.unsaved = append(d.unsaved, control.Unsaved{Saved: s, Reason: "the disk is full"})
 			return
 		}
+		b, err := im.Encode()
+		if err != nil {
+			d.sim.fail(err)
+			return
+		}
 		d.images[s] = newImage(b)
 	})
+}
+
+// lost is runtime.Recovery.Lost: too many images wait.
+func (d *disk) lost(stage int, t frame.Tick, err error) {
+	d.unsaved = append(d.unsaved, control.Unsaved{Saved: control.Saved{Stage: control.StageID(stage), Tick: t}, Reason: err.Error()})
 }
 
 // later makes an output durable at some step.

@@ -12,6 +12,7 @@ import (
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/state"
+	"github.com/streamscope/streamscope/state/snapshot"
 	"github.com/streamscope/streamscope/vertex/runtime"
 )
 
@@ -141,8 +142,8 @@ func (w *worker) recovery(a control.Assignment) (*runtime.Recovery, error) {
 	d, p := w.sim.disks[w.node], w.sim.cfg.Plan
 	d.take(w.incarnation)
 	d.rewind(a.Restore)
-	save := func(stage int, t frame.Tick, b []byte) { d.save(w.incarnation, stage, t, b) }
-	r := &runtime.Recovery{Journal: d.open, Save: save, Images: make([]*runtime.Image, len(p.Stages))}
+	save := func(stage int, t frame.Tick, im snapshot.Image) { d.save(w.incarnation, stage, t, im) }
+	r := &runtime.Recovery{Journal: d.open, Save: save, Lost: d.lost, Images: make([]*runtime.Image, len(p.Stages))}
 	for i, t := range a.Restore {
 		tasks := p.TasksOn(i, a.Node, a.Nodes)
 		if t == 0 || tasks.Count == 0 {
@@ -156,8 +157,11 @@ func (w *worker) recovery(a control.Assignment) (*runtime.Recovery, error) {
 		if !image.readable() {
 			return nil, &unreadable{saved}
 		}
-		var err error
-		if r.Images[i], err = p.ParseImage(i, tasks, image.bytes); err != nil {
+		l, err := snapshot.Decode(image.bytes)
+		if err == nil {
+			r.Images[i], err = p.ParseImage(i, tasks, l.Extra, l.Parts)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("stage %d, tick %d: %w", i, t, err)
 		}
 	}

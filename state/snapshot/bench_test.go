@@ -42,7 +42,7 @@ func BenchmarkFullSnapshot(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err = c.Write(tick, &Image{Parts: []Part{{1, f}}}); err == nil {
+		if _, err = c.Write(tick, &Image{Parts: []state.Part{{ID: 1, Frozen: f}}}); err == nil {
 			err = c.Trim(tick)
 		}
 		f.Release()
@@ -64,7 +64,7 @@ func BenchmarkRestore(b *testing.B) {
 	}
 	f, err := tab.Freeze()
 	if err == nil {
-		_, err = openTask(b, s, 1).Write(1, &Image{Parts: []Part{{1, f}}})
+		_, err = openTask(b, s, 1).Write(1, &Image{Parts: []state.Part{{ID: 1, Frozen: f}}})
 	}
 	if err != nil {
 		b.Fatal(err)

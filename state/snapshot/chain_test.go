@@ -51,7 +51,7 @@ func TestChainAgainstMap(t *testing.T) {
 					maps.DeleteFunc(want, func(have frame.Tick, _ []byte) bool { return have > tick })
 				}
 			case 2:
-				k.image(t).release()
+				k.image(t).Release()
 			default:
 				tick += frame.Tick(rapid.IntRange(1, 3).Draw(t, "ticks"))
 				k.execute(t, tick, rapid.IntRange(0, 60).Draw(t, "rows"))
@@ -124,7 +124,7 @@ func TestConfigAndImagesAreChecked(t *testing.T) {
 	}
 	c, k := openTask(t, s, 0), newTask(t)
 	im := k.image(t)
-	defer im.release()
+	defer im.Release()
 	slices.Reverse(im.Parts)
 	if _, err := c.Write(1, im); err == nil || !strings.Contains(err.Error(), "part 1 after part 7") {
 		t.Errorf("parts out of order: %v", err)
@@ -146,7 +146,7 @@ func TestSkippedImageMakesTheNextOneFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.execute(t, 2, 300)
-	k.image(t).release()
+	k.image(t).Release()
 	k.execute(t, 4, 1)
 	e, err := k.snap(t, c, 4)
 	if err != nil || !e.Full {

@@ -11,16 +11,10 @@ import (
 	"github.com/streamscope/streamscope/state"
 )
 
-// Part is one of the states of a task. Its id is the task's own choice and stays with the state.
-type Part struct {
-	ID     uint64
-	Frozen *state.Frozen
-}
-
 // Image is a task at the end of a tick: its states, by ascending id, and what it keeps beside them.
 type Image struct {
 	Extra []byte
-	Parts []Part
+	Parts []state.Part
 }
 
 func (im *Image) valid() error {
@@ -35,12 +29,8 @@ func (im *Image) valid() error {
 	return nil
 }
 
-// release lets go of all parts.
-func (im *Image) release() {
-	for _, p := range im.Parts {
-		p.Frozen.Release()
-	}
-}
+// Release lets go of all parts.
+func (im *Image) Release() { state.ReleaseParts(im.Parts) }
 
 const fileBufferBytes = 256 << 10
 
@@ -90,7 +80,7 @@ func encodeFile(w io.Writer, h header, im *Image, base map[uint64]*partSums) ([]
 }
 
 // part writes a part: all of it if base is nil.
-func (e *encoder) part(p *Part, base *partSums) *partSums {
+func (e *encoder) part(p *state.Part, base *partSums) *partSums {
 	f := p.Frozen
 	s := &partSums{id: p.ID}
 	var pages []uint32

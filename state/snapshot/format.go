@@ -20,7 +20,7 @@ const (
 	sumBytes    = 8
 
 	// Bounds of what a file may say, so that a damaged one cannot ask for much memory.
-	maxParts     = 1 << 16
+	maxParts     = 1 << 20
 	maxExtra     = 1 << 30
 	maxHead      = 1 << 30
 	maxPageBytes = 1 << 30

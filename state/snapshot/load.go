@@ -14,15 +14,8 @@ import (
 type Loaded struct {
 	Entry
 	Extra []byte
-	Parts []LoadedPart
+	Parts []state.StoredPart
 	files []Object
-}
-
-// LoadedPart is one of the states of a task, for its ThawPages.
-type LoadedPart struct {
-	ID   uint64
-	Head []byte
-	Read state.ReadPage
 }
 
 // Close closes the files.
@@ -161,7 +154,7 @@ func (l *loader) finish() error {
 	}
 	for _, s := range l.order {
 		p := l.parts[s.id]
-		l.Parts = append(l.Parts, LoadedPart{ID: s.id, Head: p.head, Read: p.read})
+		l.Parts = append(l.Parts, state.StoredPart{ID: s.id, Head: p.head, Read: p.read})
 	}
 	return nil
 }

@@ -73,14 +73,14 @@ func (k *task) image(t fataler) *Image {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	return &Image{Extra: k.extra, Parts: []Part{{1, tab}, {7, rows}}}
+	return &Image{Extra: k.extra, Parts: []state.Part{{ID: 1, Frozen: tab}, {ID: 7, Frozen: rows}}}
 }
 
 // snap writes a snapshot of the task as it is.
 func (k *task) snap(t fataler, c *Chain, tick frame.Tick) (Entry, error) {
 	t.Helper()
 	im := k.image(t)
-	defer im.release()
+	defer im.Release()
 	return c.Write(tick, im)
 }
 

@@ -42,7 +42,7 @@ func NewWriter(waiting int) *Writer {
 		defer close(w.done)
 		for x := range work {
 			e, err := x.Chain.Write(x.Tick, &x.Image)
-			x.Image.release()
+			x.Image.Release()
 			x.Done(e, err)
 		}
 	}()
@@ -64,7 +64,7 @@ func (w *Writer) Submit(x Work) error {
 		default:
 		}
 	}
-	x.Image.release()
+	x.Image.Release()
 	return err
 }
 

@@ -190,13 +190,34 @@ func (j *Join) GetSnapshot(w vertex.SnapshotWriter) error {
 // Load implements vertex.Vertex.
 func (j *Join) Load(r vertex.SnapshotReader) error {
 	j.cti = frame.CTI(r.Uint64())
-	if err := j.rows.Restore(r); err != nil {
+	return j.loaded(r, j.rows.Restore(r))
+}
+
+// loaded enters what was loaded into the indexes.
+func (j *Join) loaded(r vertex.SnapshotReader, err error) error {
+	if err != nil {
 		return fmt.Errorf("join: %w", err)
 	}
 	if j.outer != nil {
 		j.outer.index()
 	}
 	return r.Err()
+}
+
+// Image implements vertex.Imager.
+func (j *Join) Image(w vertex.SnapshotWriter) ([]state.Part, error) {
+	w.Uint64(uint64(j.cti))
+	return imageOf(j.rows, 0, w, nil)
+}
+
+// LoadImage implements vertex.Imager.
+func (j *Join) LoadImage(r vertex.SnapshotReader, parts []state.StoredPart) error {
+	j.cti = frame.CTI(r.Uint64())
+	im := &storedImage{r: r, parts: parts}
+	if err := j.loaded(r, im.load(j.rows, 0)); err != nil {
+		return err
+	}
+	return im.end()
 }
 
 // never is the time of what does not come.

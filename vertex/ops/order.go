@@ -230,7 +230,28 @@ func (o *Order) GetSnapshot(w vertex.SnapshotWriter) error {
 // Load implements vertex.Vertex.
 func (o *Order) Load(r vertex.SnapshotReader) error {
 	o.cti = frame.CTI(r.Uint64())
-	if err := o.rows.Restore(r); err != nil {
+	return o.loaded(r, o.rows.Restore(r))
+}
+
+// Image implements vertex.Imager.
+func (o *Order) Image(w vertex.SnapshotWriter) ([]state.Part, error) {
+	w.Uint64(uint64(o.cti))
+	return imageOf(o.rows, 0, w, nil)
+}
+
+// LoadImage implements vertex.Imager.
+func (o *Order) LoadImage(r vertex.SnapshotReader, parts []state.StoredPart) error {
+	o.cti = frame.CTI(r.Uint64())
+	im := &storedImage{r: r, parts: parts}
+	if err := o.loaded(r, im.load(o.rows, 0)); err != nil {
+		return err
+	}
+	return im.end()
+}
+
+// loaded enters what was loaded into the time index. Rows that came out before may be among it: collect passes over them.
+func (o *Order) loaded(r vertex.SnapshotReader, err error) error {
+	if err != nil {
 		return fmt.Errorf("order: %w", err)
 	}
 	o.rows.EachBlock(0, func(blk state.Block) {

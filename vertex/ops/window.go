@@ -210,33 +210,3 @@ func (w *Window) emitGroup(win *window, g state.Entry, dst *batch.Builder) error
 	}
 	return nil
 }
-
-// GetSnapshot implements vertex.Vertex. Accumulators of open ticks are no part of it.
-func (w *Window) GetSnapshot(s vertex.SnapshotWriter) error {
-	s.Uint64(uint64(w.cti))
-	s.Uint64(uint64(len(w.open.list)))
-	for _, win := range w.open.list {
-		s.Uint64(uint64(win.k))
-		win.groups.Snapshot(s)
-	}
-	return nil
-}
-
-// Load implements vertex.Vertex.
-func (w *Window) Load(r vertex.SnapshotReader) error {
-	w.cti = frame.CTI(r.Uint64())
-	for n := r.Uint64(); n > 0 && r.Err() == nil; n-- {
-		k := int64(r.Uint64())
-		if l := w.open.list; len(l) > 0 && l[len(l)-1].k >= k || k < w.first(-timeMax) || k > w.last(timeMax) {
-			return fmt.Errorf("window: %w: window number %d", state.ErrDamaged, k)
-		}
-		win, err := w.open.window(k, w)
-		if err != nil {
-			return err
-		}
-		if err := win.groups.Restore(r); err != nil {
-			return fmt.Errorf("window: %w", err)
-		}
-	}
-	return r.Err()
-}

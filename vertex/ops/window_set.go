@@ -13,6 +13,7 @@ import (
 // window holds the groups of window number k.
 type window struct {
 	k      int64
+	part   uint32 // its number in images, while it is open
 	groups *state.Table
 }
 
@@ -22,6 +23,7 @@ const spareWindows = 16
 // windowSet holds windows with rows, ordered by number, hence by end.
 type windowSet struct {
 	list   []*window
+	parts  partNumbers
 	last   *window // found last
 	spares []*window
 	moves  uint64 // changes when cells of groups that were lent have moved
@@ -53,7 +55,7 @@ func (s *windowSet) window(k int64, w *Window) (*window, error) {
 		if err != nil {
 			return nil, err
 		}
-		win.k = k
+		win.k, win.part = k, s.parts.take()
 		s.list = slices.Insert(s.list, i, win)
 	}
 	s.last = s.list[i]
@@ -76,10 +78,22 @@ func (s *windowSet) dropOldest() {
 		s.last = nil
 	}
 	s.list = slices.Delete(s.list, 0, 1)
+	s.parts.give(win.part)
 	win.groups.Reset()
-	if len(s.spares) < spareWindows {
-		s.spares = append(s.spares, win)
+	s.spares = append(s.spares, win)
+	if len(s.spares) > spareWindows && win.groups.Bytes() == 0 {
+		s.spares = s.spares[:len(s.spares)-1]
 	}
+}
+
+// dropSpares drops emptied windows beyond those kept, once no image needs their pages any more.
+func (s *windowSet) dropSpares() {
+	n := 0
+	s.spares = slices.DeleteFunc(s.spares, func(win *window) bool {
+		win.groups.Reset() // takes back what released images held
+		n++
+		return n > spareWindows && win.groups.Bytes() == 0
+	})
 }
 
 func (s *windowSet) reset() {

@@ -115,8 +115,8 @@ func (s *stageRun) addTask(task frame.TaskID, boxes []*batch.Builder, from *Imag
 	s.tasks = append(s.tasks, f)
 	var image *vertex.ImageReader
 	if from != nil {
-		image = vertex.NewImageReader(from.tasks[task])
-		if err := f.load(image); err != nil {
+		image = vertex.NewImageReader(from.tasks[task].extra)
+		if err := f.load(image, from.tasks[task].parts); err != nil {
 			return fmt.Errorf("stage %s: image after tick %d: %w", s.st.Name, from.Tick, err)
 		}
 	}

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/state"
 	"github.com/streamscope/streamscope/vertex"
 )
 
@@ -19,7 +20,7 @@ func (s *stageRun) stepSources(now int64) (worked bool, err error) {
 	defer s.stats.rest()
 	drained := s.core.worker.drained(s.index)
 	if s.quiet.holds(now, drained) {
-		return false, nil
+		return s.quiet.waits && s.awaitDrained(drained), nil
 	}
 	if s.passEmpty(now, drained) {
 		return true, nil
@@ -42,10 +43,17 @@ func (s *stageRun) stepSources(now int64) (worked bool, err error) {
 	}
 	if worked {
 		s.settleSources()
-	} else {
-		s.rest(now, drained)
+		return true, nil
 	}
-	return worked, nil
+	s.rest(now, drained)
+	return (s.quiet.waits || !s.quiet.on) && s.awaitDrained(drained), nil
+}
+
+// awaitDrained asks for a wake when the stage is drained further than a source has seen, and reports that it is already.
+func (s *stageRun) awaitDrained(seen frame.Tick) bool {
+	w := s.core.worker
+	w.waiting[s.core.id].Store(true) // before the look: settle looks for it after it has written
+	return w.drained(s.index) != seen
 }
 
 // cutTick ends the tick that a source task has filled, the ticks it missed meanwhile, and, at its end, all others. It goes no further than
@@ -163,9 +171,10 @@ func (s *sourceTask) dropCuts(n int) {
 }
 
 // image appends what the source task is behind the tick it cut last.
-func (s *sourceTask) image(w *vertex.ImageWriter) error {
-	if err := s.f.image(w); err != nil {
-		return err
+func (s *sourceTask) image(w *vertex.ImageWriter) ([]state.Part, error) {
+	parts, err := s.f.image(w)
+	if err != nil {
+		return nil, err
 	}
 	w.Uint64(uint64(s.cti))
 	w.Uint64(uint64(len(s.splits)))
@@ -183,5 +192,5 @@ func (s *sourceTask) image(w *vertex.ImageWriter) error {
 		w.Uint64(ended)
 		w.Bytes(position.Image())
 	}
-	return nil
+	return parts, nil
 }

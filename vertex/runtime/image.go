@@ -5,34 +5,52 @@ import (
 
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle"
+	"github.com/streamscope/streamscope/state"
 	"github.com/streamscope/streamscope/vertex"
 )
 
 // Image is what a stage's tasks on a node were after a marked tick, as ParseImage read it.
 //
-// Format, in the values of vertex.ImageWriter: version; stage, tick; number of in-edges, for each its id, the number of its source tasks and
-// their CTIs; number of tasks, for each a string of its own: task, number of operators, for each the CTI of its output and the string of
-// GetSnapshot, then what a source task adds (sourceTask.image); number of sinks, for each the position of its output.
+// Format of its extra, in the values of vertex.ImageWriter: version; stage, tick; number of in-edges, for each its id, the number of its source
+// tasks and their CTIs; number of tasks, for each a string of its own: task, number of operators, for each the CTI of its output, whether it is a
+// vertex.Imager, and the string of Image or GetSnapshot, then what a source task adds (sourceTask.image); number of sinks, for each the
+// position of its output. The id of a part is the place of its task in the unit, 20 bits, that of its operator in the task, 12 bits, and 32 bits of the
+// operator's choice.
 type Image struct {
 	Tick  frame.Tick
 	edges map[frame.EdgeID][]frame.CTI
-	tasks map[frame.TaskID][]byte
+	tasks map[frame.TaskID]taskImage
 	sinks [][]byte
 }
 
-const imageVersion = 1
+// taskImage is a task's own.
+type taskImage struct {
+	extra []byte
+	parts []state.StoredPart // their ids without that of the task
+}
+
+const imageVersion = 2
+
+// The bits of a part's id.
+const (
+	opPartBits   = 32
+	taskPartBits = opPartBits + 12
+	taskIDBits   = 64 - taskPartBits
+)
+
+func partsOfTask(i int) uint64 { return uint64(i) << taskPartBits }
 
 // ParseImage reads the image of a stage's tasks on a node, and checks that it is of this plan and of these tasks. What the operators
-// wrote is checked when they are loaded. The image lies in b.
-func (p *Plan) ParseImage(stage int, tasks shuffle.TaskRange, b []byte) (*Image, error) {
-	r := vertex.NewImageReader(b)
+// wrote is checked when they are loaded. The image lies in extra; parts are read when a worker is made.
+func (p *Plan) ParseImage(stage int, tasks shuffle.TaskRange, extra []byte, parts []state.StoredPart) (*Image, error) {
+	r := vertex.NewImageReader(extra)
 	if v := r.Uint64(); r.Err() == nil && v != imageVersion {
 		return nil, fmt.Errorf("image of version %d, want %d", v, imageVersion)
 	}
 	if s := r.Uint64(); r.Err() == nil && s != uint64(stage) {
 		return nil, fmt.Errorf("image of stage %d, want %d", s, stage)
 	}
-	im := &Image{Tick: frame.Tick(r.Uint64()), edges: map[frame.EdgeID][]frame.CTI{}, tasks: map[frame.TaskID][]byte{}}
+	im := &Image{Tick: frame.Tick(r.Uint64()), edges: map[frame.EdgeID][]frame.CTI{}, tasks: map[frame.TaskID]taskImage{}}
 	for range r.Count(16) {
 		e := frame.EdgeID(r.Uint64())
 		ctis := make([]frame.CTI, r.Count(8))
@@ -44,7 +62,7 @@ func (p *Plan) ParseImage(stage int, tasks shuffle.TaskRange, b []byte) (*Image,
 	for range r.Count(8) {
 		b := r.Bytes()
 		task := vertex.NewImageReader(b)
-		im.tasks[frame.TaskID(task.Uint64())] = b
+		im.tasks[frame.TaskID(task.Uint64())] = taskImage{extra: b}
 	}
 	for range r.Count(8) {
 		im.sinks = append(im.sinks, r.Bytes())
@@ -52,7 +70,10 @@ func (p *Plan) ParseImage(stage int, tasks shuffle.TaskRange, b []byte) (*Image,
 	if err := r.End(); err != nil {
 		return nil, err
 	}
-	return im, im.fits(p, stage, tasks)
+	if err := im.fits(p, stage, tasks); err != nil {
+		return nil, err
+	}
+	return im, im.deal(tasks, parts)
 }
 
 // fits compares an image with the stage it is to be loaded into.
@@ -72,31 +93,63 @@ func (im *Image) fits(p *Plan, stage int, tasks shuffle.TaskRange) error {
 		return fmt.Errorf("image of %d in-edges and %d tasks, want %d and %d", len(im.edges), len(im.tasks), in, tasks.Count)
 	}
 	for i := range tasks.Count {
-		if t := tasks.First + frame.TaskID(i); im.tasks[t] == nil {
+		if t := tasks.First + frame.TaskID(i); im.tasks[t].extra == nil {
 			return fmt.Errorf("image without task %d", t)
 		}
 	}
 	return nil
 }
 
-// image appends what a task is after the tick it executed last.
-func (f *fused) image(w *vertex.ImageWriter) error {
+// deal gives each task its parts.
+func (im *Image) deal(tasks shuffle.TaskRange, parts []state.StoredPart) error {
+	for _, p := range parts {
+		i := p.ID >> taskPartBits
+		if i >= uint64(tasks.Count) {
+			return fmt.Errorf("image with part %#x of task %d of the unit, want less than %d", p.ID, i, tasks.Count)
+		}
+		p.ID &= partsOfTask(1) - 1
+		task := tasks.First + frame.TaskID(i)
+		t := im.tasks[task]
+		t.parts = append(t.parts, p)
+		im.tasks[task] = t
+	}
+	return nil
+}
+
+// image appends what a task is after the tick it executed last. The ids of the parts are those within the task.
+func (f *fused) image(w *vertex.ImageWriter) (parts []state.Part, err error) {
 	w.Uint64(uint64(f.task))
 	w.Uint64(uint64(len(f.nodes)))
 	var op vertex.ImageWriter
 	for i := range f.nodes {
 		op.Reset()
-		if err := f.nodes[i].op.GetSnapshot(&op); err != nil {
-			return fmt.Errorf("%s: snapshot: %w", f.stage.Ops[i].Name, err)
+		of, imager, err := imageOf(f.nodes[i].op, &op)
+		if err != nil {
+			state.ReleaseParts(parts)
+			return nil, fmt.Errorf("%s: image: %w", f.stage.Ops[i].Name, err)
 		}
+		for j := range of {
+			of[j].ID |= uint64(i) << opPartBits
+		}
+		parts = append(parts, of...)
 		w.Uint64(uint64(f.nodes[i].cti))
+		w.Uint64(imager)
 		w.Bytes(op.Image())
 	}
-	return nil
+	return parts, nil
+}
+
+// imageOf takes the image of a vertex: 1 if it is a vertex.Imager, else 0.
+func imageOf(v vertex.Vertex, w *vertex.ImageWriter) (parts []state.Part, imager uint64, err error) {
+	if v, ok := v.(vertex.Imager); ok {
+		parts, err = v.Image(w)
+		return parts, 1, err
+	}
+	return nil, 0, v.GetSnapshot(w)
 }
 
 // load makes the task what image wrote. The reader stands behind it then.
-func (f *fused) load(r *vertex.ImageReader) error {
+func (f *fused) load(r *vertex.ImageReader, parts []state.StoredPart) error {
 	if t := r.Uint64(); r.Err() == nil && t != uint64(f.task) {
 		return fmt.Errorf("image of task %d, want %d", t, f.task)
 	}
@@ -104,12 +157,15 @@ func (f *fused) load(r *vertex.ImageReader) error {
 		return fmt.Errorf("image of task %d with %d operators, want %d", f.task, n, len(f.nodes))
 	}
 	for i := range f.nodes {
+		var of []state.StoredPart
+		of, parts = partsOfOp(i, parts)
 		f.nodes[i].cti = frame.CTI(r.Uint64())
+		imager := r.Uint64()
 		op := vertex.NewImageReader(r.Bytes())
 		if err := r.Err(); err != nil {
 			return err
 		}
-		err := f.nodes[i].op.Load(op)
+		err := loadOp(f.nodes[i].op, imager, op, of)
 		if err == nil {
 			err = op.End()
 		}
@@ -117,5 +173,33 @@ func (f *fused) load(r *vertex.ImageReader) error {
 			return fmt.Errorf("%s: task %d: %w", f.stage.Ops[i].Name, f.task, err)
 		}
 	}
+	if len(parts) > 0 {
+		return fmt.Errorf("task %d: part %#x of operator %d, want less than %d", f.task, parts[0].ID, parts[0].ID>>opPartBits, len(f.nodes))
+	}
 	return r.Err()
+}
+
+// partsOfOp are the parts of the i-th operator, with its own ids, and those behind them.
+func partsOfOp(i int, parts []state.StoredPart) (of, rest []state.StoredPart) {
+	for n, p := range parts {
+		if p.ID>>opPartBits != uint64(i) {
+			return of, parts[n:]
+		}
+		p.ID &= 1<<opPartBits - 1
+		of = append(of, p)
+	}
+	return of, nil
+}
+
+func loadOp(v vertex.Vertex, imager uint64, r *vertex.ImageReader, parts []state.StoredPart) error {
+	im, ok := v.(vertex.Imager)
+	switch {
+	case ok != (imager == 1) || imager > 1:
+		return fmt.Errorf("image of kind %d, which the operator does not write", imager)
+	case ok:
+		return im.LoadImage(r, parts)
+	case len(parts) > 0:
+		return fmt.Errorf("%d parts, want none", len(parts))
+	}
+	return v.Load(r)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/ringlog/journal"
 	"github.com/streamscope/streamscope/shuffle"
+	"github.com/streamscope/streamscope/state/snapshot"
 )
 
 // Recovery is a worker's past, and where its future is written down.
@@ -16,9 +17,13 @@ type Recovery struct {
 	// Journal opens the journal of this node's tasks of a source stage, and returns the records in it, those of a task in the order of
 	// their ticks. changed is to be called, from any goroutine, when Durable has grown.
 	Journal func(stage int, changed func()) (Journal, []journal.Record, error)
-	// Save takes the image of this node's tasks of a stage after a marked tick. It must not block, and may be called from any goroutine. What
-	// becomes of it is told to the manager by whoever saves it.
-	Save func(stage int, t frame.Tick, image []byte)
+	// Loaded is called once the worker stands and no part of Images will be read any more; it may be nil.
+	Loaded func() error
+	// Save takes the image of this node's tasks of a stage after a marked tick, and releases it. It must not block, and may be called from any
+	// goroutine. What becomes of it is told to the manager by whoever saves it.
+	Save func(stage int, t frame.Tick, image snapshot.Image)
+	// Lost says that there is no image of a stage after a marked tick, because too many that are alive have not been saved. It is called as Save is.
+	Lost func(stage int, t frame.Tick, err error)
 }
 
 // Journal keeps the records of the source tasks of a stage on this node (PROTOCOL T7). It may be called from any goroutine.
@@ -128,10 +133,13 @@ func (w *Worker) openRecovery() error {
 				return fmt.Errorf("stage %s: %d sources write to one output, want one, so that its content at a tick is known", st.Name, st.Tasks)
 			}
 		}
+		if tasks.Count > 1<<taskIDBits {
+			return fmt.Errorf("stage %s: %d tasks on one node, want at most %d", st.Name, tasks.Count, 1<<taskIDBits)
+		}
 		if im := w.restore(i); im != nil && len(im.sinks) != sinks {
 			return fmt.Errorf("stage %s: image with %d outputs, want %d", st.Name, len(im.sinks), sinks)
 		}
-		w.stages[i].images = newCollector(i, tasks.Count, sinks, w.cfg.Recovery.Save)
+		w.stages[i].images = newCollector(i, tasks.Count, sinks, w.cfg.Recovery)
 		if st.Source == nil {
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/ringlog/journal"
 	"github.com/streamscope/streamscope/state"
+	"github.com/streamscope/streamscope/state/snapshot"
 	"github.com/streamscope/streamscope/vertex"
 	"github.com/streamscope/streamscope/vertex/vertextest"
 )
@@ -21,6 +22,7 @@ type disk struct {
 	journals map[int]*memoryJournal
 	images   []map[frame.Tick][]byte // by stage
 	writing  []func()                // images that are not durable
+	parts    int                     // of all images
 }
 
 func newDisk(stages int) *disk {
@@ -56,8 +58,17 @@ func (d *disk) journal(stage int, changed func()) (Journal, []journal.Record, er
 	return j, slices.Clone(j.records), nil
 }
 
-func (d *disk) save(stage int, t frame.Tick, image []byte) {
-	d.writing = append(d.writing, func() { d.images[stage][t] = image })
+// save stores an image later, when its tasks have gone on.
+func (d *disk) save(stage int, t frame.Tick, image snapshot.Image) {
+	d.writing = append(d.writing, func() {
+		b, err := image.Encode()
+		if err != nil {
+			panic(err)
+		}
+		image.Release()
+		d.images[stage][t] = b
+		d.parts += len(image.Parts)
+	})
 }
 
 // step makes something durable.
@@ -97,13 +108,16 @@ func (d *disk) base() []frame.Tick {
 }
 
 func (d *disk) recovery(p *Plan) (*Recovery, error) {
-	r := &Recovery{Journal: d.journal, Save: d.save, Images: make([]*Image, len(p.Stages))}
+	r := &Recovery{Journal: d.journal, Save: d.save, Lost: func(int, frame.Tick, error) {}, Images: make([]*Image, len(p.Stages))}
 	for i, t := range d.base() {
 		if t == 0 {
 			continue
 		}
-		var err error
-		if r.Images[i], err = p.ParseImage(i, p.TasksOn(i, 0, 1), d.images[i][t]); err != nil {
+		l, err := snapshot.Decode(d.images[i][t])
+		if err != nil {
+			return nil, err
+		}
+		if r.Images[i], err = p.ParseImage(i, p.TasksOn(i, 0, 1), l.Extra, l.Parts); err != nil {
 			return nil, err
 		}
 	}
@@ -111,20 +125,21 @@ func (d *disk) recovery(p *Plan) (*Recovery, error) {
 }
 
 func TestRestartsAnywhere(t *testing.T) {
-	restarts, images := 0, 0
-	for seed := range uint64(150) {
-		r, i := restartAnywhere(t, seed)
+	restarts, images, parts := 0, 0, 0
+	for seed := range uint64(100) {
+		r, i, p := restartAnywhere(t, seed)
 		restarts += r
 		images += i
+		parts += p
 	}
-	t.Logf("%d restarts, %d of them from an image", restarts, images)
-	if images < restarts/4 || images == 0 {
+	t.Logf("%d restarts, %d of them from an image; %d parts were stored", restarts, images, parts)
+	if images < restarts/4 || images == 0 || parts == 0 {
 		t.Errorf("%d of %d restarts were from an image: the test looks at the beginning only", images, restarts)
 	}
 }
 
 // restartAnywhere runs a job on one node that loses its process again and again.
-func restartAnywhere(t *testing.T, seed uint64) (restarts, fromImage int) {
+func restartAnywhere(t *testing.T, seed uint64) (restarts, fromImage, parts int) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 4))
 	src := &vertextest.MemorySource{MaxRead: 1 + rng.IntN(500), Stutter: 2 * rng.IntN(3)}
@@ -142,6 +157,7 @@ func restartAnywhere(t *testing.T, seed uint64) (restarts, fromImage int) {
 	out.Later = func(answer func()) { d.writing = append(d.writing, answer) }
 	var unused *vertextest.MemorySink
 	p := threeStages(src, &unused, 1+rng.IntN(9), rng.IntN(2) == 0)
+	p.Stages[1].Ops[1].New = newTally
 	p.Stages[2].Sink = func(position []byte, wake func()) (vertex.Sink, error) { return out.Open(position, wake) }
 	schedule := Schedule{Bytes: 1 << (6 + rng.IntN(9))}
 	if rng.IntN(2) == 0 {
@@ -150,7 +166,7 @@ func restartAnywhere(t *testing.T, seed uint64) (restarts, fromImage int) {
 	cfg := Config{
 		Plan: p, JobID: 1, Nodes: 1, Schedule: schedule,
 		Admission: Admission{Ticks: 1 + rng.IntN(20), Bytes: 1 + rng.IntN(100_000)}, FrameBytes: 2048 + rng.IntN(30_000), CreditBytes: 1 << 16, LeaseBytes: 1 << rng.IntN(20),
-		Sums: true, Pages: func(int) state.Pages { return nil }, Nanotime: func() int64 { return 0 },
+		Sums: true, Pages: func(int) state.Pages { return state.NewHeapPages(0) }, Nanotime: func() int64 { return 0 },
 		Wake: func(int) {}, WakePeer: func(frame.NodeID) {}, Fail: func(err error) { t.Errorf("seed %d: %v", seed, err) },
 	}
 	now := int64(1)
@@ -193,7 +209,7 @@ func restartAnywhere(t *testing.T, seed uint64) (restarts, fromImage int) {
 	if !slices.Equal(lines, want) || !out.Finished {
 		t.Fatalf("seed %d: got %d rows after %d restarts, want %d", seed, len(lines), restarts, len(want))
 	}
-	return restarts, fromImage
+	return restarts, fromImage, d.parts
 }
 
 // liveOnce is one life of the process. It returns whether the job came to its end.
@@ -271,19 +287,23 @@ func TestImagesAreNotTrusted(t *testing.T) {
 		t.Fatalf("images after ticks %s, want [5]", got)
 	}
 	tasks := p.TasksOn(1, 0, 1)
-	good := d.images[1][5]
-	if _, err := p.ParseImage(1, tasks, good); err != nil {
+	l, err := snapshot.Decode(d.images[1][5])
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := l.Extra
+	if _, err := p.ParseImage(1, tasks, good, nil); err != nil {
 		t.Fatal(err)
 	}
 	for n := range len(good) {
-		if _, err := p.ParseImage(1, tasks, good[:n]); err == nil {
+		if _, err := p.ParseImage(1, tasks, good[:n], nil); err == nil {
 			t.Fatalf("%d of %d bytes were taken", n, len(good))
 		}
 	}
-	if _, err := p.ParseImage(0, tasks, good); err == nil {
+	if _, err := p.ParseImage(0, tasks, good, nil); err == nil {
 		t.Error("the image of another stage was taken")
 	}
-	if _, err := p.ParseImage(1, tasks, append(slices.Clone(good), 0)); err == nil {
+	if _, err := p.ParseImage(1, tasks, append(slices.Clone(good), 0), nil); err == nil {
 		t.Error("an image with a byte behind it was taken")
 	}
 }

@@ -56,6 +56,7 @@ type Worker struct {
 	stages      []stageProgress
 	dirty       atomic.Bool
 	settling    sync.Mutex
+	waiting     []atomic.Bool // by core: a source waits for something to be drained
 	marks       marks
 	opened      atomic.Uint64 // the greatest tick that a source has opened
 	missed      atomic.Uint64
@@ -76,7 +77,7 @@ type stageProgress struct {
 
 // NewWorker builds the tasks of this node. On an error nothing is left open.
 func NewWorker(cfg Config) (*Worker, error) {
-	w := &Worker{cfg: cfg, cluster: cfg.cluster(), stages: make([]stageProgress, len(cfg.Plan.Stages))}
+	w := &Worker{cfg: cfg, waiting: make([]atomic.Bool, cfg.Cores), cluster: cfg.cluster(), stages: make([]stageProgress, len(cfg.Plan.Stages))}
 	for i := range cfg.Plan.Stages {
 		st := &cfg.Plan.Stages[i]
 		if st.Source != nil {
@@ -114,6 +115,11 @@ func NewWorker(cfg Config) (*Worker, error) {
 		}
 		w.cores = append(w.cores, core)
 	}
+	if r := cfg.Recovery; r != nil && r.Loaded != nil {
+		if err := r.Loaded(); err != nil {
+			return nil, errors.Join(err, w.Close())
+		}
+	}
 	w.dirty.Store(true) // what is drained when it goes on
 	return w, nil
 }
@@ -150,8 +156,10 @@ func (w *Worker) settle() {
 		w.dirty.Store(false)
 		moved := w.drainStages()
 		w.settling.Unlock()
-		if moved {
-			w.wakeAll()
+		for c := range w.waiting {
+			if moved && w.waiting[c].Swap(false) {
+				w.wake(c)
+			}
 		}
 	}
 }
@@ -227,6 +235,9 @@ func (w *Worker) Close() error {
 	for i := range w.stages {
 		if j := w.stages[i].journal; j != nil {
 			errs = append(errs, j.Close())
+		}
+		if im := w.stages[i].images; im != nil {
+			im.close()
 		}
 	}
 	return errors.Join(append(errs, w.exchange.Close())...)

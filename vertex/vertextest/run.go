@@ -101,7 +101,8 @@ type driver struct {
 	rows    []string
 	limit   int // of rows in this tick
 	outCTI  frame.CTI
-	want    *run // what another shape gave, nil in the first
+	frozen  *frozenImage // of the tick before, in shapes without restore
+	want    *run         // what another shape gave, nil in the first
 }
 
 // most is how many rows a tick may have: a vertex that starts over at each yield would never end.
@@ -191,9 +192,11 @@ func (d *driver) tick(t Tick, last bool) (tickResult, error) {
 	}
 	res := tickResult{rows: d.rows, cti: cti}
 	if d.shape.restore || last {
-		res.snapshot, err = d.snapshot()
+		if res.snapshot, err = d.snapshot(); err != nil {
+			return res, err
+		}
 	}
-	return res, err
+	return res, d.freeze(last)
 }
 
 // feed executes the rows of a port, cut as the shape wants it.
@@ -290,5 +293,5 @@ func (d *driver) snapshot() ([]byte, error) {
 	if !bytes.Equal(again.b, w.b) {
 		return nil, fmt.Errorf("a loaded vertex writes another snapshot: %d bytes, want %d", len(again.b), len(w.b))
 	}
-	return w.b, nil
+	return w.b, d.reimage()
 }

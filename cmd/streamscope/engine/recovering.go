@@ -38,14 +38,19 @@ func (w *worker) recover(ws *workers, a control.Assignment, limits rpc.Limits) (
 		Dir: limits.DataDir, Job: jobID(ws.job.Token), Plan: w.plan.Runtime, Node: a.Node, Nodes: a.Nodes, Incarnation: a.Incarnation,
 		Warn: func(err error) { ws.log.Warn(err.Error()) },
 	}, a.Restore)
-	var image *datadir.UnreadableError
-	if errors.As(err, &image) {
-		err = unreadable{image}
-	}
 	if err != nil {
-		return nil, errors.Join(err, w.using.Close())
+		return nil, errors.Join(asUnreadable(err), w.using.Close())
 	}
 	return r, nil
+}
+
+// asUnreadable lets the agent see that an error is about an image.
+func asUnreadable(err error) error {
+	var image *datadir.UnreadableError
+	if errors.As(err, &image) {
+		return unreadable{image}
+	}
+	return err
 }
 
 // begin takes what the manager knew when it made this life.

@@ -81,8 +81,9 @@ func (w *workers) newWorker(p *plan.Plan, a control.Assignment, limits rpc.Limit
 		Pages: n.newPages, LinkEvents: w.linkEvents(), Recovery: recovery,
 	})
 	if err != nil {
+		err = errors.Join(asUnreadable(err), n.closePast()) // parts of images are read while the node is made
 		n.freeState()
-		return nil, errors.Join(err, n.closePast())
+		return nil, err
 	}
 	n.node = node
 	w.node.Store(node)
@@ -215,8 +216,8 @@ func (w *worker) Stop() {
 	default:
 		w.node.Worker().Abort()
 	}
+	_ = w.closePast() // images that are being written lie in the state
 	w.freeState()
-	_ = w.closePast()
 }
 
 // Stats implements agent.Worker.

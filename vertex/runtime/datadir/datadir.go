@@ -49,11 +49,18 @@ func (e *UnreadableError) Unwrap() error { return e.Err }
 // writeQueue is how many images wait to be written, beyond one of each unit, before one is left out.
 const writeQueue = 2
 
+// unitQueue is how many images of a unit are alive at a time: what changes while they wait takes twice its memory.
+const unitQueue = 2
+
+// fullEvery bounds the files that a restore reads.
+const fullEvery = 8
+
 // Dir is a worker's part of a data directory.
 type Dir struct {
 	cfg    Config
 	store  *snapshot.Dir
 	writer *snapshot.Writer
+	loaded []*snapshot.Loaded // until the worker stands
 	mu     struct {
 		sync.Mutex
 		units map[int]*unit // by stage
@@ -67,6 +74,7 @@ type unit struct {
 	ticks []frame.Tick    // that count, rising
 	need  frame.Tick
 	err   *Saved // the newest that could not be saved
+	alive int    // images that are not written, and wait
 }
 
 // Open prepares the directory for a life of a node whose units restart at given ticks, by stage. Errors may be *UnreadableError.
@@ -80,7 +88,7 @@ func Open(cfg Config, restore []frame.Tick) (*Dir, *runtime.Recovery, error) {
 	}
 	d := &Dir{cfg: cfg, store: store}
 	d.mu.units = map[int]*unit{}
-	r := &runtime.Recovery{Journal: d.journal, Save: d.save, Images: make([]*runtime.Image, len(restore))}
+	r := &runtime.Recovery{Journal: d.journal, Loaded: d.restored, Save: d.save, Lost: d.lost, Images: make([]*runtime.Image, len(restore))}
 	for stage, tick := range restore {
 		tasks := cfg.Plan.TasksOn(stage, cfg.Node, cfg.Nodes)
 		if tasks.Count == 0 {
@@ -90,14 +98,14 @@ func Open(cfg Config, restore []frame.Tick) (*Dir, *runtime.Recovery, error) {
 			d.mu.units[stage], err = d.openUnit(tasks.First, tick)
 		}
 		if err != nil {
-			return nil, nil, errors.Join(err, store.Close())
+			return nil, nil, errors.Join(err, d.restored(), store.Close())
 		}
 	}
 	d.writer = snapshot.NewWriter(len(d.mu.units) + writeQueue)
 	return d, r, nil
 }
 
-// load reads the image of a stage after a tick; nil at the beginning.
+// load reads the image of a stage after a tick; nil at the beginning. Its parts are read later, see restored.
 func (d *Dir) load(stage int, tick frame.Tick) (*runtime.Image, error) {
 	if tick == 0 {
 		return nil, nil
@@ -107,14 +115,34 @@ func (d *Dir) load(stage int, tick frame.Tick) (*runtime.Image, error) {
 	if err != nil {
 		return nil, &UnreadableError{stage, tick, err}
 	}
-	im, err := d.cfg.Plan.ParseImage(stage, tasks, l.Extra)
+	d.loaded = append(d.loaded, l)
+	for i := range l.Parts {
+		read := l.Parts[i].Read
+		l.Parts[i].Read = func(no uint32, dst []byte) error {
+			if err := read(no, dst); err != nil {
+				return &UnreadableError{stage, tick, err}
+			}
+			return nil
+		}
+	}
+	im, err := d.cfg.Plan.ParseImage(stage, tasks, l.Extra, l.Parts)
 	if err == nil && im.Tick != tick {
 		err = fmt.Errorf("it says that it is after tick %d", im.Tick)
 	}
 	if err != nil {
-		err = &UnreadableError{stage, tick, err}
+		return nil, &UnreadableError{stage, tick, err}
 	}
-	return im, errors.Join(err, l.Close())
+	return im, nil
+}
+
+// restored is runtime.Recovery.Loaded.
+func (d *Dir) restored() error {
+	var errs []error
+	for _, l := range d.loaded {
+		errs = append(errs, l.Close())
+	}
+	d.loaded = nil
+	return errors.Join(errs...)
 }
 
 // openUnit opens the images of a unit for writing, and removes those above its restore tick.
@@ -130,7 +158,7 @@ func (d *Dir) openUnit(task frame.TaskID, restore frame.Tick) (*unit, error) {
 }
 
 func (d *Dir) chainConfig(task frame.TaskID) snapshot.Config {
-	return snapshot.Config{Store: d.store, Job: snapshot.JobID(d.cfg.Job), Task: task, FullEvery: 1}
+	return snapshot.Config{Store: d.store, Job: snapshot.JobID(d.cfg.Job), Task: task, FullEvery: fullEvery}
 }
 
 func ticksOf(c *snapshot.Chain) []frame.Tick {
@@ -142,22 +170,53 @@ func ticksOf(c *snapshot.Chain) []frame.Tick {
 }
 
 // save is runtime.Recovery.Save.
-func (d *Dir) save(stage int, t frame.Tick, image []byte) {
-	d.mu.Lock()
-	u := d.mu.units[stage]
-	d.mu.Unlock()
-	err := d.writer.Submit(snapshot.Work{Chain: u.chain, Tick: t, Image: snapshot.Image{Extra: image}, Done: func(_ snapshot.Entry, err error) {
+func (d *Dir) save(stage int, t frame.Tick, image snapshot.Image) {
+	u, ok := d.admit(stage)
+	if !ok {
+		image.Release()
+		d.note(stage, u, t, snapshot.ErrBusy)
+		return
+	}
+	err := d.writer.Submit(snapshot.Work{Chain: u.chain, Tick: t, Image: image, Done: func(_ snapshot.Entry, err error) {
 		d.saved(stage, u, t, err)
 	}})
 	if err != nil {
+		d.done(u)
 		d.note(stage, u, t, err)
 	}
+}
+
+// admit takes one more image of a unit, if it has room.
+func (d *Dir) admit(stage int) (u *unit, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	u = d.mu.units[stage]
+	if u.alive == unitQueue {
+		return u, false
+	}
+	u.alive++
+	return u, true
+}
+
+func (d *Dir) done(u *unit) {
+	d.mu.Lock()
+	u.alive--
+	d.mu.Unlock()
+}
+
+// lost is runtime.Recovery.Lost.
+func (d *Dir) lost(stage int, t frame.Tick, err error) {
+	d.mu.Lock()
+	u := d.mu.units[stage]
+	d.mu.Unlock()
+	d.note(stage, u, t, err)
 }
 
 // saved runs in the writer's goroutine, to whom the chain belongs.
 func (d *Dir) saved(stage int, u *unit, t frame.Tick, err error) {
 	d.mu.Lock()
 	need := u.need
+	u.alive--
 	d.mu.Unlock()
 	trimErr := u.chain.Trim(need)
 	if err != nil || trimErr != nil {
@@ -226,8 +285,8 @@ func (d *Dir) Trim(needs [][]frame.Tick) {
 	}
 }
 
-// Close waits for the images that are being written. The worker has been closed before.
+// Close waits for the images that are being written. The worker has been closed before; the memory of its state has not.
 func (d *Dir) Close() error {
 	d.writer.Close()
-	return d.store.Close()
+	return errors.Join(d.restored(), d.store.Close())
 }

@@ -3,7 +3,7 @@
 // # Format
 //
 //	DIR/snapshots            a store of package state/snapshot; a chain per unit, named by the unit's first task; an image is the extra of a
-//	                         file without parts
+//	                         file and its parts, of which those that changed are written: a file in eight is full
 //	DIR/journal/S-N          a folder of package ringlog/journal: of stage S on node N
 //
 // # Invariants
