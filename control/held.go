@@ -17,8 +17,8 @@ type Held struct {
 	Images   []HeldImages  `json:",omitempty"`
 	// RingBytes is the memory of all its logs, SpillBytes the length of its spill file: also of what is under way within the node.
 	RingBytes, SpillBytes uint64
-	// Reading: images restored by this life; Writing: images written by it, until they were read back and counted.
-	Reading, Writing Transfer
+	// Writing: images written by this life, from when their turn came until they were read back and counted.
+	Writing Transfer
 }
 
 // Transfer is how many bytes were moved in how long.

@@ -105,7 +105,6 @@ type WorkerStatus struct {
 	State       string            `json:"state"`
 	RingBytes   uint64            `json:"ring_bytes"`
 	SpillBytes  uint64            `json:"spill_bytes"`
-	Reading     Transfer          `json:"reading"`
 	Writing     Transfer          `json:"writing"`
 }
 
@@ -173,7 +172,7 @@ func (m *Machine) workerStatus(s *Status) {
 		w := &m.workers[n]
 		t := WorkerStatus{Node: nodeID(n), PID: w.pid, Incarnation: w.incarnation, State: w.word()}
 		if h := w.held; h != nil {
-			t.RingBytes, t.SpillBytes, t.Reading, t.Writing = h.RingBytes, h.SpillBytes, h.Reading, h.Writing
+			t.RingBytes, t.SpillBytes, t.Writing = h.RingBytes, h.SpillBytes, h.Writing
 		}
 		s.Workers = append(s.Workers, t)
 	}

@@ -2,6 +2,7 @@ package shuffle
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/streamscope/streamscope/netio"
 	"github.com/streamscope/streamscope/ringlog/frame"
@@ -72,8 +73,14 @@ func (k *kept) trim(t frame.Tick) {
 			rest = append(rest, r)
 		}
 	}
+	if cap(rest) > keptSpare && len(rest) < cap(rest)/4 {
+		rest = slices.Clone(rest) // what was held for long had needed more room than what comes after it
+	}
 	k.refs = rest
 }
+
+// keptSpare is how many references may have room that is not used.
+const keptSpare = 4096
 
 // Need says that node n will never ask again for ticks of an edge up to t: they are trimmed from the logs. It may be called from anywhere;
 // a lower tick than before has no effect. Only with ExchangeConfig.Retain.

@@ -24,6 +24,9 @@ type Config struct {
 	Report func(control.RunStats)
 	// Observe, if set, sees every event and what follows from it, in order. It is called by Run's goroutine and must be quick.
 	Observe func(control.Event, []control.Effect)
+	// Status, if set, takes what a run with Control.Recovery keeps and why, every StatusEvery and at the end. It is called by Run's goroutine, must be
+	// quick, and may keep what it is given.
+	Status func(*control.Status)
 	// NewHost starts the host of the workers.
 	NewHost func(Hub) (Host, error)
 }
@@ -53,6 +56,8 @@ type Hub interface {
 const (
 	eventsMax  = 1024 // events told and not yet looked at
 	clockEvery = 20 * time.Millisecond
+	// StatusEvery is the time between two calls of Config.Status.
+	StatusEvery = time.Second
 )
 
 // run is one Run.
@@ -65,6 +70,7 @@ type run struct {
 	sessions sessions
 	outcome  *control.Outcome
 	storing  sync.WaitGroup // Persist
+	told     time.Time      // of Status
 }
 
 // Run starts the workers and returns when all is over. When ctx ends the run is cancelled; the cause of ctx is the reason then.
@@ -87,6 +93,8 @@ func Run(ctx context.Context, cfg Config) (control.Outcome, error) {
 		}
 	}
 	r.loop(ctx)
+	r.told = time.Time{}
+	r.status()
 	close(r.over)
 	r.storing.Wait()
 	r.host.Close()
@@ -111,10 +119,22 @@ func (r *run) loop(ctx context.Context) {
 			r.step(ev)
 		case <-clock.C:
 			r.step(control.Clock{Now: now()})
+			r.status()
 		case <-cancelled:
 			cancelled = nil
 			r.step(control.Cancel{Reason: context.Cause(ctx).Error()})
 		}
+	}
+}
+
+// status tells what is kept, if it is time.
+func (r *run) status() {
+	if r.cfg.Status == nil || time.Since(r.told) < StatusEvery {
+		return
+	}
+	r.told = time.Now()
+	if s := r.machine.Status(); s != nil {
+		r.cfg.Status(s)
 	}
 }
 

@@ -60,6 +60,7 @@ type Journal struct {
 		number  uint64 // of the last one appended
 		trim    frame.Tick
 		closed  bool
+		stats   Stats
 	}
 	// The rest belongs to the goroutine that writes.
 	segments []*segment // the newest is written
@@ -104,6 +105,7 @@ func open(cfg Config, create func(string) (file, error)) (*Journal, []Record, er
 		return nil, nil, err
 	}
 	j.durable.Store(j.mu.number)
+	j.count()
 	go j.run()
 	return j, records, nil
 }

@@ -118,11 +118,32 @@ func TestLives(t *testing.T) {
 			if err := Inspect(dir, &strings.Builder{}); err != nil {
 				t.Fatal(err)
 			}
+			if err := l.asFiles(dir); err != nil {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
 		}
 		if files, err := list(dir); err != nil || len(files) > 60 {
 			t.Errorf("seed %d: %d segments, %v: trimming removes nothing", seed, len(files), err)
 		}
 	}
+}
+
+// asFiles compares what a closed journal says of itself with what lies in its folder.
+func (l life) asFiles(dir string) error {
+	var want Stats
+	segments, err := scan(dir, func(_ *segment, _ uint64, r Record) {
+		if want.Records == 0 || r.First < want.First {
+			want.First = r.First
+		}
+		want.Records, want.Last = want.Records+1, max(want.Last, r.Last)
+	})
+	for _, s := range segments {
+		want.Bytes += uint64(s.valid)
+	}
+	if got := l.Stats(); err == nil && got != want {
+		err = fmt.Errorf("says %+v, the files %+v", got, want)
+	}
+	return err
 }
 
 // written makes a journal of two lives and returns its folder and records.

@@ -19,8 +19,18 @@ type segment struct {
 	seq    uint64
 	header header
 	valid  int64      // bytes that count
+	least  frame.Tick // of its records; 0 without any
 	last   frame.Tick // greatest of its records
 	count  uint64     // of records
+}
+
+// note adds a record of these ticks.
+func (s *segment) note(first, last frame.Tick) {
+	if s.count == 0 || first < s.least {
+		s.least = first
+	}
+	s.count++
+	s.last = max(s.last, last)
 }
 
 func name(seq uint64) string { return fmt.Sprintf("%08d%s", seq, ending) }
@@ -108,8 +118,7 @@ func (s *segment) records(b []byte, newest bool, take func(*segment, uint64, Rec
 		if err != nil {
 			return fmt.Errorf("at %d: %w", at, err)
 		}
-		s.count++
-		s.last = max(s.last, r.Last)
+		s.note(r.First, r.Last)
 		take(s, number, r)
 		at += n
 	}

@@ -25,6 +25,7 @@ func (j *Journal) run() {
 				break
 			}
 			j.warn(err)
+			j.count()
 			if stopped || !j.rest() {
 				stopped = true
 				break
@@ -81,12 +82,12 @@ func (j *Journal) commit() error {
 		return err
 	}
 	for b := j.writing; len(b) > 0; b = b[recordLen+le.Uint32(b):] {
-		s.count++
-		s.last = max(s.last, frame.Tick(le.Uint64(b[recordLen+16:])))
+		s.note(frame.Tick(le.Uint64(b[recordLen+8:])), frame.Tick(le.Uint64(b[recordLen+16:])))
 	}
 	s.valid += int64(len(j.writing))
 	j.writing = j.writing[:0]
 	j.durable.Store(s.header.first + s.count - 1)
+	j.count()
 	if j.cfg.Changed != nil {
 		j.cfg.Changed()
 	}
@@ -130,5 +131,8 @@ func (j *Journal) remove() {
 		}
 		n++
 	}
-	j.segments = j.segments[n:]
+	if n > 0 {
+		j.segments = j.segments[n:]
+		j.count()
+	}
 }

@@ -43,6 +43,9 @@ type NodeConfig struct {
 	Links        LinkMode
 	// Recovery keeps what the worker needs to come back; nil: reliability is off.
 	Recovery *Recovery
+	// Warn, if set, is told when memory for logs or room to spill them cannot be had: that is tried again until it can, and sources wait
+	// meanwhile. Nil: it ends the node. It is called by any goroutine and must not block.
+	Warn func(error)
 }
 
 // Node drives a Worker with goroutines: one per core, those of its links, one for the arena and one that watches for a standstill.
@@ -254,7 +257,14 @@ func (n *Node) room(ready <-chan struct{}) error {
 
 var errStopped = errors.New("worker stopped")
 
-func (n *Node) arenaError(err error) { n.fail(fmt.Errorf("arena: %w", err)) }
+func (n *Node) arenaError(err error) {
+	err = fmt.Errorf("arena: %w", err)
+	if n.cfg.Warn != nil {
+		n.cfg.Warn(fmt.Errorf("%w; what has no room waits, and is tried again", err))
+		return
+	}
+	n.fail(err)
+}
 
 // fail ends the node with its first error.
 func (n *Node) fail(err error) {
