@@ -14,6 +14,8 @@ var (
 	ErrNotFound = errors.New("no such object")
 	// ErrConflict means that Swap found another version than the caller's.
 	ErrConflict = errors.New("object was changed by another")
+	// ErrUnavailable means that the store did not answer, long enough to give up: nothing is known of what it holds.
+	ErrUnavailable = errors.New("store does not answer")
 	// ErrDamaged means that stored bytes are not what was written.
 	ErrDamaged = errors.New("damaged snapshot")
 )
@@ -21,7 +23,8 @@ var (
 // Version names a content of an object for Swap. The zero Version is that of an object that does not exist.
 type Version string
 
-// Object is an open object; it stays readable while it is open, even if it is deleted.
+// Object is an open object. It stays readable while it is open, even if it is deleted; a store that is far away may fail reads of a large one
+// with ErrNotFound then. It never gives bytes of another content.
 type Object interface {
 	io.ReaderAt
 	io.Closer

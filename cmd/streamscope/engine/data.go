@@ -25,6 +25,8 @@ import (
 type Recovery struct {
 	// Dir is the data directory: journals, images, and what the manager knows.
 	Dir string
+	// SnapshotStore takes the images instead, as s3://BUCKET/PREFIX; empty: the directory does.
+	SnapshotStore string
 	// SnapshotInterval is the time between two images of every stage.
 	SnapshotInterval time.Duration
 }
@@ -142,7 +144,7 @@ func (d *data) takeOver(cfg *Config, p *plan.Plan) (control.Stored, error) {
 	}
 	stored, err := meta.TakeOver(d.store, id)
 	if errors.Is(err, meta.ErrOther) {
-		err = fmt.Errorf("%w (a run goes on with the job, inputs, outputs, --workers, --tasks, --tick, --lateness and --on-bad-row that it began with)", err)
+		err = fmt.Errorf("%w (a run goes on with the job, inputs, outputs, --workers, --tasks, --tick, --lateness, --on-bad-row and --snapshot-store that it began with)", err)
 	}
 	if err != nil {
 		return stored, fmt.Errorf("--data-dir %s: %w", d.dir, err)
@@ -154,7 +156,11 @@ func (d *data) takeOver(cfg *Config, p *plan.Plan) (control.Stored, error) {
 func identity(cfg *Config, p *plan.Plan) (meta.Identity, error) {
 	j := cfg.Job
 	j.Token = ""
-	text, err := json.Marshal([]any{j, cfg.Tasks, cfg.Tick, cfg.Limits.LatenessUs, plan.Fingerprint(p)})
+	shape := []any{j, cfg.Tasks, cfg.Tick, cfg.Limits.LatenessUs, plan.Fingerprint(p)}
+	if cfg.Limits.SnapshotStore != "" {
+		shape = append(shape, cfg.Limits.SnapshotStore) // the images to go on from lie there
+	}
+	text, err := json.Marshal(shape)
 	if err != nil {
 		return meta.Identity{}, err
 	}

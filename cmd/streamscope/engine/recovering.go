@@ -33,9 +33,13 @@ func (w *worker) recover(ws *workers, a control.Assignment, limits rpc.Limits) (
 	if w.using, err = lockWorker(limits.DataDir); err != nil {
 		return nil, err
 	}
+	store, err := openStore(limits.SnapshotStore)
+	if err != nil {
+		return nil, errors.Join(err, w.using.Close())
+	}
 	var r *vruntime.Recovery
 	w.past, r, err = datadir.Open(datadir.Config{
-		Dir: limits.DataDir, Job: jobID(ws.job.Token), Plan: w.plan.Runtime, Node: a.Node, Nodes: a.Nodes, Incarnation: a.Incarnation,
+		Dir: limits.DataDir, Job: jobID(ws.job.Token), Plan: w.plan.Runtime, Node: a.Node, Nodes: a.Nodes, Incarnation: a.Incarnation, Store: store,
 		Warn: func(err error) { ws.log.Warn(err.Error()) },
 	}, a.Restore)
 	if err != nil {

@@ -67,6 +67,10 @@ func (cfg *Config) runRecoverable(ctx context.Context) (stats control.RunStats, 
 	if slices.Contains(cfg.Job.Inputs, "-") {
 		return stats, errors.New("--input -: standard input cannot be read again after a failure; write it to a file, or leave out --data-dir")
 	}
+	if err := checkStore(cfg.Recovery.SnapshotStore); err != nil {
+		return stats, err
+	}
+	cfg.Limits.SnapshotStore = cfg.Recovery.SnapshotStore
 	d, err := openData(cfg.Recovery.Dir)
 	if err != nil {
 		return stats, err

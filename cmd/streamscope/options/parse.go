@@ -36,6 +36,7 @@ type Run struct {
 
 	// DataDir is "" without recovery.
 	DataDir          string
+	SnapshotStore    string // "": in DataDir
 	SnapshotInterval time.Duration
 
 	Stats     string // "": none

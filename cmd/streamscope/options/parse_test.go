@@ -54,12 +54,12 @@ func TestDefaults(t *testing.T) {
 func TestEveryFlagIsRead(t *testing.T) {
 	got, errs := Parse(rawOf(t, "--input=a.csv", "--input=b*.parquet", "--airports=x.csv", "--out=r.parquet", "--workers=3", "--tasks=16", "--tick=7ms",
 		"--segment-bytes=1MiB", "--frame-bytes=32KiB", "--credit-bytes=2MiB", "--links=auto", "--arena=64MiB", "--spill-dir=/var/spill", "--lateness=90s", "--rate=200k",
-		"--events=e.jsonl", "--data-dir=d", "--snapshot-interval=2s", "--reliability=retain",
+		"--events=e.jsonl", "--data-dir=d", "--snapshot-store=s3://b/p", "--snapshot-interval=2s", "--reliability=retain",
 		"--stats=s.json", "--log-format=json", "--pprof=localhost:6060", "--on-bad-row=divert=bad.csv"), machine)
 	want := Run{
 		Inputs: []string{"a.csv", "b*.parquet"}, Airports: "x.csv", Out: "r.parquet", Workers: 3, Tasks: 16, Tick: Tick{Length: 7 * time.Millisecond},
 		SegmentBytes: MiB, FrameBytes: 32 * KiB, CreditBytes: 2 * MiB, Links: runtime.LinksAuto, ArenaBytes: 64 * MiB, ArenaGiven: true, SpillDir: "/var/spill", Lateness: 90 * time.Second, Rate: 2e5,
-		Events: "e.jsonl", DataDir: "d", SnapshotInterval: 2 * time.Second,
+		Events: "e.jsonl", DataDir: "d", SnapshotStore: "s3://b/p", SnapshotInterval: 2 * time.Second,
 		Stats: "s.json", LogFormat: "json", Pprof: "localhost:6060", BadRow: BadRow{DivertBadRow, "bad.csv"},
 	}
 	if len(errs) > 0 || !reflect.DeepEqual(got, want) {
@@ -126,6 +126,9 @@ func TestComplaints(t *testing.T) {
 		{"--reliability=retain", []string{"--reliability retain: give a --data-dir"}},
 		{"--reliability=off --data-dir=d", []string{"nothing would be written there"}},
 		{"--snapshot-interval=1s", []string{"--snapshot-interval 1s: give a --data-dir"}},
+		{"--snapshot-store=s3://b", []string{"--snapshot-store s3://b: give a --data-dir"}},
+		{"--snapshot-store=/mnt/b --data-dir=d", []string{"--snapshot-store: got \"/mnt/b\", want s3://BUCKET"}},
+		{"--snapshot-store=s3://b/../c --data-dir=d", []string{"--snapshot-store: got \"s3://b/../c\": prefix"}},
 		{"--snapshot-interval=1ns --data-dir=", []string{"--snapshot-interval: got \"1ns\"", "--data-dir: got \"\"", "give a --data-dir"}},
 		{"--stats= --airports= --spill-dir=", []string{"--airports", "--stats", "--spill-dir"}},
 		{"--out=x.csv --stats=./x.csv", []string{"--out and --stats name one file"}},

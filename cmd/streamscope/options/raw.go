@@ -22,6 +22,7 @@ type Raw struct {
 	OnBadRow  *string
 
 	DataDir          *string
+	SnapshotStore    *string
 	SnapshotInterval *string
 	Reliability      *string
 	Events           *string
@@ -53,6 +54,7 @@ func Flags() []Flag {
 		{"lateness", "TIME", "how far a row's time may lie behind the latest of the earlier rows of its file", "0s", func(r *Raw) **string { return &r.Lateness }},
 		{"rate", "EVENTS/S", "pace of all sources together", "as fast as possible", func(r *Raw) **string { return &r.Rate }},
 		{"data-dir", "DIR", "survive the loss of workers, and go on from this directory when the run is repeated after the loss of everything", "none: a lost worker ends the run", func(r *Raw) **string { return &r.DataDir }},
+		{"snapshot-store", "URL", "keep images of the state in a bucket, s3://BUCKET/PREFIX, instead of the --data-dir; the AWS_ variables say how to reach it", "the --data-dir", func(r *Raw) **string { return &r.SnapshotStore }},
 		{"snapshot-interval", "TIME", "time between two images of the state, with --data-dir", DefaultSnapshotInterval.String(), func(r *Raw) **string { return &r.SnapshotInterval }},
 		{"reliability", "POLICY", "what logs keep for lost workers: off, or retain (what they may ask for again)", "retain with --data-dir, else off", func(r *Raw) **string { return &r.Reliability }},
 		{"stats", "FILE", "write counts and rates of the run to this file, as JSON", "none", func(r *Raw) **string { return &r.Stats }},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/streamscope/streamscope/state/snapshot/s3"
 	"github.com/streamscope/streamscope/vertex/runtime"
 )
 
@@ -30,6 +31,7 @@ func (p *parser) recovery(raw Raw, run *Run) {
 		p.complain("--data-dir: got \"\", want a name")
 	}
 	run.DataDir = text(raw.DataDir, "")
+	p.snapshotStore(raw, run)
 	if run.DataDir != "" && run.Links == runtime.LinksShm {
 		p.complain("--links shm and --data-dir %s: memory of a process that may be replaced is not shared; use --links auto or tcp", run.DataDir)
 	}
@@ -43,6 +45,19 @@ func (p *parser) recovery(raw Raw, run *Run) {
 		p.complain("--reliability retain: give a --data-dir for journals and images")
 	case raw.SnapshotInterval != nil && run.DataDir == "":
 		p.complain("--snapshot-interval %s: give a --data-dir for the images", *raw.SnapshotInterval)
+	}
+}
+
+func (p *parser) snapshotStore(raw Raw, run *Run) {
+	if raw.SnapshotStore == nil {
+		return
+	}
+	run.SnapshotStore = *raw.SnapshotStore
+	if _, _, err := s3.ParseURL(run.SnapshotStore); err != nil {
+		p.complain("--snapshot-store: %v", err)
+	}
+	if run.DataDir == "" {
+		p.complain("--snapshot-store %s: give a --data-dir for the journals", run.SnapshotStore)
 	}
 }
 

@@ -27,9 +27,9 @@
 // # Failure
 //
 // Every request has a deadline (Config.Timeout). What may be transient, connections that break, 408, 429 and 5xx, a conflict of two puts at
-// the same moment, is tried again with growing pauses until Config.Patience is over. Errors name operation, s3://bucket/key and endpoint.
-// An upload in parts that dies with its process leaves parts that no name shows: a lifecycle rule of the bucket should remove incomplete
-// uploads after a day.
+// the same moment, is tried again with growing pauses until Config.Patience is over; then it is snapshot.ErrUnavailable. Errors name
+// operation, s3://bucket/key and endpoint. An upload in parts that dies with its process leaves parts that no name shows: a lifecycle rule of
+// the bucket should remove incomplete uploads after a day.
 //
 // An Object of at most blockBytes stays readable when it is deleted while it is open. A larger one then fails with snapshot.ErrNotFound.
 //

@@ -166,6 +166,9 @@ func TestErrorsSayWhere(t *testing.T) {
 			if (how == forbidden || how == moved) && f.mu.count != 1 {
 				t.Errorf("%s while %s: %d requests, want one", op, how, f.mu.count)
 			}
+			if down := how != forbidden && how != moved; errors.Is(err, snapshot.ErrUnavailable) != down {
+				t.Errorf("%s while %s: %v, want ErrUnavailable: %v", op, how, err, down)
+			}
 			for _, known := range []error{snapshot.ErrNotFound, snapshot.ErrConflict, snapshot.ErrExists} {
 				if errors.Is(err, known) {
 					t.Errorf("%s while %s: %v, which nobody knows", op, how, err)

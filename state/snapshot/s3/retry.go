@@ -30,7 +30,7 @@ func (s *Store) try(do func(ctx context.Context) error) error {
 			return err
 		}
 		if time.Now().Add(pause).After(until) {
-			return fmt.Errorf("after %d tries in %v: %w", tries, s.cfg.Patience, err)
+			return fmt.Errorf("%w: after %d tries in %v: %w", snapshot.ErrUnavailable, tries, s.cfg.Patience, err)
 		}
 		timer := time.NewTimer(pause - rand.N(pause/2))
 		select {

@@ -3,10 +3,12 @@ package datadir
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/ringlog/journal"
@@ -22,6 +24,8 @@ type Config struct {
 	Node        frame.NodeID
 	Nodes       int
 	Incarnation frame.Incarnation
+	// Store holds the images, and is closed with the Dir, perhaps twice: its Close makes calls under way fail. nil: they lie in Dir.
+	Store Store
 	// Warn is told what could not be written yet. It must not block, and may be nil.
 	Warn func(error)
 }
@@ -46,8 +50,22 @@ func (e *UnreadableError) Error() string {
 }
 func (e *UnreadableError) Unwrap() error { return e.Err }
 
+// Store is a store of images that can be closed.
+type Store interface {
+	snapshot.Store
+	io.Closer
+}
+
 // writeQueue is how many images wait to be written, beyond one of each unit, before one is left out.
 const writeQueue = 2
+
+// unreadable tells an image that cannot be restored from a store that does not answer: its images may be as good as ever.
+func unreadable(stage int, tick frame.Tick, err error) error {
+	if errors.Is(err, snapshot.ErrUnavailable) {
+		return fmt.Errorf("image of stage %d after tick %d: %w", stage, tick, err)
+	}
+	return &UnreadableError{stage, tick, err}
+}
 
 // unitQueue is how many images of a unit are alive at a time: what changes while they wait takes twice its memory.
 const unitQueue = 2
@@ -55,10 +73,13 @@ const unitQueue = 2
 // fullEvery bounds the files that a restore reads.
 const fullEvery = 8
 
+// closePatience is how long Close waits for images on their way to a Config.Store.
+const closePatience = time.Second
+
 // Dir is a worker's part of a data directory.
 type Dir struct {
 	cfg    Config
-	store  *snapshot.Dir
+	store  Store
 	writer *snapshot.Writer
 	loaded []*snapshot.Loaded // until the worker stands
 	mu     struct {
@@ -82,7 +103,7 @@ func Open(cfg Config, restore []frame.Tick) (*Dir, *runtime.Recovery, error) {
 	if len(restore) != len(cfg.Plan.Stages) {
 		return nil, nil, fmt.Errorf("%d ticks to restore, want %d", len(restore), len(cfg.Plan.Stages))
 	}
-	store, err := snapshot.OpenDir(filepath.Join(cfg.Dir, "snapshots"))
+	store, err := cfg.store()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -105,6 +126,13 @@ func Open(cfg Config, restore []frame.Tick) (*Dir, *runtime.Recovery, error) {
 	return d, r, nil
 }
 
+func (cfg *Config) store() (Store, error) {
+	if cfg.Store != nil {
+		return cfg.Store, nil
+	}
+	return snapshot.OpenDir(filepath.Join(cfg.Dir, "snapshots"))
+}
+
 // load reads the image of a stage after a tick; nil at the beginning. Its parts are read later, see restored.
 func (d *Dir) load(stage int, tick frame.Tick) (*runtime.Image, error) {
 	if tick == 0 {
@@ -113,14 +141,14 @@ func (d *Dir) load(stage int, tick frame.Tick) (*runtime.Image, error) {
 	tasks := d.cfg.Plan.TasksOn(stage, d.cfg.Node, d.cfg.Nodes)
 	l, err := snapshot.Load(d.store, snapshot.JobID(d.cfg.Job), tasks.First, tick)
 	if err != nil {
-		return nil, &UnreadableError{stage, tick, err}
+		return nil, unreadable(stage, tick, err)
 	}
 	d.loaded = append(d.loaded, l)
 	for i := range l.Parts {
 		read := l.Parts[i].Read
 		l.Parts[i].Read = func(no uint32, dst []byte) error {
 			if err := read(no, dst); err != nil {
-				return &UnreadableError{stage, tick, err}
+				return unreadable(stage, tick, err)
 			}
 			return nil
 		}
@@ -130,7 +158,7 @@ func (d *Dir) load(stage int, tick frame.Tick) (*runtime.Image, error) {
 		err = fmt.Errorf("it says that it is after tick %d", im.Tick)
 	}
 	if err != nil {
-		return nil, &UnreadableError{stage, tick, err}
+		return nil, unreadable(stage, tick, err)
 	}
 	return im, nil
 }
@@ -287,6 +315,10 @@ func (d *Dir) Trim(needs [][]frame.Tick) {
 
 // Close waits for the images that are being written. The worker has been closed before; the memory of its state has not.
 func (d *Dir) Close() error {
+	if d.cfg.Store != nil {
+		// One that is far away may not answer for long.
+		defer time.AfterFunc(closePatience, func() { _ = d.cfg.Store.Close() }).Stop()
+	}
 	d.writer.Close()
 	return errors.Join(d.restored(), d.store.Close())
 }

@@ -3,7 +3,8 @@
 // # Format
 //
 //	DIR/snapshots            a store of package state/snapshot; a chain per unit, named by the unit's first task; an image is the extra of a
-//	                         file and its parts, of which those that changed are written: a file in eight is full
+//	                         file and its parts, of which those that changed are written: a file in eight is full. A Config.Store takes
+//	                         its place
 //	DIR/journal/S-N          a folder of package ringlog/journal: of stage S on node N
 //
 // # Invariants
@@ -18,7 +19,8 @@
 //
 // # Failure
 //
-// An image that cannot be read is an *UnreadableError: the manager then goes back to the one before. An image that cannot be written is reported and
+// An image that cannot be read is an *UnreadableError: the manager then goes back to the one before. If the
+// store did not answer (snapshot.ErrUnavailable) nothing is known of the image, and the error is another. An image that cannot be written is reported and
 // left out; the next one is tried again. Journals wait for a disk that is full (package journal).
 //
 // # Not here

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/streamscope/streamscope/state/snapshot/s3"
+	"github.com/streamscope/streamscope/state/snapshot/s3/s3test"
+)
+
+// TestKilledGroupResumesFromABucket kills everything, and the server with it, and repeats the command; the server is lost for a moment while the
+// job runs, too.
+func TestKilledGroupResumesFromABucket(t *testing.T) {
+	server := s3test.Start(t)
+	store, err := s3.New(server.Config("runs/one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	want := faultless(t, dir, "csv")
+	images := func() (n int) {
+		names, err := store.List("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			if strings.HasSuffix(name, ".snap") {
+				n++
+			}
+		}
+		return n
+	}
+	var stderr bytes.Buffer
+	for life := 1; life <= 3; life++ {
+		cmd := recoverable(dir, "csv", 2)
+		cmd.Args = append(cmd.Args, "--snapshot-store", "s3://"+s3test.Bucket+"/runs/one")
+		cmd.Env = append(cmd.Environ(), server.Env()...)
+		stderr.Reset()
+		cmd.Stderr = &stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if life == 3 {
+			server.Kill()
+			server.Restart()
+			if err := cmd.Wait(); err != nil {
+				t.Fatalf("%v\n%s", err, &stderr)
+			}
+			break
+		}
+		eventually(t, "images are saved", 20*time.Second, func() bool { return images() >= 3*life || gone(cmd.Process.Pid) })
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = cmd.Wait()
+		server.Kill()
+		server.Restart()
+	}
+	if !regexp.MustCompile(`resumed at tick [1-9]`).Match(stderr.Bytes()) {
+		t.Errorf("nothing says that it was resumed from an image:\n%s", &stderr)
+	}
+	wantOutput(t, dir, "csv", want, &stderr)
+	if _, err := os.Stat(filepath.Join(dir, "data", "snapshots")); !os.IsNotExist(err) {
+		t.Errorf("there are images in the data directory, too: %v", err)
+	}
+	// Without the store the images cannot be found.
+	other := finish(t, recoverable(dir, "csv", 2))
+	if other.status != 1 || !bytes.Contains(other.stderr, []byte("name another directory")) {
+		t.Errorf("another store: status %d: %s", other.status, other.stderr)
+	}
+}
+
+func TestSnapshotStoreRefuses(t *testing.T) {
+	server := s3test.Start(t)
+	for words, env := range map[string][]string{
+		"no credentials; set AWS_ACCESS_KEY_ID": {"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY="},
+		`endpoint: got "nowhere", want http://`: {"AWS_ENDPOINT_URL=nowhere"},
+		"status 403":                            {"AWS_SECRET_ACCESS_KEY=wrong"},
+		fmt.Sprintf("s3://missing/check-.* at %s: .*NoSuchBucket", server.Endpoint()): nil,
+	} {
+		dir := t.TempDir()
+		cmd := newCommand("run", "flights", "--out", "x.csv", "--data-dir", "d", "--snapshot-store", "s3://missing")
+		cmd.Dir = dir
+		cmd.Env = append(append(cmd.Environ(), server.Env()...), append(env, "AWS_SHARED_CREDENTIALS_FILE="+filepath.Join(dir, "none"))...)
+		r := finish(t, cmd)
+		if r.status != 1 || !regexp.MustCompile(words).Match(r.stderr) || bytes.Contains(r.stderr, []byte("goroutine")) || bytes.Count(r.stderr, []byte("\n")) > 2 {
+			t.Errorf("status %d, want words %q:\n%s", r.status, words, r.stderr)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "d")); !os.IsNotExist(err) {
+			t.Errorf("a run that was refused made its data directory: %v", err)
+		}
+	}
+}
