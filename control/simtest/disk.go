@@ -3,7 +3,7 @@ package simtest
 import (
 	"cmp"
 	"errors"
-	"hash/crc32"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -22,28 +22,21 @@ type disk struct {
 	node     frame.NodeID
 	life     frame.Incarnation // whoever came last; what earlier ones write is refused
 	journals map[int]*diskJournal
-	images   map[control.Saved]image
+	images   map[control.Saved][]byte
 	writing  []func() // images, and answers of outputs, on their way
 	unsaved  []control.Unsaved
+	before   map[int][]byte // by stage: the image of the mark before, for StaleImage
 }
-
-// image is one that was saved, with the sum that tells whether it can be read back.
-type image struct {
-	bytes []byte
-	sum   uint32
-}
-
-func newImage(b []byte) image { return image{b, crc32.ChecksumIEEE(b)} }
-
-func (im image) readable() bool { return crc32.ChecksumIEEE(im.bytes) == im.sum }
 
 func newDisk(sim *Sim, node frame.NodeID) *disk {
-	return &disk{sim: sim, node: node, journals: map[int]*diskJournal{}, images: map[control.Saved]image{}}
+	return &disk{sim: sim, node: node, journals: map[int]*diskJournal{}, images: map[control.Saved][]byte{}, before: map[int][]byte{}}
 }
 
 // take gives the disk to a new life: it finds what is durable, and the one before can write nothing any more.
 func (d *disk) take(life frame.Incarnation) {
-	d.crash(d.life)
+	if d.sim.cfg.Broken != M17 {
+		d.crash(d.life)
+	}
 	d.life = life
 }
 
@@ -53,6 +46,7 @@ type diskJournal struct {
 	before  uint64 // records that were trimmed
 	durable uint64
 	changed func()
+	kept    map[frame.TaskID]frame.Tick // the last tick that was ever durable
 }
 
 func (j *diskJournal) last() uint64 { return j.before + uint64(len(j.records)) }
@@ -67,11 +61,14 @@ type handle struct {
 
 var errFenced = errors.New("the journal was opened by a later life")
 
-func (h *handle) fenced() bool { return h.disk.life != h.life }
+func (h *handle) fenced() bool { return h.disk.life != h.life && h.disk.sim.cfg.Broken != M17 }
 
 func (h *handle) Append(r journal.Record) (uint64, error) {
 	if h.fenced() {
 		return 0, errFenced
+	}
+	if kept := h.kept[r.Task]; r.First <= kept {
+		return 0, fmt.Errorf("I4: task %d cuts ticks %d to %d, but its journal goes to %d", r.Task, r.First, r.Last, kept)
 	}
 	r.Runs = slices.Clone(r.Runs)
 	h.records = append(h.records, r)
@@ -81,6 +78,9 @@ func (h *handle) Append(r journal.Record) (uint64, error) {
 func (h *handle) Durable() uint64 {
 	if !h.fenced() {
 		h.seen = h.durable
+	}
+	if h.disk.sim.cfg.Broken == M16 {
+		return h.last()
 	}
 	return h.seen
 }
@@ -107,11 +107,15 @@ func (j *diskJournal) trim(t frame.Tick) {
 func (d *disk) open(stage int, changed func()) (runtime.Journal, []journal.Record, error) {
 	j := d.journals[stage]
 	if j == nil {
-		j = &diskJournal{}
+		j = &diskJournal{kept: map[frame.TaskID]frame.Tick{}}
 		d.journals[stage] = j
 	}
 	j.changed = changed
-	return &handle{diskJournal: j, disk: d, life: d.life}, slices.Clone(j.records), nil
+	records := slices.Clone(j.records)
+	if d.sim.cfg.Broken == M24 && len(records) > 1 {
+		records = records[1:]
+	}
+	return &handle{diskJournal: j, disk: d, life: d.life}, records, nil
 }
 
 // save is runtime.Recovery.Save of a life.
@@ -132,7 +136,15 @@ func (d *disk) save(life frame.Incarnation, stage int, t frame.Tick, im snapshot
 			d.sim.fail(err)
 			return
 		}
-		d.images[s] = newImage(b)
+		if d.sim.cfg.Broken == StaleImage {
+			if b, d.before[stage] = d.before[stage], b; b == nil {
+				return
+			}
+		}
+		d.images[s] = b
+		if d.sim.cfg.Broken == M11 {
+			d.onlyNewest(s)
+		}
 	})
 }
 
@@ -148,7 +160,11 @@ func (d *disk) later(answer func()) { d.writing = append(d.writing, answer) }
 func (d *disk) step(rng *rand.Rand) {
 	for _, i := range slices.Sorted(maps.Keys(d.journals)) { // equal seeds give equal runs
 		if j := d.journals[i]; j.last() > j.durable && rng.IntN(2) == 0 && !d.sim.flaky() {
-			j.durable += 1 + rng.Uint64N(j.last()-j.durable)
+			for range 1 + rng.Uint64N(j.last()-j.durable) {
+				r := &j.records[j.durable-j.before]
+				j.kept[r.Task] = max(j.kept[r.Task], r.Last)
+				j.durable++
+			}
 			j.changed()
 		}
 	}
@@ -166,6 +182,9 @@ func (d *disk) crash(life frame.Incarnation) {
 	}
 	d.writing = nil
 	for _, j := range d.journals {
+		if d.sim.cfg.Broken == LostRecord && j.durable > j.before {
+			j.durable--
+		}
 		j.records = j.records[:j.durable-j.before]
 	}
 }

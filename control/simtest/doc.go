@@ -5,15 +5,22 @@
 // something durable, or lets time pass. So message delays, slow cores, slow links and slow disks are choices of the seed. Limits (segments,
 // arena, frames, credit, ticks, admission) are drawn from the seed as well, small by preference (Degenerate).
 //
-// With Faults the run is one with recovery, and worker processes die at any step, also while they come back: what they had not made durable is
-// lost, what they had is on the disk of their node, and the manager has them replaced.
+// With Faults the run is one with recovery, and what happens to it is a list of Faults that is drawn beforehand: deaths of workers, of all at
+// once, also while they come back; workers that are taken for dead and go on; links and the way to the manager that are cut for a while; nodes,
+// disks and clocks that are slow, full, damaged or wrong. What a process had not made durable is lost with it, what it had is on the disk of
+// its node. A list can be made shorter, so that a run that fails is told as a short story.
 //
 // # Invariants
 //
 //   - Equal seeds give equal runs, step by step.
 //   - A run ends in exactly one Commit or Abort, and with every lease and log given back.
+//   - Of the protocol, as a run goes on: I1 (a tick of a channel has one content, whoever closes it), I4 (no tick is cut twice), I7 (nothing is
+//     trimmed that is not committed), I9 and I11 (bases and their images), I12 (nobody asks for what was trimmed), I15 (nobody refuses what a
+//     peer sends).
+//
+// A Canary breaks one rule, and the checks or the result have to show it.
 //
 // # Not here
 //
-// Crashes of managers, failing disks, partitions.
+// Managers that live on beside their successor: package bases has them.
 package simtest

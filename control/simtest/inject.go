@@ -126,10 +126,8 @@ func (d *disk) damage(pick uint64) bool {
 	})
 	for _, s := range all {
 		if s == newest || s.Stage == hit.Stage && pick%4 == 0 {
-			im := d.images[s]
-			im.bytes = slices.Clone(im.bytes)
-			im.bytes[pick>>16%uint64(len(im.bytes))] ^= 1 << (pick >> 2 % 8)
-			d.images[s] = im
+			d.images[s] = slices.Clone(d.images[s])
+			d.images[s][pick>>16%uint64(len(d.images[s]))] ^= 1 << (pick >> 2 % 8)
 		}
 	}
 	return true

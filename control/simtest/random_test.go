@@ -1,10 +1,13 @@
 package simtest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -42,7 +45,12 @@ type randomRun struct {
 	rows   int
 	dir    string
 	faults []Fault // nil: those of the seed
+	broken Canary
+	steps  int // at most; 0: randomSteps
 }
+
+// randomSteps is far more than any run takes that comes to an end.
+const randomSteps = 2_000_000
 
 // do runs it, compares, and returns the faults there were.
 func (rr *randomRun) do() (Result, []Fault, error) {
@@ -68,7 +76,7 @@ func (rr *randomRun) do() (Result, []Fault, error) {
 	if rr.faults != nil {
 		f.Plan = rr.faults
 	}
-	r, err := Run(Config{Seed: rr.seed, Limits: l, Plan: g.plan, SpillDir: rr.dir, MaxSteps: 2_000_000, Lateness: lateness, Faults: f})
+	r, err := Run(Config{Seed: rr.seed, Limits: l, Plan: g.plan, SpillDir: rr.dir, MaxSteps: cmp.Or(rr.steps, randomSteps), Lateness: lateness, Faults: f, Broken: rr.broken})
 	switch {
 	case err != nil && r.Damaged && strings.Contains(err.Error(), "none before it is kept"):
 		return r, f.Plan, nil // told in words
@@ -85,14 +93,14 @@ func (rr *randomRun) do() (Result, []Fault, error) {
 
 // TestSeedsRandom runs random graphs under random faults of random kinds, and wants what one node gives in peace.
 func TestSeedsRandom(t *testing.T) {
-	dir, n := t.TempDir(), seeds(t, 150)
+	dir, n, first := t.TempDir(), seeds(t, 150), firstSeed(t)
 	var sum Result
 	var steps []int
-	for seed := range n {
+	for seed := first; seed < first+n; seed++ {
 		rr := &randomRun{seed: seed, rows: randomRows, dir: dir}
 		r, faults, err := rr.do()
 		if err != nil {
-			t.Fatalf("%v\n%v", err, faults)
+			t.Fatalf("%v\nthe smallest of its kind:\n%s", err, rr.shrink(err, faults, r.Steps))
 		}
 		sum.Crashes += r.Crashes
 		sum.Zombies += r.Zombies
@@ -103,4 +111,18 @@ func TestSeedsRandom(t *testing.T) {
 	if uint64(sum.Crashes) < n {
 		t.Errorf("%d crashes in %d seeds: too few to mean anything", sum.Crashes, n)
 	}
+}
+
+// firstSeed is STREAMSCOPE_SEED, to begin elsewhere than at 0.
+func firstSeed(t *testing.T) uint64 {
+	t.Helper()
+	s := os.Getenv("STREAMSCOPE_SEED")
+	if s == "" {
+		return 0
+	}
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		t.Fatalf("STREAMSCOPE_SEED: %v", err)
+	}
+	return n
 }

@@ -25,6 +25,7 @@ type Config struct {
 	MaxSteps int
 	Lateness time.Duration
 	Faults   *Faults // nil: reliability is off, and nothing dies
+	Broken   Canary  // with Faults; empty: none
 }
 
 // Faults is what happens to a run with recovery.
@@ -65,6 +66,11 @@ type Sim struct {
 	zombies     []*worker
 	zombiesSeen int
 	damaged     bool // an image was
+
+	// What is checked:
+	shapes   []control.StageShape
+	trimmed  control.Needs
+	channels map[channel]*closes
 }
 
 // Result tells how a run went.
@@ -76,6 +82,9 @@ type Result struct {
 	Zombies int
 	Damaged bool // images were
 }
+
+// ErrNoEnd is a run that takes too many steps.
+var ErrNoEnd = errors.New("no end")
 
 // Run simulates the job to its end. The error names the seed.
 func Run(cfg Config) (Result, error) {
@@ -107,7 +116,7 @@ func run(cfg Config) (r Result, err error) {
 	}
 	for s.outcome == nil && s.fault == nil {
 		if s.steps++; s.steps > cfg.MaxSteps {
-			s.fail(fmt.Errorf("no end: %v", s.machine.Phase()))
+			s.fail(fmt.Errorf("%w: %s", ErrNoEnd, s.describe()))
 			break
 		}
 		s.step()
@@ -147,6 +156,11 @@ func (s *Sim) disksFor(f *Faults) {
 		s.harms = append(s.harms, harm{cut: make([]int, l.Nodes)})
 	}
 	s.faults, s.net.Held = f.Plan, s.held
+	s.shapes, s.channels = control.Shapes(p, l.Nodes), map[channel]*closes{}
+	s.trimmed = make(control.Needs, len(p.Stages))
+	for i := range s.trimmed {
+		s.trimmed[i] = make([]frame.Tick, l.Nodes)
+	}
 	for i := range p.Stages {
 		for n := range l.Nodes {
 			if p.Stages[i].Sink != nil && p.TasksOn(i, frame.NodeID(n), l.Nodes).Count > 0 {
@@ -264,75 +278,6 @@ func (s *Sim) crash(w *worker, why string) {
 	w.dead, w.mail, w.unheard, w.doomed = true, nil, nil, false
 	s.disks[w.node].crash(w.incarnation)
 	s.toBoss = append(s.toBoss, control.Lost{Node: w.node, Incarnation: w.incarnation, Reason: why})
-}
-
-// obey carries out what the manager wants.
-func (s *Sim) obey(effects []control.Effect) {
-	for _, e := range effects {
-		switch e := e.(type) {
-		case control.Start:
-			s.post(e.Node, e)
-		case control.Connect:
-			s.post(e.Node, e)
-		case control.Run:
-			s.post(e.Node, e)
-		case control.Stop:
-			s.post(e.Node, e)
-		case control.Mark:
-			s.post(e.Node, e)
-		case control.Trim:
-			s.post(e.Node, e)
-		case control.Relink:
-			s.post(e.Node, e)
-		case control.Spawn:
-			if w := s.workers[e.Node]; !w.dead && w.incarnation > 0 { // it could not be killed
-				s.detach(w, s.harms[e.Node].away)
-			}
-			s.workers[e.Node] = &worker{sim: s, node: e.Node, incarnation: e.Incarnation, epoch: s.stored.Epoch}
-			s.workers[e.Node].tell(control.Hello{From: s.workers[e.Node].from()})
-		case control.Persist:
-			s.persist(e.Txn)
-		case control.Commit:
-			s.commits++
-			s.toBoss = append(s.toBoss, control.Committed{})
-		case control.Abort:
-			s.aborts++
-			s.toBoss = append(s.toBoss, control.Aborted{})
-		case control.Kill:
-			if s.cfg.Faults == nil {
-				s.fail(fmt.Errorf("the manager kills node %d", e.Node))
-				return
-			}
-			if w := s.workers[e.Node]; w.incarnation != e.Incarnation {
-				break // a zombie
-			} else if s.away(e.Node) {
-				w.doomed = true
-			} else {
-				s.crash(w, "killed by the manager")
-			}
-		case control.End:
-			s.outcome = &e.Outcome
-		}
-	}
-}
-
-// persist is the store's part.
-func (s *Sim) persist(t control.Txn) {
-	answer := control.Persisted{}
-	if s.flaky() {
-		answer.Reason = "the disk is full"
-	}
-	if answer.Reason == "" || s.rng.IntN(2) == 0 {
-		s.stored.Apply(t)
-	}
-	s.toBoss = append(s.toBoss, answer)
-}
-
-// post gives a command to a worker, if it lives.
-func (s *Sim) post(n frame.NodeID, cmd control.Effect) {
-	if w := s.workers[n]; !w.dead {
-		w.mail = append(w.mail, cmd)
-	}
 }
 
 func (s *Sim) fail(err error) {

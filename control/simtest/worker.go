@@ -125,6 +125,10 @@ func (w *worker) start(a control.Assignment) (err error) {
 		Arena: w.arena, Pages: func(int) state.Pages { return &state.HeapPages{} }, Nanotime: func() int64 { return w.now() },
 		Wake: func(int) {}, WakePeer: w.wakePeer, Room: w.room, Fail: w.fail,
 	})
+	w.end = w.sim.net.Node(netio.Config{
+		Identity:      wire.Identity{Job: w.sim.cfg.Plan.Job, Node: w.node, Incarnation: max(1, w.incarnation), Token: []byte("secret")},
+		MaxFrameBytes: l.FrameBytes,
+	})
 	if err != nil || recovery == nil {
 		return err
 	}
@@ -141,6 +145,9 @@ func (w *worker) recovery(a control.Assignment) (*runtime.Recovery, error) {
 	}
 	d, p := w.sim.disks[w.node], w.sim.cfg.Plan
 	d.take(w.incarnation)
+	if w.sim.cfg.Broken == M25 {
+		a.Restore = d.newest(a.Restore)
+	}
 	d.rewind(a.Restore)
 	save := func(stage int, t frame.Tick, im snapshot.Image) { d.save(w.incarnation, stage, t, im) }
 	r := &runtime.Recovery{Journal: d.open, Save: save, Lost: d.lost, Images: make([]*runtime.Image, len(p.Stages))}
@@ -154,16 +161,19 @@ func (w *worker) recovery(a control.Assignment) (*runtime.Recovery, error) {
 		if !ok {
 			return nil, fmt.Errorf("I11: no image of stage %d after tick %d", i, t)
 		}
-		if !image.readable() {
+		l, err := snapshot.Decode(image)
+		if errors.Is(err, snapshot.ErrDamaged) && w.sim.damaged {
 			return nil, &unreadable{saved}
 		}
-		l, err := snapshot.Decode(image.bytes)
 		if err == nil {
 			r.Images[i], err = p.ParseImage(i, tasks, l.Extra, l.Parts)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("stage %d, tick %d: %w", i, t, err)
 		}
+	}
+	if w.sim.cfg.Broken == M22 {
+		w.sim.breakImages(r.Images)
 	}
 	return r, nil
 }
@@ -181,6 +191,11 @@ func (w *worker) trim(needs control.Needs) error {
 		return nil
 	}
 	w.sim.disks[w.node].trim(needs, w.node)
+	w.sim.trimmedTo(needs)
+	w.sim.checkBases()
+	if w.sim.cfg.Broken == OneTooFar {
+		needs = oneTooFar(needs)
+	}
 	return w.w.Trim(needs)
 }
 
@@ -227,11 +242,6 @@ func (w *worker) renew() error {
 }
 
 func (w *worker) connect(peers []control.Peer) error {
-	l := w.sim.cfg.Limits
-	w.end = w.sim.net.Node(netio.Config{
-		Identity:      wire.Identity{Job: w.sim.cfg.Plan.Job, Node: w.node, Incarnation: max(1, w.incarnation), Token: []byte("secret")},
-		MaxFrameBytes: l.FrameBytes,
-	})
 	for _, p := range peers {
 		if p.Node == w.node {
 			continue
@@ -245,7 +255,11 @@ func (w *worker) connect(peers []control.Peer) error {
 
 // link makes both links with a peer.
 func (w *worker) link(peer netio.Peer) error {
-	in, err := w.end.Expect(peer, w.w.Exchange().Incoming(peer.Node))
+	incoming := w.w.Exchange().Incoming(peer.Node)
+	if w.sim.cfg.Faults != nil {
+		incoming = &tap{Incoming: incoming, to: w, from: peer.Node}
+	}
+	in, err := w.end.Expect(peer, incoming)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,110 @@
+package simtest
+
+import (
+	"slices"
+
+	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/vertex/runtime"
+)
+
+// Canary is a rule that a run breaks on purpose, to see that the simulator notices. Rules are broken around the engine, in what the
+// simulator plays: disks, links, commands.
+type Canary string
+
+// The canaries, by the numbers of PROTOCOL where they have one.
+const (
+	M11 Canary = "M11: images below the newest are deleted"
+	M12 Canary = "M12: rows of open ticks are kept over a reconnect"
+	M13 Canary = "M13: a frame of an older session is taken"
+	M16 Canary = "M16: ticks are closed before their records are durable"
+	M17 Canary = "M17: journal and images of a life are not fenced from the one before"
+	M22 Canary = "M22: a task believes that its inputs were executed further than it was"
+	M23 Canary = "M23: bases are trimmed to before they are committed"
+	M24 Canary = "M24: the journal forgets its oldest record"
+	M25 Canary = "M25: units restart at their newest image"
+
+	LostRecord Canary = "a journal loses its last durable record"
+	StaleImage Canary = "an image is that of the mark before"
+	OneTooFar  Canary = "logs are trimmed one tick too far"
+)
+
+// trimEarly trims to the bases of a transaction that is not carried out yet (M23).
+func (s *Sim) trimEarly(t control.Txn) {
+	next := s.stored.Clone()
+	next.Apply(t)
+	needs := make(control.Needs, len(s.shapes))
+	for p, shape := range s.shapes {
+		needs[p] = slices.Repeat([]frame.Tick{frame.MaxTick}, len(s.workers))
+		for _, n := range shape.Nodes {
+			needs[p][n] = next.Bases[p][n].Base
+		}
+	}
+	for n, w := range s.workers {
+		if w.w != nil {
+			s.post(frame.NodeID(n), control.Trim{Node: frame.NodeID(n), Needs: needs})
+		}
+	}
+}
+
+// oneTooFar are needs that are greater than they should be.
+func oneTooFar(needs control.Needs) control.Needs {
+	wrong := make(control.Needs, len(needs))
+	for p := range needs {
+		for _, t := range needs[p] {
+			if t < frame.MaxTick {
+				t++
+			}
+			wrong[p] = append(wrong[p], t)
+		}
+	}
+	return wrong
+}
+
+// newest are the newest images of all stages, where a worker that breaks M25 restarts.
+func (d *disk) newest(restore []frame.Tick) []frame.Tick {
+	restore = slices.Clone(restore)
+	for s := range d.images {
+		restore[s.Stage] = max(restore[s.Stage], s.Tick)
+	}
+	return restore
+}
+
+// onlyNewest deletes what M11 says.
+func (d *disk) onlyNewest(newest control.Saved) {
+	for s := range d.images {
+		if s.Stage == newest.Stage && s.Tick < newest.Tick {
+			delete(d.images, s)
+		}
+	}
+}
+
+// breakImages spoils what a worker restores (M22).
+func (s *Sim) breakImages(images []*runtime.Image) {
+	for i, im := range images {
+		if im != nil && !s.shapes[i].Source {
+			im.Tick++
+		}
+	}
+}
+
+// stray gives a link's user frames again that it got before the connection was made (M12, M13).
+func (t *tap) stray() error {
+	old := t.old
+	t.old = nil
+	switch t.to.sim.cfg.Broken {
+	case M12:
+	case M13:
+		old = old[max(0, len(old)-1):]
+	default:
+		return nil
+	}
+	for _, b := range old {
+		if h := frame.DecodeHeader(b); t.sessions[h.Edge] == nil {
+			t.old = append(t.old, b)
+		} else if err := t.take(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}

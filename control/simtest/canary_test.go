@@ -1,0 +1,28 @@
+package simtest
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestSeedsCanaries breaks one rule at a time. The runs have to notice: a check fails, a row is wrong, or there is no end.
+func TestSeedsCanaries(t *testing.T) {
+	const within = 10_000
+	dir := t.TempDir()
+	for _, broken := range []Canary{M11, M12, M13, M16, M17, M22, M23, M24, M25, LostRecord, StaleImage, OneTooFar} {
+		id, _, _ := strings.Cut(string(broken), ":")
+		t.Run(id, func(t *testing.T) {
+			for seed := range uint64(within) {
+				rr := &randomRun{seed: seed, rows: randomRows, dir: dir, broken: broken, steps: canarySteps}
+				if r, _, err := rr.do(); err != nil {
+					t.Logf("%s: caught by seed %d after %d steps: %v", broken, seed, r.Steps, err)
+					return
+				}
+			}
+			t.Errorf("%s: %d seeds found nothing", broken, within)
+		})
+	}
+}
+
+// canarySteps is what runs take that come to an end soon; the others are no proof.
+const canarySteps = 2_000_000

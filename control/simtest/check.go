@@ -1,0 +1,60 @@
+package simtest
+
+import (
+	"fmt"
+
+	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// The invariants of PROTOCOL that are checked as a run goes on; channels.go has I1, disk.go has I4.
+
+// checkBases looks at what is committed: I9 BaseBehindConsumers and, of images, I11 SnapshotKept.
+func (s *Sim) checkBases() {
+	for p, shape := range s.shapes {
+		for _, n := range shape.Nodes {
+			b := s.stored.Bases[p][n]
+			for _, t := range []frame.Tick{b.Base, b.Prev} {
+				if _, ok := s.disks[n].images[control.Saved{Stage: control.StageID(p), Tick: t}]; t > 0 && !ok {
+					s.fail(fmt.Errorf("I11: no image of stage %d on node %d after tick %d, bases %+v", p, n, t, b))
+				}
+			}
+			for _, c := range shape.To {
+				for _, m := range s.shapes[c].Nodes {
+					if to := s.stored.Bases[c][m]; b.Base > to.Base || b.Prev > to.Prev {
+						s.fail(fmt.Errorf("I9: stage %d on node %d has %+v, its consumer %d on node %d %+v", p, n, b, c, m, to))
+					}
+				}
+			}
+		}
+	}
+}
+
+// checkNeeds looks at what is to be trimmed: I7 BaseCommitted.
+func (s *Sim) checkNeeds(needs control.Needs) {
+	for p, shape := range s.shapes {
+		for _, n := range shape.Nodes {
+			if needs != nil && needs[p][n] > s.stored.Bases[p][n].Prev {
+				s.fail(fmt.Errorf("I7: stage %d on node %d is trimmed to tick %d, committed is %+v", p, n, needs[p][n], s.stored.Bases[p][n]))
+			}
+		}
+	}
+}
+
+// trimmedTo notes what was trimmed somewhere.
+func (s *Sim) trimmedTo(needs control.Needs) {
+	for p := range needs {
+		for n, t := range needs[p] {
+			s.trimmed[p][n] = max(s.trimmed[p][n], t)
+		}
+	}
+}
+
+// checkAsk looks at what a worker asks for when it starts: I12 AskAboveNeed.
+func (s *Sim) checkAsk(node frame.NodeID, restore []frame.Tick) {
+	for p, t := range restore {
+		if gone := s.trimmed[p][node]; gone < frame.MaxTick && t < gone {
+			s.fail(fmt.Errorf("I12: stage %d on node %d restarts at tick %d, but %d was trimmed", p, node, t, gone))
+		}
+	}
+}
