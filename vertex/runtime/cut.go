@@ -19,7 +19,7 @@ type cut struct {
 func (s *stageRun) stepSources(now int64) (worked bool, err error) {
 	defer s.stats.rest()
 	drained := s.core.worker.drained(s.index)
-	if s.quiet.holds(now, drained) {
+	if s.holds(now, drained) {
 		return s.quiet.waits && s.awaitDrained(drained), nil
 	}
 	if s.passEmpty(now, drained) {
@@ -43,6 +43,7 @@ func (s *stageRun) stepSources(now int64) (worked bool, err error) {
 	}
 	if worked {
 		s.settleSources()
+		s.core.worker.stir(now)
 		return true, nil
 	}
 	s.rest(now, drained)

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
@@ -15,11 +16,41 @@ type quiet struct {
 	waits    bool        // a task waits for admission, or has rows in flight; drained is how far all was then
 	drained  frame.Tick
 	empty    frame.Tick // the tick that all tasks which have not ended have open, without a row or a new CTI; 0: they differ
+	far      bool       // the deadline lies ticks ahead, since the job is idle
 	passed   bool       // ticks have passed since, which the tasks have not been told of
 }
 
+// A job in one process is idle when no source has done anything for idleAfter: then nobody waits for closes, and empty ticks pass idleTicks at a
+// time, until a source stirs. (Other processes cannot be asked.)
+const (
+	idleAfter = 250 * time.Millisecond
+	idleTicks = 32
+	// stirEvery is how often a source that is busy says so.
+	stirEvery = time.Millisecond
+)
+
+// stir notes that a source has done something, and wakes cores that took the job for idle.
+func (w *Worker) stir(now int64) {
+	was := w.stirred.Load()
+	if now-was < int64(stirEvery) {
+		return
+	}
+	w.stirred.Store(now)
+	if now-was > int64(idleAfter) {
+		w.wakeAll()
+	}
+}
+
+func (w *Worker) idle(now int64) bool {
+	return w.cfg.Nodes == 1 && now-w.stirred.Load() > int64(idleAfter)
+}
+
 // holds reports that there is still nothing to do.
-func (q *quiet) holds(now int64, drained frame.Tick) bool {
+func (s *stageRun) holds(now int64, drained frame.Tick) bool {
+	q := &s.quiet
+	if q.far && !s.core.worker.idle(now) {
+		q.far, q.deadline = false, s.sources[0].schedule.endNs(q.empty)
+	}
 	return q.on && !q.stirred.Load() && (q.deadline == 0 || now < q.deadline) && !(q.waits && drained != q.drained)
 }
 
@@ -65,8 +96,8 @@ func (s *stageRun) passEmpty(now int64, drained frame.Tick) bool {
 	}
 	first := s.sources[0]
 	next := max(first.schedule.at(now), q.empty+1)
-	if next > drained+1 && int(next-drained) > first.admit.Ticks {
-		return false
+	if drained+1 < q.empty && int(next-drained) > first.admit.Ticks {
+		return false // ticks that are empty may be many, but not behind others that are not drained
 	}
 	for _, e := range s.out {
 		s.core.port.CloseIdle(e.ID, q.empty, next-1)
@@ -74,6 +105,9 @@ func (s *stageRun) passEmpty(now int64, drained frame.Tick) bool {
 	raise(&s.core.worker.opened, next)
 	s.stats.ticks.Store(max(s.stats.ticks.Load(), uint64(next-1)))
 	q.empty, q.deadline, q.passed = next, first.schedule.endNs(next), true
+	if q.far = s.core.worker.idle(now); q.far {
+		q.deadline = first.schedule.endNs(next + idleTicks - 1)
+	}
 	s.executed, s.flushing = next-1, true
 	s.core.worker.stageExecuted(s.index, s.core.id, s.executed)
 	return true
@@ -89,6 +123,6 @@ func (s *stageRun) leave() {
 			}
 		}
 	}
-	q.on, q.passed = false, false
+	q.on, q.passed, q.far = false, false, false
 	q.stirred.Store(false) // before the readers are asked
 }

@@ -60,8 +60,8 @@ func (r *doorReader) Position(vertex.SnapshotWriter)  {}
 func (r *doorReader) Counters() vertex.SourceCounters { return vertex.SourceCounters{} }
 func (r *doorReader) Close() error                    { return nil }
 
-// idleWorker is one core with as many source tasks as src has splits, in ticks of 100 ns.
-func idleWorker(t *testing.T, src *doorSource, sink **vertextest.MemorySink) *Worker {
+// idleWorker has as many source tasks as src has splits, in ticks of 100 ns.
+func idleWorker(t *testing.T, src *doorSource, cores int, wake func(core int), sink **vertextest.MemorySink) *Worker {
 	t.Helper()
 	rows := &vertextest.MemorySource{Rows: make([]*batch.Batch, src.splits)}
 	plan := threeStages(rows, sink, 3, true)
@@ -71,9 +71,9 @@ func idleWorker(t *testing.T, src *doorSource, sink **vertextest.MemorySink) *Wo
 		t.Fatal(err)
 	}
 	w, err := NewWorker(Config{
-		Plan: plan, JobID: 1, Nodes: 1, Cores: 1, Incarnation: 1, Schedule: Schedule{Length: 100, StartNs: 1}, Admission: Admission{Ticks: 9, Bytes: 1 << 20},
+		Plan: plan, JobID: 1, Nodes: 1, Cores: cores, Incarnation: 1, Schedule: Schedule{Length: 100, StartNs: 1}, Admission: Admission{Ticks: 9, Bytes: 1 << 20},
 		FrameBytes: 4096, CreditBytes: 4096, LeaseBytes: 4096, Arena: arena, Pages: func(int) state.Pages { return nil },
-		Nanotime: func() int64 { return 0 }, Wake: func(int) {}, WakePeer: func(frame.NodeID) {}, Fail: func(err error) { t.Error(err) },
+		Nanotime: func() int64 { return 0 }, Wake: wake, WakePeer: func(frame.NodeID) {}, Fail: func(err error) { t.Error(err) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +105,7 @@ func settled(t *testing.T, c *Core, now int64) {
 func TestIdleTasksAreNotTouched(t *testing.T) {
 	src := &doorSource{splits: 50}
 	var sink *vertextest.MemorySink
-	w := idleWorker(t, src, &sink)
+	w := idleWorker(t, src, 1, func(int) {}, &sink)
 	c := w.Core(0)
 	settled(t, c, 1)
 	for _, now := range []int64{101, 201, 202, 250, 301, 790, 801} {
@@ -132,5 +132,48 @@ func TestIdleTasksAreNotTouched(t *testing.T) {
 	settled(t, c, 805)
 	if !w.Done() || sink.Rows.Len() != src.splits {
 		t.Errorf("after the wake: done %v with %d rows, want %d", w.Done(), sink.Rows.Len(), src.splits)
+	}
+}
+
+// TestIdleJobsWakeAtOnce: cores of a job that has been idle for long look at the clock seldom, and a source that stirs on one of them wakes the
+// others, so that its rows do not wait for their closes.
+func TestIdleJobsWakeAtOnce(t *testing.T) {
+	src := &doorSource{splits: 10}
+	var sink *vertextest.MemorySink
+	woken := map[int]bool{}
+	w := idleWorker(t, src, 2, func(core int) { woken[core] = true }, &sink)
+	all := func(now int64) {
+		t.Helper()
+		for range 4 { // what one closes, the other executes
+			settled(t, w.Core(0), now)
+			settled(t, w.Core(1), now)
+		}
+	}
+	now := 2 * int64(idleAfter)
+	now += 50 - now%100 // in the middle of a tick
+	all(1)
+	all(now)
+	for c := range 2 {
+		if d := w.Core(c).Deadline(); d < now+100*(idleTicks-1) {
+			t.Fatalf("idle core %d wants to be stepped after %d ns, want about %d ticks", c, d-now, idleTicks)
+		}
+	}
+	clear(woken)
+	src.open = true
+	for _, wake := range src.wakes[:5] { // the sources of core 0
+		wake()
+	}
+	settled(t, w.Core(0), now)
+	if !woken[1] {
+		t.Error("core 1 sleeps on while core 0 has rows")
+	}
+	settled(t, w.Core(1), now)
+	if d := w.Core(1).Deadline(); d > now+100 {
+		t.Errorf("core 1 wants to be stepped after %d ns, in the middle of a tick of 100", d-now)
+	}
+	src.open = false
+	all(now + 100)
+	if n := sink.Rows.Len(); n != 5 {
+		t.Errorf("a tick later %d rows have come, want 5", n)
 	}
 }

@@ -56,6 +56,7 @@ type Worker struct {
 	stages      []stageProgress
 	dirty       atomic.Bool
 	settling    sync.Mutex
+	stirred     atomic.Int64  // when a source did something last, unix nanoseconds
 	waiting     []atomic.Bool // by core: a source waits for something to be drained
 	marks       marks
 	opened      atomic.Uint64 // the greatest tick that a source has opened
