@@ -13,6 +13,7 @@ import (
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/journal"
 	"github.com/streamscope/streamscope/state/snapshot"
+	"github.com/streamscope/streamscope/state/snapshot/s3"
 )
 
 // inspection is a kind of thing that the engine writes.
@@ -39,10 +40,25 @@ var inspections = []inspection{
 		example: "/var/lib/streamscope/meta.db", want: "the metadata store of a job, as meta.db", inspect: meta.Inspect,
 	},
 	{
-		kind: "snapshot", short: "Print and check a snapshot file, a manifest, or all of a folder",
+		kind: "snapshot", short: "Print and check a snapshot file, a manifest, or all of a folder or a bucket",
 		long:    "whose they are, ticks, chains of increments, pages, sums, state hashes",
-		example: "/var/lib/streamscope/snapshots", want: "a snapshot file, a manifest or a folder of them", inspect: snapshot.Inspect,
+		example: "/var/lib/streamscope/snapshots", want: "a snapshot file, a manifest, a folder of them, or s3://BUCKET/PREFIX", inspect: inspectSnapshot,
 	},
+}
+
+func inspectSnapshot(path string, w io.Writer) error {
+	if !strings.HasPrefix(path, s3.Scheme) {
+		return snapshot.Inspect(path, w)
+	}
+	cfg, err := s3.FromEnv(path)
+	if err != nil {
+		return err
+	}
+	s, err := s3.New(cfg)
+	if err != nil {
+		return err
+	}
+	return errors.Join(snapshot.InspectStore(s, w), s.Close())
 }
 
 func (a *app) inspectCommand() *cobra.Command {

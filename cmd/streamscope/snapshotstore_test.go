@@ -68,6 +68,11 @@ func TestKilledGroupResumesFromABucket(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "data", "snapshots")); !os.IsNotExist(err) {
 		t.Errorf("there are images in the data directory, too: %v", err)
 	}
+	inspect := newCommand("inspect", "snapshot", "s3://"+s3test.Bucket+"/runs/one")
+	inspect.Env = append(inspect.Environ(), server.Env()...)
+	if r := finish(t, inspect); r.status != 0 || !bytes.Contains(r.stdout, []byte("commit ")) || !bytes.Contains(r.stdout, []byte("snapshot files and manifests\n")) {
+		t.Errorf("inspect: status %d: %s%s", r.status, r.stdout, r.stderr)
+	}
 	// Without the store the images cannot be found.
 	other := finish(t, recoverable(dir, "csv", 2))
 	if other.status != 1 || !bytes.Contains(other.stderr, []byte("name another directory")) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -18,15 +19,16 @@ func Inspect(path string, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	open := opener((osDisk{}).Open)
 	if !info.IsDir() {
-		return inspectOne(path, w)
+		return open.inspect(path, w)
 	}
 	var errs []error
 	found := 0
 	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && (d.Name() == manifestName || strings.HasSuffix(d.Name(), fileSuffix)) {
+		if err == nil && !d.IsDir() && inspected(p) {
 			found++
-			errs = append(errs, inspectOne(p, w))
+			errs = append(errs, open.inspect(p, w))
 		}
 		return err
 	})
@@ -34,12 +36,34 @@ func Inspect(path string, w io.Writer) error {
 	return errors.Join(append(errs, err)...)
 }
 
-func inspectOne(path string, w io.Writer) error {
+// InspectStore is Inspect for all of a store.
+func InspectStore(s Store, w io.Writer) error {
+	names, err := s.List("")
+	if err != nil {
+		return err
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return !inspected(n) })
+	var errs []error
+	for _, n := range names {
+		errs = append(errs, opener(s.Open).inspect(n, w))
+	}
+	fmt.Fprintf(w, "%d snapshot files and manifests\n", len(names))
+	return errors.Join(errs...)
+}
+
+func inspected(path string) bool {
+	return filepath.Base(path) == manifestName || strings.HasSuffix(path, fileSuffix)
+}
+
+// opener opens files, or objects of a store.
+type opener func(path string) (Object, error)
+
+func (open opener) inspect(path string, w io.Writer) error {
 	var err error
 	if filepath.Base(path) == manifestName {
-		err = inspectManifest(path, w)
+		err = open.inspectManifest(path, w)
 	} else {
-		err = inspectFile(path, w)
+		err = open.inspectFile(path, w)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
@@ -47,8 +71,8 @@ func inspectOne(path string, w io.Writer) error {
 	return nil
 }
 
-func inspectFile(path string, w io.Writer) (err error) {
-	o, err := (osDisk{}).Open(path)
+func (open opener) inspectFile(path string, w io.Writer) (err error) {
+	o, err := open(path)
 	if err != nil {
 		return err
 	}
@@ -84,15 +108,16 @@ func inspectFile(path string, w io.Writer) (err error) {
 // folderStore reads the objects of one task's folder, whatever its path.
 type folderStore struct {
 	Store
-	dir string
+	open opener
+	dir  string
 }
 
 func (s folderStore) Open(name string) (Object, error) {
-	return osDisk{}.Open(filepath.Join(s.dir, filepath.Base(name)))
+	return s.open(filepath.Join(s.dir, filepath.Base(name)))
 }
 
-func inspectManifest(path string, w io.Writer) error {
-	b, err := readSmall(path)
+func (open opener) inspectManifest(path string, w io.Writer) error {
+	b, err := open.readSmall(path)
 	if err != nil {
 		return err
 	}
@@ -103,7 +128,7 @@ func inspectManifest(path string, w io.Writer) error {
 	fmt.Fprintf(w, "%s: job %d task %d, commit %d, %d snapshots\n", filepath.Base(path), m.Job, m.Task, m.Generation, len(m.Snapshots))
 	var errs []error
 	for _, e := range m.Snapshots {
-		l, err := load(folderStore{dir: filepath.Dir(path)}, m, e.Tick)
+		l, err := load(folderStore{open: open, dir: filepath.Dir(path)}, m, e.Tick)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -114,8 +139,8 @@ func inspectManifest(path string, w io.Writer) error {
 	return errors.Join(errs...)
 }
 
-func readSmall(path string) ([]byte, error) {
-	o, err := (osDisk{}).Open(path)
+func (open opener) readSmall(path string) ([]byte, error) {
+	o, err := open(path)
 	if err != nil {
 		return nil, err
 	}

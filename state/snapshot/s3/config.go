@@ -28,8 +28,10 @@ type Config struct {
 	Patience time.Duration
 }
 
+// Scheme is how names of stores begin.
+const Scheme = "s3://"
+
 const (
-	scheme          = "s3://"
 	regionDefault   = "us-east-1"
 	endpointDefault = "https://s3.amazonaws.com"
 	timeoutDefault  = 10 * time.Second
@@ -38,7 +40,7 @@ const (
 
 // ParseURL reads the name of a store, s3://bucket or s3://bucket/prefix.
 func ParseURL(name string) (bucket, prefix string, err error) {
-	rest, ok := strings.CutPrefix(name, scheme)
+	rest, ok := strings.CutPrefix(name, Scheme)
 	bucket, prefix, _ = strings.Cut(rest, "/")
 	prefix = strings.TrimSuffix(prefix, "/")
 	if !ok || bucket == "" {

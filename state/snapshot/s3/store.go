@@ -87,7 +87,7 @@ func (s *Store) fail(op, name string, err error) error {
 	if status, code := statusOf(err); status != 0 {
 		err = fmt.Errorf("%w (%s, status %d)", err, code, status)
 	}
-	return fmt.Errorf("%s %s%s/%s at %s: %w", op, scheme, s.cfg.Bucket, s.key(name), s.cfg.Endpoint, err)
+	return fmt.Errorf("%s %s%s/%s at %s: %w", op, Scheme, s.cfg.Bucket, s.key(name), s.cfg.Endpoint, err)
 }
 
 // Open implements snapshot.Store.
