@@ -25,6 +25,7 @@ type disk struct {
 	images   map[control.Saved][]byte
 	writing  []func() // images, and answers of outputs, on their way
 	unsaved  []control.Unsaved
+	needs    control.Needs  // as last heard of
 	before   map[int][]byte // by stage: the image of the mark before, for StaleImage
 }
 
@@ -208,6 +209,7 @@ func (d *disk) saved() []control.Saved {
 
 // trim removes the images that a node will not need any more.
 func (d *disk) trim(needs control.Needs, node frame.NodeID) {
+	d.needs = needs
 	for s := range d.images {
 		if s.Tick < needs[s.Stage][node] {
 			delete(d.images, s)

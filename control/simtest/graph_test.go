@@ -1,7 +1,9 @@
 package simtest
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/streamscope/streamscope/control/job"
 	"github.com/streamscope/streamscope/control/plan"
 	"github.com/streamscope/streamscope/shuffle/batch"
+	"github.com/streamscope/streamscope/vertex"
 	"github.com/streamscope/streamscope/vertex/expr"
 	"github.com/streamscope/streamscope/vertex/runtime"
 	"github.com/streamscope/streamscope/vertex/vertextest"
@@ -29,11 +32,54 @@ type graph struct {
 	ops     int
 }
 
+// gate holds the ends of sources back: of all their splits, or of the first.
+type gate struct {
+	shut  bool
+	all   bool
+	wakes []func()
+}
+
+func (g *gate) open() {
+	g.shut = false
+	for _, wake := range g.wakes {
+		wake()
+	}
+}
+
+// gatedSource does not end while the gate is shut.
+type gatedSource struct {
+	*vertextest.MemorySource
+	gate *gate
+}
+
+func (s *gatedSource) Open(split vertex.Split, at vertex.SnapshotReader, wake func()) (vertex.SplitReader, error) {
+	r, err := s.MemorySource.Open(split, at, wake)
+	if split.ID > 0 && !s.gate.all {
+		return r, err
+	}
+	return &gatedReader{r, s.gate, wake}, err
+}
+
+type gatedReader struct {
+	vertex.SplitReader
+	gate *gate
+	wake func()
+}
+
+func (r *gatedReader) Read(rows int) (*batch.Batch, error) {
+	b, err := r.SplitReader.Read(rows)
+	if r.gate.shut && errors.Is(err, io.EOF) {
+		r.gate.wakes = append(r.gate.wakes, r.wake)
+		return nil, nil
+	}
+	return b, err
+}
+
 // drawGraph builds a random job that writes to sink. rows bounds those of a split.
-func drawGraph(rng *rand.Rand, sink job.Sink, rows int) (*job.Graph, error) {
+func drawGraph(rng *rand.Rand, sink job.Sink, rows int, end *gate) (*job.Graph, error) {
 	g := &graph{rng: rng, job: job.New("random")}
 	for i := range 1 + rng.IntN(3) {
-		g.push(g.job.Source(fmt.Sprint("source", i), g.source(rows)))
+		g.push(g.job.Source(fmt.Sprint("source", i), &gatedSource{g.source(rows), end}))
 	}
 	for range 1 + rng.IntN(5) {
 		g.grow()
@@ -127,12 +173,14 @@ func (g *graph) plain(s job.Stream) job.Stream {
 type graphRun struct {
 	plan *runtime.Plan
 	out  *vertextest.MemoryOutput
+	end  *gate
 }
 
 // planGraph draws the graph of a seed and plans it with the numbers of another.
 func planGraph(seed uint64, rng *rand.Rand, rows int) (*graphRun, error) {
 	sink := &outputSink{out: &vertextest.MemoryOutput{Stutter: 3}}
-	g, err := drawGraph(rand.New(rand.NewPCG(seed, 10)), sink, rows)
+	end := &gate{}
+	g, err := drawGraph(rand.New(rand.NewPCG(seed, 10)), sink, rows, end)
 	if err != nil {
 		return nil, fmt.Errorf("seed %d: %w", seed, err)
 	}
@@ -140,7 +188,7 @@ func planGraph(seed uint64, rng *rand.Rand, rows int) (*graphRun, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seed %d: %w", seed, err)
 	}
-	return &graphRun{p.Runtime, sink.out}, nil
+	return &graphRun{p.Runtime, sink.out, end}, nil
 }
 
 // lines are the rows of the output.

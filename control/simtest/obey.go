@@ -89,9 +89,12 @@ func (s *Sim) post(n frame.NodeID, cmd control.Effect) {
 // describe tells how far everybody is.
 func (s *Sim) describe() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%v, %d events for the manager, %d faults to come, bases %v", s.machine.Phase(), len(s.toBoss), len(s.faults), s.stored.Bases)
+	fmt.Fprintf(&text, "%v, %d events for the manager, %d faults to come, mark %d, bases %v", s.machine.Phase(), len(s.toBoss), len(s.faults), s.stored.Mark, s.stored.Bases)
 	for _, w := range s.workers {
 		fmt.Fprintf(&text, "\nworker %d.%d: dead %v, running %v, finished %v, %d commands, %d unheard", w.node, w.incarnation, w.dead, w.running, w.finished, len(w.mail), len(w.unheard))
+		if len(s.disks) > 0 {
+			fmt.Fprintf(&text, ", images %v, unsaved %v", s.disks[w.node].saved(), s.disks[w.node].unsaved)
+		}
 		if w.w != nil {
 			fmt.Fprintf(&text, ", %+v, done %v, to relink %v", w.w.Progress(), w.w.Done(), w.relinks)
 		}

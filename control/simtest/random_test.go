@@ -73,6 +73,9 @@ func (rr *randomRun) do() (Result, []Fault, error) {
 		Plan:  DrawFaults(rng, DrawKinds(rng), 1+rng.IntN(12), 50<<rng.IntN(5), l.Nodes),
 		Flaky: []int{0, 3, 50}[rng.IntN(3)], SnapshotIntervalNs: 1000 << rng.IntN(10), LeaseNs: []int64{0, 2e6}[rng.IntN(2)], Output: g.out,
 	}
+	if l.Schedule.Length > 0 { // ticks go by although nothing is read any more
+		g.end.shut, g.end.all, f.Settled = true, rng.IntN(2) == 0, g.end.open
+	}
 	if rr.faults != nil {
 		f.Plan = rr.faults
 	}

@@ -38,6 +38,8 @@ type Faults struct {
 	SnapshotIntervalNs, LeaseNs int64
 	// Output of the plan's sink: it survives the processes.
 	Output *vertextest.MemoryOutput
+	// Settled, if set, is called once all faults are over and all bases have come to what was marked then. A source may wait for it with its end.
+	Settled func()
 }
 
 // Sim is a cluster under simulation.
@@ -71,6 +73,8 @@ type Sim struct {
 	shapes   []control.StageShape
 	trimmed  control.Needs
 	channels map[channel]*closes
+	calmMark frame.Tick // a tick behind all that was marked when the last fault was over; 0: it is not
+	settled  bool
 }
 
 // Result tells how a run went.
@@ -212,6 +216,7 @@ func (s *Sim) step() {
 	s.now += s.rng.Int64N(2000)
 	if s.cfg.Faults != nil {
 		s.injectDue()
+		s.settle()
 		if len(s.zombies) > 0 && s.rng.IntN(3) == 0 {
 			s.stepZombie()
 			return

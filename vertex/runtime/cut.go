@@ -28,6 +28,9 @@ func (s *stageRun) stepSources(now int64) (worked bool, err error) {
 	s.leave()
 	for _, src := range s.sources {
 		told := s.closeDurable(src)
+		if err := s.imageEnded(src); err != nil {
+			return worked, err
+		}
 		w, err := src.step(now, drained)
 		if err != nil {
 			return worked, err
@@ -62,6 +65,11 @@ func (s *stageRun) awaitDrained(seen frame.Tick) bool {
 func (s *stageRun) cutTick(src *sourceTask, now int64) error {
 	first, through := src.tick, src.through(now)
 	src.cti = max(src.cti, src.tickCTI)
+	if through < frame.MaxTick {
+		raise(&s.core.worker.cut, through) // before the look at the marks: Mark looks for it after it has added one
+	} else {
+		src.imaged = max(src.imaged, first-1)
+	}
 	for rows := true; ; rows = false {
 		last := through
 		if m := s.core.worker.marks.after(first - 1); m != 0 && m < last {
@@ -107,11 +115,31 @@ func (s *stageRun) cutRange(src *sourceTask, first, last frame.Tick, rows bool) 
 	if !s.core.worker.marks.at(last) {
 		return nil
 	}
-	i := int(src.f.task - s.tasks[0].task)
-	if err := s.takeTask(last, i, s.edgesImage(), src.image); err != nil {
+	if err := s.imageSource(src, last); err != nil {
 		return err
 	}
 	return s.takeSink(last)
+}
+
+// imageSource takes the image of a source task after tick t.
+func (s *stageRun) imageSource(src *sourceTask, t frame.Tick) error {
+	src.imaged = t
+	return s.takeTask(t, int(src.f.task-s.tasks[0].task), s.edgesImage(), src.image)
+}
+
+// imageEnded takes the image of a source task that has ended after the marks that came since: others of its unit go on, and the unit's image
+// needs all of them. It stays what it is.
+func (s *stageRun) imageEnded(src *sourceTask) error {
+	w := s.core.worker
+	if s.images == nil || src.cut < frame.MaxTick || s.sink != nil {
+		return nil
+	}
+	for t := w.marks.after(src.imaged); t != 0 && w.executed(s.index) < frame.MaxTick; t = w.marks.after(t) {
+		if err := s.imageSource(src, t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // closeDurable tells the edges of what a source task has cut, as far as it is written down.

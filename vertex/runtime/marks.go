@@ -54,7 +54,8 @@ func (m *marks) at(t frame.Tick) bool { return slices.Contains(m.all(), t) }
 // Mark asks for the image of every stage after tick t. It may be called from any goroutine.
 func (w *Worker) Mark(t frame.Tick) {
 	w.marks.add(t)
-	if t < frame.Tick(w.opened.Load()) {
+	w.wakeAll() // a source task that has ended looks for it
+	if t < frame.Tick(w.opened.Load()) || t <= frame.Tick(w.cut.Load()) {
 		raise(&w.missed, t)
 	}
 	for i := range w.stages {

@@ -15,9 +15,10 @@ type quiet struct {
 	deadline int64       // of the first task, 0: none
 	waits    bool        // a task waits for admission, or has rows in flight; drained is how far all was then
 	drained  frame.Tick
-	empty    frame.Tick // the tick that all tasks which have not ended have open, without a row or a new CTI; 0: they differ
-	far      bool       // the deadline lies ticks ahead, since the job is idle
-	passed   bool       // ticks have passed since, which the tasks have not been told of
+	empty    frame.Tick    // the tick that all tasks which have not ended have open, without a row or a new CTI; 0: they differ
+	far      bool          // the deadline lies ticks ahead, since the job is idle
+	passed   bool          // ticks have passed since, which the tasks have not been told of
+	marks    *[]frame.Tick // as they were
 }
 
 // A job in one process is idle when no source has done anything for idleAfter: then nobody waits for closes, and empty ticks pass idleTicks at a
@@ -51,7 +52,7 @@ func (s *stageRun) holds(now int64, drained frame.Tick) bool {
 	if q.far && !s.core.worker.idle(now) {
 		q.far, q.deadline = false, s.sources[0].schedule.endNs(q.empty)
 	}
-	return q.on && !q.stirred.Load() && (q.deadline == 0 || now < q.deadline) && !(q.waits && drained != q.drained)
+	return q.on && !q.stirred.Load() && q.marks == s.core.worker.marks.ticks.Load() && (q.deadline == 0 || now < q.deadline) && !(q.waits && drained != q.drained)
 }
 
 // rest notes what the tasks wait for after a step in which none did anything.
@@ -125,4 +126,5 @@ func (s *stageRun) leave() {
 	}
 	q.on, q.passed, q.far = false, false, false
 	q.stirred.Store(false) // before the readers are asked
+	q.marks = s.core.worker.marks.ticks.Load()
 }

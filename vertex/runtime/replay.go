@@ -15,7 +15,7 @@ import (
 func (c *Core) newSource(st *stageRun, f *fused, image *vertex.ImageReader) (*sourceTask, error) {
 	w := c.worker
 	s := &sourceTask{f: f, schedule: w.cfg.Schedule, late: w.cfg.Lateness.Microseconds(), cti: frame.MinCTI, opened: &w.opened,
-		closed: st.executed, cut: st.executed, journal: w.stages[st.index].journal,
+		closed: st.executed, cut: st.executed, imaged: st.executed, journal: w.stages[st.index].journal,
 		admit: Admission{Ticks: w.cfg.Admission.Ticks, Bytes: max(1, w.cfg.Admission.Bytes/st.st.Tasks)},
 		rate:  pace{perSecond: w.cfg.Rate / float64(w.sourceTasks)}}
 	for k := int(f.task - st.st.FirstTask); k < len(st.splits); k += st.st.Tasks {

@@ -53,6 +53,7 @@ type sourceTask struct {
 	record   journal.Record // of the open tick
 	journal  Journal        // nil without recovery
 	opened   *atomic.Uint64 // of the worker
+	imaged   frame.Tick     // the newest image, or before the end: no image of it is missing up to there
 	bytes    int
 	flight   []tickBytes
 	inFlight int

@@ -60,6 +60,7 @@ type Worker struct {
 	waiting     []atomic.Bool // by core: a source waits for something to be drained
 	marks       marks
 	opened      atomic.Uint64 // the greatest tick that a source has opened
+	cut         atomic.Uint64 // the greatest tick that a source task which goes on has cut
 	missed      atomic.Uint64
 	owned       struct {
 		sinks   []vertex.Sink

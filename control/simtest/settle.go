@@ -1,0 +1,70 @@
+package simtest
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// imagesMax is how many images of a unit there are once bases have caught up: base, the one before, and those of the marks since,
+// unless so many of others fail that bases seldom find a mark that all have.
+const imagesMax = 8
+
+// settle looks, when the last fault is over, whether all bases have come to what was marked then (I18 Bounded), and says so once.
+func (s *Sim) settle() {
+	if s.settled || s.cfg.Faults.Settled == nil || s.steps%64 != 0 {
+		return
+	}
+	if !s.calm() {
+		s.calmMark = 0
+		return
+	}
+	if s.calmMark == 0 {
+		s.calmMark = s.stored.Mark + 1
+	}
+	for p, shape := range s.shapes {
+		for _, n := range shape.Nodes {
+			if s.stored.Bases[p][n].Prev < s.calmMark && !s.ended(p, n) {
+				return
+			}
+		}
+	}
+	s.settled = true
+	s.checkBounded()
+	s.cfg.Faults.Settled()
+}
+
+// ended tells whether a unit has executed everything: its base stays where it is.
+func (s *Sim) ended(stage int, n frame.NodeID) bool {
+	w := s.workers[n].w
+	return w != nil && w.Progress().Executed[stage] == frame.MaxTick
+}
+
+// calm tells whether nothing is wrong any more.
+func (s *Sim) calm() bool {
+	hurt := slices.ContainsFunc(s.harms, func(h harm) bool { return s.steps < max(h.away, h.slow, h.stall, h.unsaved, slices.Max(h.cut)) })
+	dead := slices.ContainsFunc(s.workers, func(w *worker) bool { return w.dead || w.incarnation == 0 || w.doomed })
+	return len(s.faults) == 0 && len(s.zombies) == 0 && !hurt && !dead
+}
+
+// checkBounded looks at what is kept.
+func (s *Sim) checkBounded() {
+	for n, d := range s.disks {
+		images := map[control.StageID]int{}
+		for im := range d.images {
+			if images[im.Stage]++; images[im.Stage] > imagesMax && s.cfg.Faults.Flaky == 0 {
+				s.fail(fmt.Errorf("I18: node %d keeps more than %d images of stage %d, bases %+v", n, imagesMax, im.Stage, s.stored.Bases[im.Stage][n]))
+			}
+		}
+		for stage, j := range d.journals {
+			if d.needs == nil {
+				continue
+			}
+			if need := d.needs[stage][n]; len(j.records) > 0 && j.records[0].Last <= need && j.durable > j.before {
+				s.fail(fmt.Errorf("I18: node %d keeps the record of ticks %d to %d, trimmed to %d", n, j.records[0].First, j.records[0].Last, need))
+			}
+		}
+	}
+}
