@@ -48,7 +48,7 @@
 // # Ownership
 //
 // Cells, keys and rows lent by a Table or Multimap are views of its pages, valid until its next change. Freeze ends loans
-// for writing. Pages that only images hold count in Bytes until the images are released.
+// for writing. Pages that only images hold count in Bytes until they are given back, see Frozen.Release.
 //
 // # Failure
 //

@@ -24,8 +24,9 @@ type images struct {
 	}
 
 	owner struct {
-		link       Link // of the newest image
-		savedBytes int  // in pages of images
+		link       Link     // of the newest image
+		savedBytes int      // in pages of images, and left
+		left       [][]byte // pages that released images have left: taken for the next ones, or given back a few at a time
 		table      []framePage
 		dir        []link
 	}
@@ -64,7 +65,7 @@ func (s *space) markDirty(no uint32) {
 // save copies a clean page for the newest image, if one is alive, and marks the page dirty.
 func (s *space) save(no uint32) {
 	s.markDirty(no)
-	s.reclaim()
+	s.reclaim(leftPerChange)
 	im := s.images
 	im.mu.Lock()
 	defer im.mu.Unlock()
@@ -73,7 +74,10 @@ func (s *space) save(no uint32) {
 		return
 	}
 	size := int(s.meta[no].size)
-	mem := s.pages.Alloc(size)
+	mem := im.takeLeft(size)
+	if mem == nil {
+		mem = s.pages.Alloc(size)
+	}
 	if mem == nil {
 		for _, f := range im.mu.live {
 			f.failed = true
@@ -99,7 +103,7 @@ func (s *space) handOver(no uint32) bool {
 		return false
 	}
 	s.markDirty(no)
-	s.reclaim()
+	s.reclaim(leftPerChange)
 	im := s.images
 	im.mu.Lock()
 	defer im.mu.Unlock()
@@ -114,10 +118,47 @@ func (s *space) handOver(no uint32) bool {
 	return true
 }
 
-// reclaim returns what only released images held.
-func (s *space) reclaim() {
+// takeLeft takes a page that images have left, if the next one has that size.
+func (im *images) takeLeft(size int) []byte {
+	n := len(im.owner.left) - 1
+	if n < 0 || len(im.owner.left[n]) != size {
+		return nil
+	}
+	mem := im.owner.left[n]
+	im.owner.left[n], im.owner.left = nil, im.owner.left[:n]
+	im.owner.savedBytes -= size
+	return mem
+}
+
+// How many of the pages that images have left are given back at a time: nobody stops for all of them.
+const (
+	leftPerChange = 4
+	leftPerFreeze = 256 // half a millisecond
+)
+
+// reclaim takes over what only released images held, and gives a part of it back.
+func (s *space) reclaim(pages int) {
+	if s.images == nil {
+		return
+	}
+	s.takeOver()
+	s.giveBack(pages)
+}
+
+// giveBack returns up to n pages that images have left.
+func (s *space) giveBack(n int) {
+	left := &s.images.owner.left
+	for ; n > 0 && len(*left) > 0; n-- {
+		last := len(*left) - 1
+		s.images.owner.savedBytes -= len((*left)[last])
+		s.pages.Free((*left)[last])
+		(*left)[last], *left = nil, (*left)[:last]
+	}
+}
+
+func (s *space) takeOver() {
 	im := s.images
-	if im == nil || !im.released.Load() {
+	if !im.released.Load() {
 		return
 	}
 	im.mu.Lock()
@@ -133,8 +174,7 @@ func (s *space) reclaim() {
 				im.mu.live[i-1].saved[no] = mem
 				continue
 			}
-			im.owner.savedBytes -= len(mem)
-			s.pages.Free(mem)
+			im.owner.left = append(im.owner.left, mem)
 		}
 		im.owner.table, im.owner.dir = f.table[:0], f.dir[:0]
 		clear(f.table) // pages may be unmapped: nothing must point there
@@ -154,7 +194,7 @@ func (f *Frozen) needs(no uint32) bool {
 
 // freeze makes an image of the pages as they are.
 func (s *space) freeze() (*Frozen, error) {
-	s.reclaim()
+	s.reclaim(leftPerFreeze)
 	full := s.images == nil
 	if full {
 		s.images = newImages()

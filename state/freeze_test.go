@@ -177,7 +177,7 @@ func TestTableFreeze(t *testing.T) {
 			cam.release(0)
 		}
 		tab.Reset()
-		tab.reclaim()
+		tab.reclaim(1 << 20)
 		if pages.Used() != 0 || tab.Bytes() != 0 {
 			t.Fatalf("%d bytes held after all, the table knows of %d", pages.Used(), tab.Bytes())
 		}
@@ -210,7 +210,7 @@ func thawedCopy(t *rapid.T, old *Multimap, pages Pages, shapes []RowShape) *Mult
 	}
 	f.Release()
 	old.Reset()
-	old.keys.reclaim()
+	old.keys.reclaim(1 << 20)
 	if !bytes.Equal(snapshotOf(m), want) {
 		t.Fatalf("an image is not the multimap as it was")
 	}
@@ -305,7 +305,7 @@ func TestFrozenWithoutMemoryFails(t *testing.T) {
 		t.Fatalf("a released image: %v, want %v", err, ErrReleased)
 	}
 	tab.Reset()
-	tab.reclaim()
+	tab.reclaim(1 << 20)
 	if pages.Used() != 0 {
 		t.Fatalf("%d bytes held after all", pages.Used())
 	}

@@ -76,8 +76,8 @@ func (f *Frozen) AppendPage(dst []byte, no uint32) ([]byte, error) {
 	return append(dst, unsafe.Slice((*byte)(p.base), p.size)...), nil
 }
 
-// Release ends the image; the owner takes its memory back with its next change of a clean page, its next Freeze or its next new page. Releasing
-// twice is harmless.
+// Release ends the image; the owner takes its memory over with its next change of a clean page, its next Freeze or its next new page, uses it for
+// the next copies and gives it back a few pages at a time, or all of it with a Reset. Releasing twice is harmless.
 func (f *Frozen) Release() {
 	f.images.mu.Lock()
 	defer f.images.mu.Unlock()

@@ -171,7 +171,7 @@ func TestMultimapAgainstModel(t *testing.T) {
 		}
 		cam.checkMultimaps(t, shapes)
 		cam.releaseAll()
-		m.keys.reclaim()
+		m.keys.reclaim(1 << 20)
 		for side := range shapes {
 			m.Expire(side, now+1000)
 		}

@@ -145,11 +145,11 @@ func (s *space) newPage(size int, class uint8) uint32 {
 	if len(s.unused) == 0 && len(s.base) == maxPages {
 		return 0
 	}
-	s.reclaim()
+	s.reclaim(leftPerChange)
 	mem := s.spare
 	if len(mem) == size {
 		s.spare = nil
-	} else if mem = s.pages.Alloc(size); mem == nil {
+	} else if mem = s.allocPage(size); mem == nil {
 		return 0
 	} else {
 		s.bytes += size
@@ -167,6 +167,16 @@ func (s *space) newPage(size int, class uint8) uint32 {
 		s.dirty.Add(no)
 	}
 	return no
+}
+
+// allocPage returns a page with any content.
+func (s *space) allocPage(size int) []byte {
+	if s.images != nil {
+		if mem := s.images.takeLeft(size); mem != nil {
+			return mem
+		}
+	}
+	return s.pages.Alloc(size)
 }
 
 func (s *space) dropPage(no uint32) {
@@ -189,12 +199,15 @@ func (s *space) freeSpare() {
 
 // reset returns all pages that no image needs.
 func (s *space) reset() {
-	s.reclaim()
+	s.reclaim(leftPerChange)
 	s.freeSpare()
 	for no := 1; no < len(s.base); no++ {
 		if s.base[no] != nil && !s.handOver(uint32(no)) {
 			s.pages.Free(unsafe.Slice((*byte)(s.base[no]), s.meta[no].size))
 		}
+	}
+	if s.images != nil {
+		s.giveBack(len(s.images.owner.left))
 	}
 	clear(s.base) // pages may be unmapped: nothing must point there
 	*s = space{pages: s.pages, base: s.base[:1], meta: s.meta[:1], unused: s.unused[:0], clean: s.clean, dirty: s.dirty, images: s.images}

@@ -63,7 +63,7 @@ func (t *Table) thawed(err error) error {
 func (t *Table) thaw(h *head, read ReadPage) error {
 	t.Reset()
 	if t.images != nil {
-		t.reclaim()
+		t.reclaim(leftPerChange)
 		t.images.mu.Lock()
 		alive := len(t.images.mu.live)
 		t.images.mu.Unlock()
