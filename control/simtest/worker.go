@@ -78,6 +78,11 @@ func (w *worker) deliver() {
 	cmd := w.mail[0]
 	w.mail = w.mail[1:]
 	var err error
+	if _, start := cmd.(control.Start); !start && w.w == nil {
+		if _, stop := cmd.(control.Stop); !stop {
+			return // it could not start
+		}
+	}
 	switch cmd := cmd.(type) {
 	case control.Start:
 		var bad *unreadable
