@@ -31,7 +31,7 @@ Begin with:  streamscope run flights`,
 	}
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.AddCommand(a.runCommand(), a.benchCommand(), a.chaosCommand(), a.inspectCommand(), a.workerCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.benchCommand(), a.chaosCommand(), a.inspectCommand(), a.jobCommand(), a.workerCommand(), a.versionCommand())
 	root.SetHelpCommand(a.helpCommand(root))
 	root.InitDefaultCompletionCmd()
 	return root

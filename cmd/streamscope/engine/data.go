@@ -33,14 +33,19 @@ type Recovery struct {
 
 // data is the manager's part of a data directory. Besides what package datadir describes there are
 //
-//	DIR/meta.db   the metadata store; it is locked as long as a manager lives
-//	DIR/token     what names the run's temporary files, and its links show each other
-//	DIR/workers   locked, shared, by every worker that lives
+//	DIR/meta.db      the metadata store; it is locked as long as a manager lives
+//	DIR/token        what names the run's temporary files, and its links show each other
+//	DIR/status.json  what is kept, and why, about a second old; not synced
+//	DIR/spill        where logs go that do not fit the arena, unless --spill-dir says otherwise; files without names
+//	DIR/workers      locked, shared, by every worker that lives
 type data struct {
 	dir   string
 	token string
 	store *meta.Bolt
 }
+
+// storeName is the metadata store's file.
+const storeName = "meta.db"
 
 // lockPatience is how long a run waits for the manager and the workers of an earlier one to be gone.
 const lockPatience = 5 * time.Second
@@ -49,7 +54,7 @@ func openData(dir string) (*data, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("--data-dir: %w", err)
 	}
-	store, err := meta.OpenBolt(filepath.Join(dir, "meta.db"), lockPatience)
+	store, err := meta.OpenBolt(filepath.Join(dir, storeName), lockPatience)
 	if err != nil {
 		return nil, fmt.Errorf("--data-dir %s: %w", dir, err)
 	}

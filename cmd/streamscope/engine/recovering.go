@@ -107,5 +107,6 @@ func (w *worker) Report() (control.Reported, error) {
 			r.Saved = append(r.Saved, saved)
 		}
 	}
+	r.Held = w.held()
 	return r, nil
 }

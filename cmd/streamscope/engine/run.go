@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -77,6 +78,12 @@ func (cfg *Config) runRecoverable(ctx context.Context) (stats control.RunStats, 
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
 	cfg.Job.Token, cfg.Limits.DataDir = d.token, d.dir
+	if cfg.Limits.SpillDir == "" {
+		cfg.Limits.SpillDir = filepath.Join(d.dir, "spill")
+	}
+	if err := os.MkdirAll(cfg.Limits.SpillDir, 0o755); err != nil {
+		return stats, fmt.Errorf("--spill-dir: %w", err)
+	}
 	return cfg.run(ctx, d)
 }
 
@@ -116,6 +123,11 @@ func (cfg *Config) run(ctx context.Context, d *data) (control.RunStats, error) {
 		if err := cfg.recoverable(&run, d, p, output); err != nil {
 			return control.RunStats{}, err
 		}
+	}
+	if d != nil {
+		status := newStatusFile(d.dir, cfg.Name, func(err error) { cfg.Log.Warn(err.Error()) })
+		defer status.close()
+		run.Status = status.put
 	}
 	outcome, err := manager.Run(ctx, run)
 	if err != nil {

@@ -72,13 +72,17 @@ func (w *workers) newWorker(p *plan.Plan, a control.Assignment, limits rpc.Limit
 	if err != nil {
 		return nil, err
 	}
+	var warn func(error)
+	if recovery != nil {
+		warn = func(err error) { w.log.Warn(err.Error()) }
+	}
 	node, err := vruntime.NewNode(vruntime.NodeConfig{
 		Plan: p.Runtime, JobID: jobID(w.job.Token), Node: a.Node, Nodes: a.Nodes, Cores: a.Cores, Incarnation: max(firstLife, a.Incarnation),
 		Schedule: schedule(a.Schedule), Admission: vruntime.Admission{Ticks: ticksInFlight, Bytes: inFlight},
 		Lateness: time.Duration(limits.LatenessUs) * time.Microsecond, Rate: limits.RatePerS,
 		FrameBytes: limits.FrameBytes, SegmentBytes: limits.SegmentBytes, CreditBytes: limits.CreditBytes, Links: vruntime.LinkMode(limits.Links),
 		ArenaBytes: limits.ArenaBytes, SpillDir: limits.SpillDir, Token: w.job.Token, Listen: listen, Sums: a.Nodes > 1,
-		Pages: n.newPages, LinkEvents: w.linkEvents(), Recovery: recovery,
+		Pages: n.newPages, LinkEvents: w.linkEvents(), Recovery: recovery, Warn: warn,
 	})
 	if err != nil {
 		err = errors.Join(asUnreadable(err), n.closePast()) // parts of images are read while the node is made
@@ -149,11 +153,12 @@ type worker struct {
 	complete atomic.Bool
 	stopped  bool
 
-	self    frame.NodeID
-	past    *datadir.Dir // nil without recovery
-	using   *os.File     // the data directory
-	relinks chan control.Peer
-	linking sync.WaitGroup
+	self     frame.NodeID
+	past     *datadir.Dir // nil without recovery
+	using    *os.File     // the data directory
+	relinks  chan control.Peer
+	toldHeld time.Time // what it keeps; of the goroutine that reports
+	linking  sync.WaitGroup
 }
 
 var _ agent.Worker = (*worker)(nil)

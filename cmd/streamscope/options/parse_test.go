@@ -94,6 +94,9 @@ func TestDefaultsGiveWay(t *testing.T) {
 	if got, _ := Parse(rawOf(t, "--rate=10"), machine); got.Tick != (Tick{Length: 5 * time.Millisecond}) {
 		t.Errorf("a paced run has ticks of %v, want 5ms", got.Tick)
 	}
+	if got, errs := Parse(rawOf(t, "--data-dir=d"), machine); got.SpillDir != "d/spill" || len(errs) > 0 {
+		t.Errorf("--data-dir d: spills to %q, %v, want d/spill", got.SpillDir, errs)
+	}
 	if got, _ := Parse(rawOf(t, "--spill-dir=none"), machine); got.SpillDir != "" {
 		t.Errorf("--spill-dir none: got %q, want nothing", got.SpillDir)
 	}
@@ -125,6 +128,7 @@ func TestComplaints(t *testing.T) {
 		{"--reliability=persist", []string{"--reliability: got \"persist\", want off or retain"}},
 		{"--reliability=retain", []string{"--reliability retain: give a --data-dir"}},
 		{"--reliability=off --data-dir=d", []string{"nothing would be written there"}},
+		{"--spill-dir=none --data-dir=d", []string{"--spill-dir none and --data-dir d: what logs keep"}},
 		{"--snapshot-interval=1s", []string{"--snapshot-interval 1s: give a --data-dir"}},
 		{"--snapshot-store=s3://b", []string{"--snapshot-store s3://b: give a --data-dir"}},
 		{"--snapshot-store=/mnt/b --data-dir=d", []string{"--snapshot-store: got \"/mnt/b\", want s3://BUCKET"}},

@@ -50,7 +50,7 @@ func Flags() []Flag {
 		{"credit-bytes", "SIZE", "bytes that may be on the way ahead of the oldest open tick, per edge and pair of processes", DefaultCredit.String(), func(r *Raw) **string { return &r.Credit }},
 		{"links", "MODE", "how rows get from one worker to another: tcp, auto (through shared memory where that can be had), or shm (an error where it can not)", "tcp", func(r *Raw) **string { return &r.Links }},
 		{"arena", "SIZE", "greatest memory for ring logs, per process; it grows on demand", DefaultArena.String(), func(r *Raw) **string { return &r.Arena }},
-		{"spill-dir", "DIR", "where logs go that do not fit the arena, or none", "the system's folder for temporary files", func(r *Raw) **string { return &r.Spill }},
+		{"spill-dir", "DIR", "where logs go that do not fit the arena, or none", "the system's folder for temporary files; with --data-dir its folder spill", func(r *Raw) **string { return &r.Spill }},
 		{"lateness", "TIME", "how far a row's time may lie behind the latest of the earlier rows of its file", "0s", func(r *Raw) **string { return &r.Lateness }},
 		{"rate", "EVENTS/S", "pace of all sources together", "as fast as possible", func(r *Raw) **string { return &r.Rate }},
 		{"data-dir", "DIR", "survive the loss of workers, and go on from this directory when the run is repeated after the loss of everything", "none: a lost worker ends the run", func(r *Raw) **string { return &r.DataDir }},

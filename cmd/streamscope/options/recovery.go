@@ -2,6 +2,7 @@ package options
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -34,6 +35,12 @@ func (p *parser) recovery(raw Raw, run *Run) {
 	p.snapshotStore(raw, run)
 	if run.DataDir != "" && run.Links == runtime.LinksShm {
 		p.complain("--links shm and --data-dir %s: memory of a process that may be replaced is not shared; use --links auto or tcp", run.DataDir)
+	}
+	if run.DataDir != "" && raw.Spill == nil {
+		run.SpillDir = filepath.Join(run.DataDir, "spill")
+	}
+	if run.DataDir != "" && run.SpillDir == "none" {
+		p.complain("--spill-dir none and --data-dir %s: what logs keep for lost workers must have somewhere to go; name a folder, or leave out --spill-dir", run.DataDir)
 	}
 	policy := text(raw.Reliability, "")
 	switch {

@@ -79,6 +79,7 @@ const closePatience = time.Second
 // Dir is a worker's part of a data directory.
 type Dir struct {
 	cfg    Config
+	held   keeping
 	store  Store
 	writer *snapshot.Writer
 	loaded []*snapshot.Loaded // until the worker stands
@@ -117,6 +118,9 @@ func Open(cfg Config, restore []frame.Tick) (*Dir, *runtime.Recovery, error) {
 		}
 		if r.Images[stage], err = d.load(stage, tick); err == nil {
 			d.mu.units[stage], err = d.openUnit(tasks.First, tick)
+		}
+		if err == nil {
+			d.held.images(stage, d.mu.units[stage].chain.Snapshots())
 		}
 		if err != nil {
 			return nil, nil, errors.Join(err, d.restored(), store.Close())
@@ -205,7 +209,11 @@ func (d *Dir) save(stage int, t frame.Tick, image snapshot.Image) {
 		d.note(stage, u, t, snapshot.ErrBusy)
 		return
 	}
-	err := d.writer.Submit(snapshot.Work{Chain: u.chain, Tick: t, Image: image, Done: func(_ snapshot.Entry, err error) {
+	begun := time.Now()
+	err := d.writer.Submit(snapshot.Work{Chain: u.chain, Tick: t, Image: image, Done: func(e snapshot.Entry, err error) {
+		if err == nil {
+			d.held.wrote(e, begun)
+		}
 		d.saved(stage, u, t, err)
 	}})
 	if err != nil {
@@ -256,6 +264,7 @@ func (d *Dir) saved(stage int, u *unit, t frame.Tick, err error) {
 	if trimErr != nil && d.cfg.Warn != nil {
 		d.cfg.Warn(fmt.Errorf("images of stage %s: %w", d.cfg.Plan.Stages[stage].Name, trimErr))
 	}
+	d.held.images(stage, u.chain.Snapshots())
 	d.note(stage, u, t, err)
 }
 
@@ -282,6 +291,7 @@ func (d *Dir) journal(stage int, changed func()) (runtime.Journal, []journal.Rec
 	if err != nil {
 		return nil, nil, err
 	}
+	d.held.journal(stage, j)
 	return j, records, nil
 }
 

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/streamscope/streamscope/cmd/streamscope/engine"
+	"github.com/streamscope/streamscope/control"
+)
+
+// pressed is a run whose logs do not fit their memory: nothing is trimmed before its end, so what is kept for lost workers is spilled.
+type pressed struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	dir    string
+	stderr string // a file
+	want   []byte
+	pids   []int
+}
+
+func startPressed(t *testing.T) *pressed {
+	p := &pressed{t: t, dir: t.TempDir()}
+	p.want = faultless(t, p.dir, "parquet")
+	p.cmd = newCommand("run", "flights", "--out", "out.parquet", "--data-dir", "data", "--snapshot-interval", "1h", "--rate", "25000", "--workers", "2",
+		"--segment-bytes", "64KiB", "--frame-bytes", "4KiB", "--credit-bytes", "16KiB", "--arena", "1MiB")
+	p.cmd.Dir, p.stderr = p.dir, filepath.Join(p.dir, "stderr")
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	f, err := os.Create(p.stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	p.cmd.Stderr = f
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) })
+	eventually(t, "the workers say what they keep", 20*time.Second, func() bool {
+		s := p.status()
+		return s != nil && len(s.Logs) > 0
+	})
+	for _, w := range p.status().Workers {
+		p.pids = append(p.pids, w.PID)
+	}
+	return p
+}
+
+// status is nil as long as there is none.
+func (p *pressed) status() *control.Status {
+	s, _, err := engine.ReadStatus(filepath.Join(p.dir, "data"))
+	if err != nil {
+		return nil
+	}
+	return s
+}
+
+func (p *pressed) said() string {
+	b, err := os.ReadFile(p.stderr)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// finish waits for the end: nothing was lost, nobody was replaced, and the rings stayed within the arena.
+func (p *pressed) finish() {
+	p.t.Helper()
+	if err := p.cmd.Wait(); err != nil {
+		p.t.Fatalf("%v\n%s", err, p.said())
+	}
+	got, err := os.ReadFile(filepath.Join(p.dir, "out.parquet"))
+	if err != nil || !bytes.Equal(got, p.want) {
+		p.t.Fatalf("%v: %d bytes, unlike the %d of a run without faults\n%s", err, len(got), len(p.want), p.said())
+	}
+	s := p.status()
+	if s == nil || s.Recoveries != 0 || s.Outcome != control.OutputVisible.String() {
+		p.t.Fatalf("status %+v\n%s", s, p.said())
+	}
+	spilled := uint64(0)
+	for _, w := range s.Workers {
+		spilled += w.SpillBytes
+		if w.RingBytes > 1<<20 {
+			p.t.Errorf("the rings of node %d take %d bytes, want at most 1 MiB", w.Node, w.RingBytes)
+		}
+	}
+	if spilled == 0 {
+		p.t.Error("nothing was spilled: the test presses nobody")
+	}
+}
+
+// A worker that stands for less than the lease holds up the others; it is not replaced, and nothing is lost.
+func TestStoppedConsumer(t *testing.T) {
+	t.Parallel()
+	p := startPressed(t)
+	if err := syscall.Kill(p.pids[1], syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(1200 * time.Millisecond)
+	if err := syscall.Kill(p.pids[1], syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	p.finish()
+}
+
+// A spill file that cannot grow is told of, and waited for.
+func TestFullSpillDisk(t *testing.T) {
+	t.Parallel()
+	p := startPressed(t)
+	var was unix.Rlimit
+	// The journal fits below, what is spilled does not.
+	if err := unix.Prlimit(p.pids[0], unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 200 << 10, Max: unix.RLIM_INFINITY}, &was); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the full disk is told of", 20*time.Second, func() bool { return strings.Contains(p.said(), "what has no room waits") })
+	<-time.After(time.Second)
+	if err := unix.Prlimit(p.pids[0], unix.RLIMIT_FSIZE, &was, nil); err != nil {
+		t.Fatal(err)
+	}
+	p.finish()
+}
+
+// A journal that cannot be written holds up its source, and nothing else happens.
+func TestFullJournalDisk(t *testing.T) {
+	t.Parallel()
+	p := startPressed(t)
+	var was unix.Rlimit
+	if err := unix.Prlimit(p.pids[0], unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 64, Max: unix.RLIM_INFINITY}, &was); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the full disk is told of", 20*time.Second, func() bool { return strings.Contains(p.said(), "journal") })
+	if err := unix.Prlimit(p.pids[0], unix.RLIMIT_FSIZE, &was, nil); err != nil {
+		t.Fatal(err)
+	}
+	p.finish()
+}

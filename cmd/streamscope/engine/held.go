@@ -1,0 +1,48 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/streamscope/streamscope/control"
+)
+
+// heldEvery is the time between two reports of what a worker keeps: it looks at every frame.
+const heldEvery = time.Second
+
+// held is what the worker keeps, nil if that was told lately.
+func (w *worker) held() *control.Held {
+	if time.Since(w.toldHeld) < heldEvery {
+		return nil
+	}
+	w.toldHeld = time.Now()
+	past, logs := w.past.Held(), w.node.Worker().Held()
+	h := &control.Held{
+		RingBytes: logs.RingBytes, SpillBytes: logs.SpillBytes, Writing: control.Transfer{Bytes: past.WrittenBytes, Ns: int64(past.WritingTime)},
+	}
+	for _, k := range logs.Kept {
+		e := &w.plan.Runtime.Edges[k.Edge]
+		h.Logs = append(h.Logs, control.HeldLog{
+			Edge: k.Edge, From: control.StageID(e.From), To: control.StageID(e.To), Node: k.Node,
+			Bytes: k.Bytes, Spilled: k.Spilled, Frames: k.Frames, First: k.First, Last: k.Last,
+		})
+	}
+	if over := len(h.Logs) - control.HeldLogsMax; over > 0 {
+		slices.SortFunc(h.Logs, func(a, b control.HeldLog) int { return cmp.Compare(b.Bytes, a.Bytes) })
+		h.Logs, h.LogsLeftOut = h.Logs[:control.HeldLogsMax], over
+	}
+	for _, u := range past.Units {
+		if u.Images > 0 {
+			h.Images = append(h.Images, control.HeldImages{
+				Stage: control.StageID(u.Stage), Count: u.Images, Bytes: u.ImageBytes, Newest: u.NewestBytes, First: u.First, Last: u.Last,
+			})
+		}
+		if j := u.Journal; j != nil {
+			h.Journals = append(h.Journals, control.HeldJournal{
+				Stage: control.StageID(u.Stage), Bytes: j.Bytes, Records: j.Records, First: j.First, Last: j.Last,
+			})
+		}
+	}
+	return h
+}

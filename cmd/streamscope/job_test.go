@@ -1,0 +1,88 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+func statusFolder(t *testing.T, s *control.Status) string {
+	t.Helper()
+	dir := t.TempDir()
+	text, err := json.Marshal(s)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "status.json"), text, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestJobViews(t *testing.T) {
+	unit := control.UnitName{Stage: "sink", Node: 2}
+	dir := statusFolder(t, &control.Status{
+		Version: control.StatusVersion, Job: "flights", PID: 4711, Phase: "running", Outcome: "open", TickNs: 5e6, SnapshotIntervalNs: 2e9, LeaseNs: 3e9,
+		Oldest: control.OldestBase{Base: 1200, Behind: 250, Unit: unit, Why: "its image after tick 1450 could not be saved: no space left"},
+		Stages: []control.StageStatus{{Name: "sink", Nodes: []frame.NodeID{2}, Strategy: "checkpoint", ImageBytes: 4096, Expected: control.Expected{StartNs: 2e8, ReplayNs: 3e8, Ticks: 60}}},
+		Units:  []control.UnitStatus{{UnitName: unit, Base: 1200, Prev: 1100, Executed: frame.MaxTick, Journal: &control.HeldJournal{Bytes: 2048}, Failed: "no space left"}},
+	})
+	for args, want := range map[string][]string{
+		"retention":        {"job flights", "not running", "oldest base: tick 1200, 250 ticks", "stage sink on node 2: its image after tick 1450 could not be saved", "reads again from tick 1100"},
+		"explain":          {"ticks of 5ms; images every 2s", "stage sink, on node 2: strategy checkpoint", "about 500ms to come back", "no loss was measured yet", "not offered yet"},
+		"retention --json": {`"alive": false`, `"job": "flights"`, `"behind": 250`},
+	} {
+		a, stdout, stderr := fakeApp(counts)
+		if status := a.main(append(strings.Fields("job "+args), "--data-dir", dir)); status != 0 {
+			t.Fatalf("%s: status %d: %s", args, status, stderr)
+		}
+		for _, words := range want {
+			if !strings.Contains(stdout.String(), words) {
+				t.Errorf("%s: no %q in\n%s", args, words, stdout)
+			}
+		}
+	}
+}
+
+// Whatever lies in the file, nothing but text reaches the terminal.
+func TestJobViewsOfHostileStatus(t *testing.T) {
+	dir := statusFolder(t, &control.Status{
+		Version: control.StatusVersion, Job: "\x1b]0;owned\a\u009b31m", UnixNs: -1 << 63, TickBytes: -5, SnapshotIntervalNs: -1, LeaseNs: -1 << 63,
+		Stages:   []control.StageStatus{{Name: "a\r\tb", Expected: control.Expected{StartNs: 1 << 62, ReadNs: 1 << 62}}},
+		Observed: control.Recovered{Count: 1, ReplayNs: 1, Replayed: 1 << 63},
+	})
+	for _, name := range []string{"retention", "explain", "retention --json"} {
+		a, stdout, stderr := fakeApp(counts)
+		if status := a.main(append(strings.Fields("job "+name), "--data-dir", dir)); status != 0 {
+			t.Fatalf("%s: status %d: %s", name, status, stderr)
+		}
+		if i := strings.IndexFunc(stdout.String(), func(r rune) bool { return r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 }); i >= 0 {
+			t.Errorf("%s: byte %#x at %d", name, stdout.String()[i], i)
+		}
+	}
+}
+
+func TestJobComplains(t *testing.T) {
+	for args, want := range map[string]struct {
+		status int
+		words  string
+	}{
+		"job":                              {2, "name a command: retention, explain"},
+		"job tea":                          {2, `unknown command "tea"`},
+		"job retention":                    {2, "--data-dir DIR"},
+		"job explain x":                    {2, "unknown command"},
+		"job explain --data-dir /no":       {1, "job explain: stat /no: no such file or directory; name the --data-dir of a run"},
+		"job retention --data-dir job.go":  {1, "job.go is a file"},
+		"job retention --data-dir options": {1, "no status.json in it"},
+	} {
+		a, _, stderr := fakeApp(counts)
+		if status := a.main(strings.Fields(args)); status != want.status || !strings.Contains(stderr.String(), want.words) || strings.Count(stderr.String(), "\n") != 1 {
+			t.Errorf("%s: status %d, %q; want %d with %q", args, status, stderr, want.status, want.words)
+		}
+	}
+}

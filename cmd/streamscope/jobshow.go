@@ -1,0 +1,181 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/streamscope/streamscope/cmd/streamscope/report"
+	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// stale is the age from which what a run said last is told as such.
+const stale = 5 * time.Second
+
+// head says whose status it is, and how old.
+func head(w io.Writer, s seen) {
+	age := time.Duration(s.nowNs - int64(s.UnixNs))
+	fmt.Fprintf(w, "job %s, manager %d (pid %d): ", s.Job, s.Epoch, s.PID)
+	switch {
+	case s.Outcome == control.OutputVisible.String():
+		fmt.Fprintf(w, "finished %s ago; its output is there, and the directory may be removed\n", report.Elapsed(age))
+	case !s.alive:
+		fmt.Fprintf(w, "not running; last heard of %s ago (%s). Repeat its command to go on; its logs went with its workers, and are made again\n", report.Elapsed(age), s.Phase)
+	case age > stale:
+		fmt.Fprintf(w, "%s, but it has said nothing for %s: it stands, or its disk does\n", s.Phase, report.Elapsed(age))
+	default:
+		fmt.Fprintf(w, "%s, as of %s ago\n", s.Phase, report.Elapsed(age))
+	}
+}
+
+func showRetention(w io.Writer, s seen) {
+	head(w, s)
+	o := &s.Oldest
+	fmt.Fprintf(w, "oldest base: tick %s, %s ticks before the newest image of any unit; it waits for %v: %s\n", tick(o.Base), report.Count(o.Behind), o.Unit, o.Why)
+	if s.alive {
+		logsRetention(w, s)
+	}
+	fmt.Fprintln(w, "\njournals and images:")
+	for i := range s.Units {
+		unitRetention(w, &s.Units[i])
+	}
+	if !s.alive {
+		return
+	}
+	fmt.Fprintln(w, "\nworkers:")
+	for i := range s.Workers {
+		k := &s.Workers[i]
+		fmt.Fprintf(w, "  node %d (pid %d, life %d): %s; logs take %s of memory, %s of disk\n",
+			k.Node, k.PID, k.Incarnation, k.State, report.Bytes(k.RingBytes), report.Bytes(k.SpillBytes))
+	}
+}
+
+func logsRetention(w io.Writer, s seen) {
+	fmt.Fprintf(w, "\nlogs, for other nodes")
+	if s.LeftOut > 0 {
+		fmt.Fprintf(w, " (and %d smaller ones)", s.LeftOut)
+	}
+	fmt.Fprintln(w, ":")
+	for i := range s.Logs {
+		l := &s.Logs[i]
+		fmt.Fprintf(w, "  %v to stage %s on node %d (edge %d): %s (%s on disk), %s frames, ticks %s..%s\n    %s\n", l.UnitName, l.ToStage, l.ToNode,
+			l.Edge, report.Bytes(l.Bytes), report.Bytes(l.Spilled), report.Count(l.Frames), tick(l.First), tick(l.Last), l.Why)
+	}
+	if len(s.Logs) == 0 {
+		fmt.Fprintln(w, "  none")
+	}
+}
+
+func unitRetention(w io.Writer, u *control.UnitStatus) {
+	fmt.Fprintf(w, "  %v: restarts at tick %s, has executed %s\n", u.UnitName, tick(u.Base), tick(u.Executed))
+	if j := u.Journal; j != nil {
+		fmt.Fprintf(w, "    journal: %s, %s records, ticks %s..%s; held for the stage itself, which reads again from tick %s\n",
+			report.Bytes(j.Bytes), report.Count(j.Records), tick(j.First), tick(j.Last), tick(u.Prev))
+	}
+	if i := &u.Images; i.Count > 0 {
+		fmt.Fprintf(w, "    images: %d, %s, ticks %s..%s; those from tick %s on are kept: its base and the one before\n",
+			i.Count, report.Bytes(i.Bytes), tick(i.First), tick(i.Last), tick(u.Prev))
+	}
+	if u.Failed != "" {
+		fmt.Fprintf(w, "    its newest image could not be saved: %s\n", u.Failed)
+	}
+	fmt.Fprintf(w, "    base: %s\n", u.Why)
+}
+
+func tick(t frame.Tick) string {
+	if t == frame.MaxTick {
+		return "the last"
+	}
+	return fmt.Sprint(uint64(t))
+}
+
+func showExplain(w io.Writer, s seen) {
+	head(w, s)
+	cut := fmt.Sprintf("of %s", report.Bytes(uint64(max(s.TickBytes, 0))))
+	if s.TickNs > 0 {
+		cut = fmt.Sprintf("of %v", time.Duration(s.TickNs))
+	}
+	fmt.Fprintf(w, "ticks %s; images every %v; a worker that is silent is replaced after %v, one that dies at once\n",
+		cut, time.Duration(s.SnapshotIntervalNs), time.Duration(s.LeaseNs))
+	var total struct{ images, logs, journals uint64 }
+	for i := range s.Stages {
+		st := &s.Stages[i]
+		stageExplain(w, st)
+		total.images += st.ImageBytes
+		total.logs += st.LogBytes
+		total.journals += st.JournalBytes
+	}
+	fmt.Fprintf(w, "\ncosts: %s of images per %v (%s), %s of logs and %s of journals kept now\n",
+		report.Bytes(total.images), time.Duration(s.SnapshotIntervalNs), perSecond(total.images, s.SnapshotIntervalNs), report.Bytes(total.logs), report.Bytes(total.journals))
+	explainRates(w, s)
+	fmt.Fprint(w, `
+not offered yet: strategies other than checkpoint (replay of a recent window, a second instance), replicas of logs on other nodes, logs kept beyond
+their need, journals at peers, and a recovery-time objective that chooses among them. Everything lies on this machine: its loss is not survived.
+`)
+}
+
+func stageExplain(w io.Writer, st *control.StageStatus) {
+	what := "stage"
+	if st.Source {
+		what = "source stage"
+	}
+	fmt.Fprintf(w, "\n%s %s, on %s: strategy %s (an image at marked ticks, and the logs since)\n", what, st.Name, nodes(st.Nodes), st.Strategy)
+	for _, to := range slices.Compact(slices.Sorted(slices.Values(st.To))) {
+		fmt.Fprintf(w, "  edges to %s: within a node recompute (both ends are lost together), between nodes retain\n", to)
+	}
+	if st.Source {
+		fmt.Fprintf(w, "  journal on disk, %s: a tick is closed when its record is durable\n", report.Bytes(st.JournalBytes))
+	}
+	fmt.Fprintf(w, "  newest images %s, logs for other nodes %s\n", report.Bytes(st.ImageBytes), report.Bytes(st.LogBytes))
+	e := &st.Expected
+	basis := "as losses in this run took"
+	if !e.Measured {
+		basis = "no loss was measured yet: as fast as it executes now, which may be slower than it can"
+	}
+	fmt.Fprintf(w, "  if lost now: about %s to come back (%s to start, %s to read images, %s to execute %s ticks again); %s\n",
+		report.Elapsed(time.Duration(e.StartNs+e.ReadNs+e.ReplayNs)), report.Elapsed(time.Duration(e.StartNs)), report.Elapsed(time.Duration(e.ReadNs)),
+		report.Elapsed(time.Duration(e.ReplayNs)), report.Count(e.Ticks), basis)
+}
+
+// explainRates says what was measured.
+func explainRates(w io.Writer, s seen) {
+	o := &s.Observed
+	var bytes uint64
+	var ns int64
+	for i := range s.Workers {
+		bytes, ns = bytes+s.Workers[i].Writing.Bytes, ns+s.Workers[i].Writing.Ns
+	}
+	fmt.Fprintf(w, "measured: images are written and read back at %s per worker; ", perSecond(bytes, ns))
+	if o.Count == 0 {
+		fmt.Fprintf(w, "no worker was lost\n")
+		return
+	}
+	fmt.Fprintf(w, "%d of %d losses survived so far, the last in %s, the worst in %s",
+		o.Count, s.Recoveries, report.Elapsed(time.Duration(o.LastNs)), report.Elapsed(time.Duration(o.WorstNs)))
+	if o.ReplayNs > 0 {
+		fmt.Fprintf(w, "; ticks executed again at %s", report.Rate(float64(o.Replayed)/(float64(o.ReplayNs)/1e9)))
+	}
+	fmt.Fprintln(w)
+}
+
+// perSecond is a rate of bytes.
+func perSecond(bytes uint64, ns int64) string {
+	if ns <= 0 {
+		return "an unknown rate"
+	}
+	return report.Bytes(uint64(float64(bytes)/(float64(ns)/1e9))) + "/s"
+}
+
+func nodes(list []frame.NodeID) string {
+	var names []string
+	for _, n := range slices.Sorted(slices.Values(list)) {
+		names = append(names, fmt.Sprint(n))
+	}
+	if len(names) == 1 {
+		return "node " + names[0]
+	}
+	return "nodes " + strings.Join(names, ", ")
+}
