@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,32 +16,37 @@ import (
 	"github.com/streamscope/streamscope/state/snapshot/s3/s3test"
 )
 
+func bucket(t *testing.T, server *s3test.Server, prefix string) *s3.Store {
+	t.Helper()
+	s, err := s3.New(server.Config(prefix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() }) // never fails
+	return s
+}
+
+// images lists the files of images in a store.
+func images(t *testing.T, s *s3.Store) []string {
+	t.Helper()
+	names, err := s.List("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, ".snap") })
+}
+
 // TestKilledGroupResumesFromABucket kills everything, and the server with it, and repeats the command; the server is lost for a moment while the
 // job runs, too.
 func TestKilledGroupResumesFromABucket(t *testing.T) {
 	server := s3test.Start(t)
-	store, err := s3.New(server.Config("runs/one"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := bucket(t, server, "runs/one")
 	dir := t.TempDir()
 	want := faultless(t, dir, "csv")
-	images := func() (n int) {
-		names, err := store.List("")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range names {
-			if strings.HasSuffix(name, ".snap") {
-				n++
-			}
-		}
-		return n
-	}
 	var stderr bytes.Buffer
 	for life := 1; life <= 3; life++ {
 		cmd := recoverable(dir, "csv", 2)
-		cmd.Args = append(cmd.Args, "--snapshot-store", "s3://"+s3test.Bucket+"/runs/one")
+		cmd.Args = append(cmd.Args, "--snapshot-store", "s3://"+s3test.Bucket+"/runs/one", "--rate", "20000")
 		cmd.Env = append(cmd.Environ(), server.Env()...)
 		stderr.Reset()
 		cmd.Stderr = &stderr
@@ -55,7 +61,14 @@ func TestKilledGroupResumesFromABucket(t *testing.T) {
 			}
 			break
 		}
-		eventually(t, "images are saved", 20*time.Second, func() bool { return images() >= 3*life || gone(cmd.Process.Pid) })
+		// What is needed no more goes once the tick to restart at has advanced to an image.
+		var seen []string
+		eventually(t, "images are saved, and the first ones removed", 20*time.Second, func() bool {
+			now := images(t, store)
+			removed := slices.ContainsFunc(seen, func(name string) bool { return !slices.Contains(now, name) })
+			seen = now
+			return removed || gone(cmd.Process.Pid)
+		})
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait()
 		server.Kill()
@@ -77,6 +90,33 @@ func TestKilledGroupResumesFromABucket(t *testing.T) {
 	other := finish(t, recoverable(dir, "csv", 2))
 	if other.status != 1 || !bytes.Contains(other.stderr, []byte("name another directory")) {
 		t.Errorf("another store: status %d: %s", other.status, other.stderr)
+	}
+}
+
+// TestRunEndsWithoutItsBucket loses the server for good while the job runs: images are not saved any more, and the output is what it is.
+func TestRunEndsWithoutItsBucket(t *testing.T) {
+	for _, workers := range []int{0, 2} {
+		t.Run(fmt.Sprintf("workers=%d", workers), func(t *testing.T) {
+			t.Parallel()
+			server := s3test.Start(t)
+			store := bucket(t, server, "p")
+			dir := t.TempDir()
+			want := faultless(t, dir, "csv")
+			cmd := recoverable(dir, "csv", workers)
+			cmd.Args = append(cmd.Args, "--snapshot-store", "s3://"+s3test.Bucket+"/p")
+			cmd.Env = append(cmd.Environ(), server.Env()...)
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "an image is saved", 20*time.Second, func() bool { return len(images(t, store)) > 0 || gone(cmd.Process.Pid) })
+			server.Kill()
+			if err := cmd.Wait(); err != nil {
+				t.Fatalf("%v\n%s", err, &stderr)
+			}
+			wantOutput(t, dir, "csv", want, &stderr)
+		})
 	}
 }
 
