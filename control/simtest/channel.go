@@ -34,6 +34,7 @@ type tap struct {
 	to       *worker
 	from     frame.NodeID
 	sessions map[frame.EdgeID]*session
+	asked    map[frame.EdgeID]frame.Tick // after which the receiver asked on this connection
 	view     batch.Batch
 	entries  []frame.CloseEntry
 	last     [][]byte // rows since the last close, for M12 and M13
@@ -49,9 +50,32 @@ type session struct {
 }
 
 func (t *tap) Attach(peer wire.Hello) error {
-	t.sessions = map[frame.EdgeID]*session{}
+	t.sessions, t.asked = map[frame.EdgeID]*session{}, map[frame.EdgeID]frame.Tick{}
 	t.old, t.last = t.last, nil
 	return t.Incoming.Attach(peer)
+}
+
+// Messages notes what the receiver asks for.
+func (t *tap) Messages(buf []byte) []byte {
+	all := t.Incoming.Messages(buf)
+	for b := all[len(buf):]; len(b) > 0; {
+		head, err := wire.ParseHead(b, len(b))
+		if err != nil {
+			t.to.fail(err)
+			break
+		}
+		m, err := wire.Decode(b[:head.Len])
+		if err != nil {
+			t.to.fail(err)
+			break
+		}
+		for i := 0; m.Type == wire.TypeAttach && i < m.Len(); i++ {
+			g := m.Grant(i)
+			t.asked[g.Edge] = g.Closed
+		}
+		b = b[min(len(b), head.Padded()):]
+	}
+	return all
 }
 
 // Frame takes a frame, and what the canaries have beside.
@@ -102,7 +126,8 @@ func (t *tap) begin(b []byte) error {
 		return err
 	}
 	for i := range m.Len() {
-		t.sessions[m.Begin(i).Edge] = &session{open: map[frame.Tick]content{}, closed: map[frame.TaskID]frame.Tick{}}
+		e := m.Begin(i).Edge
+		t.sessions[e] = &session{open: map[frame.Tick]content{}, closed: map[frame.TaskID]frame.Tick{}, whole: t.asked[e]}
 	}
 	return nil
 }
