@@ -16,7 +16,7 @@ import (
 	"github.com/streamscope/streamscope/control"
 )
 
-// pressed is a run whose logs do not fit their memory: nothing is trimmed before its end, so what is kept for lost workers is spilled.
+// pressed is a run of two workers to which something happens.
 type pressed struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -26,11 +26,16 @@ type pressed struct {
 	pids   []int
 }
 
+// startPressed starts a run whose logs do not fit their memory: nothing is trimmed before its end, so what is kept for lost workers is spilled.
 func startPressed(t *testing.T) *pressed {
+	return startHeld(t, "--snapshot-interval", "1h", "--rate", "25000",
+		"--segment-bytes", "64KiB", "--frame-bytes", "4KiB", "--credit-bytes", "16KiB", "--arena", "1MiB")
+}
+
+func startHeld(t *testing.T, flags ...string) *pressed {
 	p := &pressed{t: t, dir: t.TempDir()}
 	p.want = faultless(t, p.dir, "parquet")
-	p.cmd = newCommand("run", "flights", "--out", "out.parquet", "--data-dir", "data", "--snapshot-interval", "1h", "--rate", "25000", "--workers", "2",
-		"--segment-bytes", "64KiB", "--frame-bytes", "4KiB", "--credit-bytes", "16KiB", "--arena", "1MiB")
+	p.cmd = newCommand(append([]string{"run", "flights", "--out", "out.parquet", "--data-dir", "data", "--workers", "2"}, flags...)...)
 	p.cmd.Dir, p.stderr = p.dir, filepath.Join(p.dir, "stderr")
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	f, err := os.Create(p.stderr)
@@ -70,8 +75,8 @@ func (p *pressed) said() string {
 	return string(b)
 }
 
-// finish waits for the end: nothing was lost, nobody was replaced, and the rings stayed within the arena.
-func (p *pressed) finish() {
+// finish waits for the end: nothing was lost, and nobody was replaced.
+func (p *pressed) finish() *control.Status {
 	p.t.Helper()
 	if err := p.cmd.Wait(); err != nil {
 		p.t.Fatalf("%v\n%s", err, p.said())
@@ -84,6 +89,13 @@ func (p *pressed) finish() {
 	if s == nil || s.Recoveries != 0 || s.Outcome != control.OutputVisible.String() {
 		p.t.Fatalf("status %+v\n%s", s, p.said())
 	}
+	return s
+}
+
+// finishPressed is finish; the rings stayed within the arena, and what had no room was spilled.
+func (p *pressed) finishPressed() {
+	p.t.Helper()
+	s := p.finish()
 	spilled := uint64(0)
 	for _, w := range s.Workers {
 		spilled += w.SpillBytes
@@ -107,7 +119,7 @@ func TestStoppedConsumer(t *testing.T) {
 	if err := syscall.Kill(p.pids[1], syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	p.finish()
+	p.finishPressed()
 }
 
 // A spill file that cannot grow is told of, and waited for.
@@ -124,7 +136,7 @@ func TestFullSpillDisk(t *testing.T) {
 	if err := unix.Prlimit(p.pids[0], unix.RLIMIT_FSIZE, &was, nil); err != nil {
 		t.Fatal(err)
 	}
-	p.finish()
+	p.finishPressed()
 }
 
 // A journal that cannot be written holds up its source, and nothing else happens.
@@ -139,5 +151,31 @@ func TestFullJournalDisk(t *testing.T) {
 	if err := unix.Prlimit(p.pids[0], unix.RLIMIT_FSIZE, &was, nil); err != nil {
 		t.Fatal(err)
 	}
+	p.finishPressed()
+}
+
+// A unit whose images fail is named as the reason for the oldest base; nothing is trimmed meanwhile, and base goes on when they can be saved again.
+func TestImagesThatFailHoldTheBase(t *testing.T) {
+	t.Parallel()
+	p := startHeld(t, "--snapshot-interval", "200ms", "--rate", "12000")
+	var was unix.Rlimit
+	// Node 1 has neither a journal nor an output.
+	if err := unix.Prlimit(p.pids[1], unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 4096, Max: unix.RLIM_INFINITY}, &was); err != nil {
+		t.Fatal(err)
+	}
+	var named control.OldestBase
+	eventually(t, "the unit is named", 20*time.Second, func() bool {
+		if s := p.status(); s != nil {
+			named = s.Oldest
+		}
+		return named.Unit.Node == 1 && strings.Contains(named.Why, "could not be saved") && named.Behind > 0
+	})
+	if err := unix.Prlimit(p.pids[1], unix.RLIMIT_FSIZE, &was, nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "base goes on", 20*time.Second, func() bool {
+		s := p.status()
+		return s != nil && s.Oldest.Base > named.Base
+	})
 	p.finish()
 }
