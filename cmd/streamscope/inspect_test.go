@@ -159,14 +159,14 @@ func TestInspectMeta(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, stdout, stderr := fakeApp(counts)
+	a, _, stderr := fakeApp(counts)
 	if status := a.main([]string{"inspect", "meta", path}); status != 1 || !strings.Contains(stderr.String(), "the store is in use: "+path) {
 		t.Errorf("a store that is open: status %d, %s", status, stderr)
 	}
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	a, stdout, stderr = fakeApp(counts)
+	a, stdout, stderr := fakeApp(counts)
 	if status := a.main([]string{"inspect", "meta", path}); status != 0 || !strings.Contains(stdout.String(), `job "flights"`) {
 		t.Errorf("status %d\n%s%s", status, stdout, stderr)
 	}

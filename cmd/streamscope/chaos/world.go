@@ -34,7 +34,6 @@ type world struct {
 	workers []seen // by node
 	top     uint64 // the greatest tick that the last stage has executed in this round
 	rows    uint64
-	sampled time.Time
 }
 
 // seen is what was heard of a worker.
