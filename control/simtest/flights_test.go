@@ -171,7 +171,7 @@ func TestSeedsFlights(t *testing.T) {
 		t.Fatal(err)
 	}
 	var next, steps atomic.Uint64
-	n := seeds(t, 300)
+	n := seeds(t, 200)
 	var wg sync.WaitGroup
 	dir := t.TempDir()
 	for range 2 {

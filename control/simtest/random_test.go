@@ -96,7 +96,7 @@ func (rr *randomRun) do() (Result, []Fault, error) {
 
 // TestSeedsRandom runs random graphs under random faults of random kinds, and wants what one node gives in peace.
 func TestSeedsRandom(t *testing.T) {
-	dir, n, first := t.TempDir(), seeds(t, 150), firstSeed(t)
+	dir, n, first := t.TempDir(), seeds(t, 100), firstSeed(t)
 	var sum Result
 	var steps []int
 	for seed := first; seed < first+n; seed++ {
