@@ -71,6 +71,9 @@ func (j *job) plan() *runtime.Plan {
 // idleTick is the length of the ticks of an idle job: the default of `run` for input without an end.
 const idleTick = 5 * time.Millisecond
 
+// idleLeast is how long an idle job runs at least.
+const idleLeast = time.Second
+
 func (j *job) node() (*runtime.Node, error) {
 	s := j.shape
 	schedule := runtime.Schedule{Bytes: max(1, s.tickBytes/s.tasks)}
@@ -96,11 +99,11 @@ func (j *job) run(ctx context.Context, d time.Duration) (r Result, err error) {
 	j.source.until.Store(start.Add(d).UnixNano())
 	n.Start()
 	if j.shape.idle { // what the start took is not what idleness takes
-		if err := pause(ctx, d/4); err != nil {
+		if err := pause(ctx, d/2); err != nil {
 			return r, err
 		}
 		cpu, start = measure.ProcessCPU(), time.Now()
-		defer time.AfterFunc(d-d/4, j.source.end).Stop()
+		defer time.AfterFunc(d/2, j.source.end).Stop()
 	}
 	if err := n.Wait(ctx); err != nil {
 		return r, err

@@ -35,9 +35,10 @@ func MeasureTasks(ctx context.Context, d time.Duration) (sample measure.Sample, 
 	}
 	sample.Value = rates[2]
 	sample.Ratios["of_16_tasks"] = rates[2] / rates[0]
+	// A job counts as idle once nothing has happened for a quarter of a second: the first half of the run is for that.
 	idle := tasksShape(manyTasks)
 	idle.idle = true
-	r, err := newJob(idle).run(ctx, d/4)
+	r, err := newJob(idle).run(ctx, max(d/4, idleLeast))
 	if err != nil {
 		return sample, fmt.Errorf("%d idle tasks: %w", manyTasks, err)
 	}
