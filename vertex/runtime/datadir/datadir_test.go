@@ -1,11 +1,14 @@
 package datadir
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	stdruntime "runtime"
 	"testing"
+	"time"
 
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
@@ -80,7 +83,12 @@ func life(t *testing.T, dir string, p *runtime.Plan, n frame.Incarnation, restor
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
+	patience, over := context.WithTimeout(t.Context(), time.Minute)
+	defer over()
 	for !w.Done() {
+		if patience.Err() != nil {
+			return nil, fmt.Errorf("no end after a minute: %+v, saved %+v, waiting for the image after tick %d", w.Progress(), d.Saved(), last)
+		}
 		if saved := d.Saved(); last > 0 && (len(saved) == 0 || saved[len(saved)-1].Tick < last) {
 			stdruntime.Gosched() // the image is being written
 			continue
@@ -95,7 +103,10 @@ func life(t *testing.T, dir string, p *runtime.Plan, n frame.Incarnation, restor
 		if worked, err := w.Core(0).Step(1); err != nil {
 			return nil, err
 		} else if !worked && !w.Done() {
-			<-wake
+			select {
+			case <-wake:
+			case <-patience.Done():
+			}
 		}
 	}
 	for _, s := range d.Saved() {
