@@ -146,6 +146,8 @@ func TestStatsFile(t *testing.T) {
 		t.Errorf("before the end the file holds %q, want what it held", old)
 	}
 	s := &Stats{EventsIn: 10, Stages: []Stage{{Name: "pairs", Tasks: 4, RowsIn: 1, RowsOut: 2, BusyS: 0.5}}, Workers: []Worker{{PID: 7, RowsIn: 1, BytesIn: 2, BytesOut: 3}}}
+	resumed := uint64(5)
+	s.ResumedTick, s.Recoveries = &resumed, 2
 	s.Finish(2*time.Second, 99)
 	if err := f.Commit(s); err != nil {
 		t.Fatal(err)
@@ -160,7 +162,8 @@ func TestStatsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"events_in":10,"events_out":0,"late":0,"skipped":0,"elapsed_s":2,"events_per_s":5,"peak_bytes":99,"ticks":0,` +
-		`"stages":[{"name":"pairs","tasks":4,"rows_in":1,"rows_out":2,"busy_s":0.5}],"workers":[{"pid":7,"rows_in":1,"bytes_in":2,"bytes_out":3}]}`
+		`"stages":[{"name":"pairs","tasks":4,"rows_in":1,"rows_out":2,"busy_s":0.5}],"workers":[{"pid":7,"rows_in":1,"bytes_in":2,"bytes_out":3}],` +
+		`"resumed_tick":5,"recoveries":2}`
 	if compact.String() != want {
 		t.Errorf("got  %s\nwant %s", compact.String(), want)
 	}
