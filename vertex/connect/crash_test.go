@@ -33,6 +33,9 @@ func TestSinksSurviveCrashes(t *testing.T) {
 
 // A disk that is full makes checkpoints fail; from the last one that was durable the output goes on when there is room.
 func TestFullDiskAndOn(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	rows := generated(t, 20_000)
 	dir := t.TempDir()
 	for _, format := range []string{"csv", "jsonl", "parquet"} {
