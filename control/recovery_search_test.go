@@ -256,10 +256,10 @@ func TestEveryStateOfRecovery(t *testing.T) {
 			t.Fatal(err)
 		}
 		known := map[string]bool{first.key(): true}
-		todo := []*world{first}
-		for len(todo) > 0 && len(known) < most {
-			at := todo[0]
-			todo = todo[1:]
+		frontier := []*world{first}
+		for len(frontier) > 0 && len(known) < most {
+			at := frontier[0]
+			frontier = frontier[1:]
 			if err := at.clone().ends(); err != nil {
 				t.Fatalf("%v\nafter %#v", err, at.path)
 			}
@@ -270,10 +270,10 @@ func TestEveryStateOfRecovery(t *testing.T) {
 				}
 				if k := next.key(); !known[k] {
 					known[k] = true
-					todo = append(todo, next)
+					frontier = append(frontier, next)
 				}
 			}
 		}
-		t.Logf("%d workers: %d states, %d not looked into", workers, len(known), len(todo))
+		t.Logf("%d workers: %d states, %d not looked into", workers, len(known), len(frontier))
 	}
 }

@@ -118,11 +118,11 @@ func TestEveryState(t *testing.T) {
 		}
 		m.Step(Clock{1})
 		known := map[string]bool{m.key(seen{}): true}
-		todo := []node{{m: m}}
+		frontier := []node{{m: m}}
 		outcomes := map[Phase]int{}
-		for len(todo) > 0 {
-			at := todo[len(todo)-1]
-			todo = todo[:len(todo)-1]
+		for len(frontier) > 0 {
+			at := frontier[len(frontier)-1]
+			frontier = frontier[:len(frontier)-1]
 			outcomes[at.m.phase]++
 			if err := drains(at.m.clone(), at.seen); err != nil {
 				t.Fatalf("%v\nafter %#v", err, at.path)
@@ -136,7 +136,7 @@ func TestEveryState(t *testing.T) {
 				}
 				if k := next.key(s); !known[k] {
 					known[k] = true
-					todo = append(todo, node{next, s, path})
+					frontier = append(frontier, node{next, s, path})
 				}
 			}
 		}

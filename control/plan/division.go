@@ -79,10 +79,10 @@ func (d *division) stageOf(node int) int { return d.find(d.stage[node]) }
 // reaches reports whether rows of stage a come to stage b over one link or more.
 func (d *division) reaches(a, b int) bool {
 	seen := make([]bool, len(d.parent))
-	todo := []int{a}
-	for len(todo) > 0 {
-		at := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
+	frontier := []int{a}
+	for len(frontier) > 0 {
+		at := frontier[len(frontier)-1]
+		frontier = frontier[:len(frontier)-1]
 		for _, l := range d.links {
 			to := d.find(l.to)
 			if d.stageOf(l.from) != at || seen[to] {
@@ -92,7 +92,7 @@ func (d *division) reaches(a, b int) bool {
 				return true
 			}
 			seen[to] = true
-			todo = append(todo, to)
+			frontier = append(frontier, to)
 		}
 	}
 	return false
