@@ -67,7 +67,7 @@ func (s *sourceTask) load(r *vertex.ImageReader, src vertex.Source, wake func())
 		}
 		var err error
 		if sp.reader, err = src.Open(sp.Split, position, wake); err != nil {
-			return fmt.Errorf("%s: %w", sp.Name, err)
+			return err // it names the split
 		}
 	}
 	return r.Err()

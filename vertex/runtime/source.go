@@ -324,7 +324,7 @@ func (s *sourceTask) open(src vertex.Source, wake func()) error {
 	for _, sp := range s.splits {
 		r, err := src.Open(sp.Split, nil, wake)
 		if err != nil {
-			return fmt.Errorf("%s: %w", sp.Name, err)
+			return err // it names the split
 		}
 		sp.reader = r
 	}
