@@ -68,4 +68,6 @@ type Edge struct {
 	Keys []int
 	// Unordered edges mix the rows of all source tasks of a core: rows have no positions, only ticks.
 	Unordered bool
+	// Policy counts with ExchangeConfig.Retain only.
+	Policy Policy
 }

@@ -83,4 +83,6 @@ type Edge struct {
 	Keys []int
 	// Unordered edges mix the rows of several source tasks; the consumers' results must not depend on order.
 	Unordered bool
+	// Policy is how what the edge carried from node to node can be had again; it counts with Config.Recovery only.
+	Policy shuffle.Policy
 }
