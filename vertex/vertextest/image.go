@@ -16,12 +16,12 @@ type frozenImage struct {
 }
 
 func takeImage(v vertex.Imager) (*frozenImage, error) {
-	snapshot := &writer{b: []byte{}}
-	if err := v.GetSnapshot(snapshot); err != nil {
-		return nil, fmt.Errorf("snapshot: %w", err)
+	snapshot, err := snapshotOf(v)
+	if err != nil {
+		return nil, err
 	}
-	w := &writer{}
-	parts, err := v.Image(w)
+	var w vertex.ImageWriter
+	parts, err := v.Image(&w)
 	if err != nil {
 		return nil, fmt.Errorf("image: %w", err)
 	}
@@ -30,7 +30,7 @@ func takeImage(v vertex.Imager) (*frozenImage, error) {
 			return nil, fmt.Errorf("image: part %d of %d has id %d, want rising ones below 2^32", i, len(parts), p.ID)
 		}
 	}
-	return &frozenImage{w.b, parts, snapshot.b}, nil
+	return &frozenImage{w.Image(), parts, snapshot}, nil
 }
 
 // load stores the image, releases it, and makes a vertex of what was stored: the one that a load of the snapshot would have made.
@@ -51,12 +51,12 @@ func (im *frozenImage) load(c Case) (vertex.Vertex, error) {
 	if r.err != nil || len(r.b) != 0 {
 		return nil, fmt.Errorf("%d of %d bytes were not read: %v", len(r.b), len(im.small), r.err)
 	}
-	again := &writer{b: []byte{}}
-	if err := v.GetSnapshot(again); err != nil {
+	again, err := snapshotOf(v)
+	if err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(again.b, im.snapshot) {
-		return nil, fmt.Errorf("the snapshot then is another one: %d bytes, want %d", len(again.b), len(im.snapshot))
+	if !bytes.Equal(again, im.snapshot) {
+		return nil, fmt.Errorf("the snapshot then is another one: %d bytes, want %d", len(again), len(im.snapshot))
 	}
 	return v, nil
 }

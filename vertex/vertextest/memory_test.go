@@ -83,7 +83,7 @@ func TestMemoryOutput(t *testing.T) {
 func TestMemorySource(t *testing.T) {
 	src := &MemorySource{Rows: []*batch.Batch{numbered(3)}}
 	split := vertex.Split{Name: "split-0"}
-	w := &writer{}
+	w := &vertex.ImageWriter{}
 	r, err := src.Open(split, nil, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -92,16 +92,16 @@ func TestMemorySource(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Position(w)
-	if r, err = src.Open(split, &reader{b: w.b}, nil); err != nil {
+	if r, err = src.Open(split, &reader{b: w.Image()}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if b, err := r.Read(9); err != nil || b.N != 1 || b.Vs[0] != 2 {
 		t.Errorf("got %v, %v, want the last row", b, err)
 	}
-	behind := &writer{}
+	behind := &vertex.ImageWriter{}
 	behind.Uint64(4)
 	for want, at := range map[string]*reader{
-		"split-0: its position is behind row 4, but it has 3":                 {b: behind.b},
+		"split-0: its position is behind row 4, but it has 3":                 {b: behind.Image()},
 		"split-0: its position: snapshot: 1 bytes where an integer should be": {b: []byte{1}},
 	} {
 		if _, err := src.Open(split, at, nil); err == nil || err.Error() != want {

@@ -271,27 +271,24 @@ func (d *driver) close(cti frame.CTI) (frame.CTI, error) {
 
 // snapshot saves the vertex; if the shape wants it, a new instance goes on from there.
 func (d *driver) snapshot() ([]byte, error) {
-	w := &writer{b: []byte{}}
-	if err := d.v.GetSnapshot(w); err != nil {
-		return nil, fmt.Errorf("snapshot: %w", err)
-	}
-	if !d.shape.restore {
-		return w.b, nil
+	snapshot, err := snapshotOf(d.v)
+	if err != nil || !d.shape.restore {
+		return snapshot, err
 	}
 	d.v = d.c.New()
-	r := &reader{b: slices.Clone(w.b)}
+	r := &reader{b: slices.Clone(snapshot)}
 	if err := d.v.Load(r); err != nil {
 		return nil, fmt.Errorf("load: %w", err)
 	}
 	if r.err != nil || len(r.b) != 0 {
-		return nil, fmt.Errorf("load: %d of %d bytes were not read: %v", len(r.b), len(w.b), r.err)
+		return nil, fmt.Errorf("load: %d of %d bytes were not read: %v", len(r.b), len(snapshot), r.err)
 	}
-	again := &writer{b: []byte{}}
-	if err := d.v.GetSnapshot(again); err != nil {
-		return nil, fmt.Errorf("snapshot after load: %w", err)
+	again, err := snapshotOf(d.v)
+	if err != nil {
+		return nil, fmt.Errorf("after load: %w", err)
 	}
-	if !bytes.Equal(again.b, w.b) {
-		return nil, fmt.Errorf("a loaded vertex writes another snapshot: %d bytes, want %d", len(again.b), len(w.b))
+	if !bytes.Equal(again, snapshot) {
+		return nil, fmt.Errorf("a loaded vertex writes another snapshot: %d bytes, want %d", len(again), len(snapshot))
 	}
-	return w.b, d.reimage()
+	return snapshot, d.reimage()
 }

@@ -3,19 +3,20 @@ package vertextest
 import (
 	"encoding/binary"
 	"fmt"
+
+	"github.com/streamscope/streamscope/vertex"
 )
 
-// writer keeps a snapshot in memory: integers as 8 bytes, byte strings after their length.
-type writer struct{ b []byte }
-
-func (w *writer) Uint64(v uint64) { w.b = binary.LittleEndian.AppendUint64(w.b, v) }
-
-func (w *writer) Bytes(b []byte) {
-	w.Uint64(uint64(len(b)))
-	w.b = append(w.b, b...)
+// snapshotOf is what GetSnapshot of a vertex writes; never nil.
+func snapshotOf(v vertex.Vertex) ([]byte, error) {
+	var w vertex.ImageWriter
+	if err := v.GetSnapshot(&w); err != nil {
+		return nil, fmt.Errorf("snapshot: %w", err)
+	}
+	return append([]byte{}, w.Image()...), nil
 }
 
-// reader reads what writer wrote; it lends each byte string in the same memory, so that who keeps one is found out.
+// reader reads what a vertex.ImageWriter wrote; it lends each byte string in the same memory, so that who keeps one is found out.
 type reader struct {
 	b    []byte
 	lent []byte
