@@ -58,6 +58,20 @@ func startHeld(t *testing.T, flags ...string) *pressed {
 	return p
 }
 
+// limitFiles keeps the files of a worker from growing beyond so many bytes, until grow is called.
+func (p *pressed) limitFiles(worker int, bytes uint64) (grow func()) {
+	p.t.Helper()
+	var was unix.Rlimit
+	limit := func(to, was *unix.Rlimit) {
+		p.t.Helper()
+		if err := unix.Prlimit(p.pids[worker], unix.RLIMIT_FSIZE, to, was); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	limit(&unix.Rlimit{Cur: bytes, Max: unix.RLIM_INFINITY}, &was)
+	return func() { limit(&was, nil) }
+}
+
 // status is nil as long as there is none.
 func (p *pressed) status() *control.Status {
 	s, _, err := engine.ReadStatus(filepath.Join(p.dir, "data"))
@@ -126,16 +140,10 @@ func TestStoppedConsumer(t *testing.T) {
 func TestFullSpillDisk(t *testing.T) {
 	t.Parallel()
 	p := startPressed(t)
-	var was unix.Rlimit
-	// The journal fits below, what is spilled does not.
-	if err := unix.Prlimit(p.pids[0], unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 200 << 10, Max: unix.RLIM_INFINITY}, &was); err != nil {
-		t.Fatal(err)
-	}
+	grow := p.limitFiles(0, 200<<10) // the journal fits below, what is spilled does not
 	eventually(t, "the full disk is told of", 20*time.Second, func() bool { return strings.Contains(p.said(), "what has no room waits") })
 	<-time.After(time.Second)
-	if err := unix.Prlimit(p.pids[0], unix.RLIMIT_FSIZE, &was, nil); err != nil {
-		t.Fatal(err)
-	}
+	grow()
 	p.finishPressed()
 }
 
@@ -143,14 +151,9 @@ func TestFullSpillDisk(t *testing.T) {
 func TestFullJournalDisk(t *testing.T) {
 	t.Parallel()
 	p := startPressed(t)
-	var was unix.Rlimit
-	if err := unix.Prlimit(p.pids[0], unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 64, Max: unix.RLIM_INFINITY}, &was); err != nil {
-		t.Fatal(err)
-	}
+	grow := p.limitFiles(0, 64)
 	eventually(t, "the full disk is told of", 20*time.Second, func() bool { return strings.Contains(p.said(), "journal") })
-	if err := unix.Prlimit(p.pids[0], unix.RLIMIT_FSIZE, &was, nil); err != nil {
-		t.Fatal(err)
-	}
+	grow()
 	p.finishPressed()
 }
 
@@ -158,11 +161,7 @@ func TestFullJournalDisk(t *testing.T) {
 func TestImagesThatFailHoldTheBase(t *testing.T) {
 	t.Parallel()
 	p := startHeld(t, "--snapshot-interval", "200ms", "--rate", "12000")
-	var was unix.Rlimit
-	// Node 1 has neither a journal nor an output.
-	if err := unix.Prlimit(p.pids[1], unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 4096, Max: unix.RLIM_INFINITY}, &was); err != nil {
-		t.Fatal(err)
-	}
+	grow := p.limitFiles(1, 4096) // it has neither a journal nor an output
 	var named control.OldestBase
 	eventually(t, "the unit is named", 20*time.Second, func() bool {
 		if s := p.status(); s != nil {
@@ -170,9 +169,7 @@ func TestImagesThatFailHoldTheBase(t *testing.T) {
 		}
 		return named.Unit.Node == 1 && strings.Contains(named.Why, "could not be saved") && named.Behind > 0
 	})
-	if err := unix.Prlimit(p.pids[1], unix.RLIMIT_FSIZE, &was, nil); err != nil {
-		t.Fatal(err)
-	}
+	grow()
 	eventually(t, "base goes on", 20*time.Second, func() bool {
 		s := p.status()
 		return s != nil && s.Oldest.Base > named.Base
