@@ -118,6 +118,17 @@ func common(a, b []int) int {
 	return n
 }
 
+// What cannot be taken back says so, and only that.
+func TestStandardOutputIsAtLeastOnce(t *testing.T) {
+	t.Parallel()
+	for args, says := range map[string]bool{"--data-dir data": true, "--data-dir other --out out.csv": false, "--out again.csv": false, "": false} {
+		r := runBinary(t, t.TempDir(), append([]string{"run", "flights"}, strings.Fields(args)...)...)
+		if said := bytes.Contains(r.stderr, []byte("standard output is at-least-once")); r.status != 0 || said != says {
+			t.Errorf("run flights %s: exit %d, says so %v, want %v\n%s", args, r.status, said, says, r.stderr)
+		}
+	}
+}
+
 // TestKilledGroupResumes kills everything, twice, and repeats the command.
 func TestKilledGroupResumes(t *testing.T) {
 	for _, workers := range []int{0, 2} {

@@ -71,6 +71,9 @@ func (cfg *Config) runRecoverable(ctx context.Context) (stats control.RunStats, 
 	if err := checkStore(cfg.Recovery.SnapshotStore); err != nil {
 		return stats, err
 	}
+	if cfg.Job.Out == "" {
+		cfg.Log.Warn("standard output is at-least-once: after a failure rows may come again, since nothing takes them back; --out FILE has each once")
+	}
 	cfg.Limits.SnapshotStore = cfg.Recovery.SnapshotStore
 	d, err := openData(cfg.Recovery.Dir)
 	if err != nil {
