@@ -12,7 +12,7 @@ type Outgoing interface {
 	Receive(m wire.Message) error
 	// Gather appends to pieces what is to be sent next, at most MaxPieces pieces and about maxBytes bytes, and returns them.
 	// Each piece is one or more whole units, each but its last padded to a multiple of wire.Align bytes (as frames lie in a log);
-	// if its last is not, netio adds the zeros, which costs a little. Pieces are lent until Sent. None: the link sleeps until Wake.
+	// if its last is not, netio adds the zeros, which costs a little. A unit may go on in the next piece, at a multiple of wire.Align. Pieces are lent until Sent. None: the link sleeps until Wake.
 	Gather(pieces [][]byte, maxBytes int) [][]byte
 	// Sent ends the loan of the last Gather's pieces: the kernel has them (nil), or the connection is closed (err).
 	Sent(err error)

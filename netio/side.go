@@ -59,7 +59,7 @@ func (s *inSide) unit(_ wire.Head, b []byte) error {
 }
 
 // CheckForward checks one unit, exactly its unpadded bytes, as it may travel from an Outgoing to an Incoming: a frame with a valid header,
-// a BEGIN, OFFER, REFS, FORGET, BELL or ASIDE. The error wraps wire.ErrGarbage, wire.ErrOversized or frame.ErrCorrupt.
+// a BEGIN, OFFER, REFS, FORGET, BELL, ASIDE, COPY, PROMISE, DROP or FETCH. The error wraps wire.ErrGarbage, wire.ErrOversized or frame.ErrCorrupt.
 func CheckForward(b []byte, maxFrame int) error {
 	if len(b) < wire.HeadLen {
 		return fmt.Errorf("%w: unit of %d bytes", wire.ErrGarbage, len(b))
@@ -74,7 +74,8 @@ func CheckForward(b []byte, maxFrame int) error {
 		fh := frame.DecodeHeader(b)
 		return fh.Valid(maxFrame)
 	case h.Type != wire.TypeBegin && h.Type != wire.TypeOffer && h.Type != wire.TypeRefs && h.Type != wire.TypeForget &&
-		h.Type != wire.TypeBell && h.Type != wire.TypeAside:
+		h.Type != wire.TypeBell && h.Type != wire.TypeAside && h.Type != wire.TypeCopy && h.Type != wire.TypePromise && h.Type != wire.TypeDrop &&
+		h.Type != wire.TypeFetch:
 		return fmt.Errorf("%w: %v from the sending end", wire.ErrGarbage, h.Type)
 	}
 	_, err = wire.Decode(b)
@@ -82,7 +83,7 @@ func CheckForward(b []byte, maxFrame int) error {
 }
 
 // CheckReverse checks one unit, exactly its unpadded bytes, as it may travel from an Incoming to an Outgoing: an ATTACH, CREDIT,
-// SHARE, RELEASED, BELL or ASIDE.
+// SHARE, RELEASED, BELL, ASIDE, HELD, COPIED or FETCHED.
 // The error wraps wire.ErrGarbage or wire.ErrOversized.
 func CheckReverse(b []byte) (wire.Message, error) {
 	m, err := wire.Decode(b)
@@ -90,7 +91,8 @@ func CheckReverse(b []byte) (wire.Message, error) {
 		return m, err
 	}
 	switch m.Type {
-	case wire.TypeAttach, wire.TypeCredit, wire.TypeShare, wire.TypeReleased, wire.TypeBell, wire.TypeAside:
+	case wire.TypeAttach, wire.TypeCredit, wire.TypeShare, wire.TypeReleased, wire.TypeBell, wire.TypeAside,
+		wire.TypeHeld, wire.TypeCopied, wire.TypeFetched:
 	default:
 		err = fmt.Errorf("%w: %v from the receiving end", wire.ErrGarbage, m.Type)
 	}

@@ -75,9 +75,12 @@ func (c *conn) gatherOut(*rand.Rand) {
 func (c *conn) take(*rand.Rand) {
 	l := c.out
 	l.stats.Flushes++
+	var all []byte // a unit may go on in the next piece
 	for _, p := range c.lent {
-		c.forward.add(p, l)
+		all = append(all, p...)
+		all = append(all, make([]byte, frame.PadLen(len(all))-len(all))...)
 	}
+	c.forward.add(all, l)
 	c.lent = nil
 	if err := guard(func() error { l.out.Sent(nil); return nil }); err != nil {
 		c.leave(l, err)

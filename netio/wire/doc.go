@@ -27,10 +27,19 @@
 //	FORGET            per segment: slot u32
 //	OFFER             key, 16 bytes
 //	ASIDE             units u32
+//	COPY, FETCHED     stream, life u32, flags u32, number u64, prev u64, tick u64, sum u64, the entry's bytes
+//	PROMISE           stream, incarnation u32, life u32
+//	HELD              stream, promised u32, life u32, last u64, count u64
+//	COPIED            stream, life u32, 0 u32, number u64
+//	DROP              stream, life u32, 0 u32, tick u64
+//	FETCH             stream, life u32, bytes u32, from u64, above u64
+//
+// where a stream is kind u8, 0 u8, core u16, owner u32, id u32, destination u32. COPY and FETCHED may be as long as a frame.
 //
 // On a link from A to B, A sends HELLO, then frames, BEGIN, OFFER, REFS, FORGET, PING, BYE; B sends HELLO-ACK or REFUSE, then ATTACH, CREDIT,
 // SHARE, RELEASED, PING, BYE. SHARE answers OFFER and allows REFS, FORGET and, in both directions, BELL and ASIDE on this connection (package shuffle/hostlink); who did not
-// send it refuses them.
+// send it refuses them. On links of copies (package ringlog/replica), A sends COPY, PROMISE, DROP and FETCH; B sends HELD, COPIED and FETCHED;
+// and, besides PING and BYE, nothing else.
 //
 // ATTACH starts a session of an edge on this link, with its first grant: whatever A sends of that edge before the BEGIN that
 // repeats its number belongs to an older session, and B drops it. CREDIT raises the grant of the session it names. See

@@ -12,6 +12,11 @@ func seeds() [][]byte {
 		AppendAttach(nil, []Grant{{Edge: 7}}),
 		AppendBegin(nil, []Begin{{1, 2}, {3, 4}}),
 		AppendOffer(nil, Key{1, 2}), AppendShare(nil), AppendRefs(nil, []Ref{{1, 4096, 64}, {2, 8192, 1 << 20}}), AppendReleased(nil, []Released{{1, 2}, {3, 4}}), AppendForget(nil, []Slot{1, 2, 3}), AppendBell(nil), AppendAside(nil, 7),
+		AppendPromise(nil, Promise{Stream{1, 2, 3, 4, 5}, 6, 7}), AppendHeld(nil, Held{Stream{1, 2, 3, 4, 5}, 6, 7, 8, 9}),
+		AppendCopied(nil, Copied{Stream{1, 2, 3, 4, 5}, 6, 1 << 40}), AppendDrop(nil, Drop{Stream{1, 2, 3, 4, 5}, 6, 1 << 40}),
+		AppendFetch(nil, Fetch{Stream{1, 2, 3, 4, 5}, 6, 7, 8, 9}),
+		AppendEntry(nil, TypeCopy, &Entry{Stream{1, 2, 3, 4, 5}, 6, FlagGap, 8, 9, 10, 11}, []byte("bytes")),
+		AppendEntry(nil, TypeFetched, &Entry{Stream{1, 2, 3, 4, 5}, 6, FlagEnd | FlagMore, 8, 9, 10, 11}, nil),
 		AppendRefuse(nil, Refuse{Stale, "old"}),
 		AppendHello(nil, TypeHello, &Hello{Version: Version, Job: "job", Token: []byte("token"), Connection: 9}),
 		AppendHello(nil, TypeHelloAck, &Hello{Version: 77}),
@@ -86,6 +91,13 @@ func encode(t *testing.T, m Message) []byte {
 		}
 		b, at := begin(nil, TypeOffer)
 		return finish(append(b, all...), at, m.Len())
+	case TypeCopy, TypeFetched:
+		e, bytes := m.Entry()
+		b := AppendEntry(nil, m.Type, &e, bytes)
+		b[HeadLen+1] = m.body[1] // not looked at
+		return b
+	case TypePromise, TypeHeld, TypeCopied, TypeDrop, TypeFetch:
+		return encodeCopies(m)
 	case TypeForget:
 		return AppendForget(nil, entries(m, m.Forgotten))
 	case TypeRefuse:
@@ -113,4 +125,29 @@ func entries[T any](m Message, at func(int) T) (all []T) {
 		all = append(all, at(i))
 	}
 	return all
+}
+
+// encodeCopies encodes the entries of a message about copies. What is not looked at is as it was.
+func encodeCopies(m Message) []byte {
+	b, at := begin(nil, m.Type)
+	for i := range m.Len() {
+		var one []byte
+		switch m.Type {
+		case TypePromise:
+			one = AppendPromise(nil, m.Promise(i))[HeadLen:][:promiseLen]
+		case TypeHeld:
+			one = AppendHeld(nil, m.Held(i))[HeadLen:][:heldLen]
+		case TypeCopied:
+			one = AppendCopied(nil, m.Copied(i))[HeadLen:][:copiedLen]
+			copy(one[20:24], m.body[i*copiedLen+20:])
+		case TypeDrop:
+			one = AppendDrop(nil, m.Drop(i))[HeadLen:][:dropLen]
+			copy(one[20:24], m.body[i*dropLen+20:])
+		case TypeFetch:
+			one = AppendFetch(nil, m.Fetch(i))[HeadLen:][:fetchLen]
+		}
+		one[1] = m.body[i*len(one)+1]
+		b = append(b, one...)
+	}
+	return finish(b, at, m.Len())
 }

@@ -13,7 +13,7 @@ const (
 	HeadLen = 8
 	// Align is what the length of every unit is rounded up to on a link, in bytes.
 	Align = frame.Align
-	// MaxMessageLen bounds every message, in bytes, padding included.
+	// MaxMessageLen bounds every message but COPY and FETCHED, in bytes, padding included.
 	MaxMessageLen = 64 << 10
 )
 
@@ -37,12 +37,20 @@ const (
 	TypeOffer
 	TypeBell
 	TypeAside
+	TypeCopy
+	TypePromise
+	TypeDrop
+	TypeFetch
+	TypeHeld
+	TypeCopied
+	TypeFetched
 	typeEnd
 
 	firstMessage = TypeHello
 )
 
-var typeNames = [...]string{"HELLO", "HELLO-ACK", "REFUSE", "ATTACH", "CREDIT", "BEGIN", "PING", "BYE", "SHARE", "REFS", "RELEASED", "FORGET", "OFFER", "BELL", "ASIDE"}
+var typeNames = [...]string{"HELLO", "HELLO-ACK", "REFUSE", "ATTACH", "CREDIT", "BEGIN", "PING", "BYE", "SHARE", "REFS", "RELEASED", "FORGET", "OFFER", "BELL", "ASIDE",
+	"COPY", "PROMISE", "DROP", "FETCH", "HELD", "COPIED", "FETCHED"}
 
 func (t Type) String() string {
 	if t < firstMessage {
@@ -83,8 +91,8 @@ func PutHead(b []byte, h Head) {
 	binary.LittleEndian.PutUint16(b[6:], h.Count)
 }
 
-// ParseHead reads and checks b[:HeadLen]: a known type; a length that its type can have, at most maxFrame for frames and
-// MaxMessageLen for messages. The rest of the unit need not be there yet. The error wraps ErrGarbage or ErrOversized.
+// ParseHead reads and checks b[:HeadLen]: a known type; a length that its type can have, at most maxFrame for frames, COPY and
+// FETCHED, and MaxMessageLen for other messages. The rest of the unit need not be there yet. The error wraps ErrGarbage or ErrOversized.
 func ParseHead(b []byte, maxFrame int) (Head, error) {
 	_ = b[HeadLen-1]
 	h := Head{
@@ -94,8 +102,11 @@ func ParseHead(b []byte, maxFrame int) (Head, error) {
 		Count: binary.LittleEndian.Uint16(b[6:]),
 	}
 	least, most := HeadLen, MaxMessageLen
-	if h.IsFrame() {
+	switch {
+	case h.IsFrame():
 		least, most = frame.HeaderLen, maxFrame
+	case h.Type.carries():
+		least, most = EntryHeadLen, maxFrame
 	}
 	switch {
 	case h.Type == 0 || h.Type >= typeEnd || (h.IsFrame() && frame.Type(h.Type) > frame.End):

@@ -14,7 +14,7 @@ func Decode(b []byte) (Message, error) {
 	if len(b) < HeadLen {
 		return Message{}, fmt.Errorf("%w: %d bytes, want a head of %d", ErrGarbage, len(b), HeadLen)
 	}
-	h, err := ParseHead(b, MaxMessageLen)
+	h, err := ParseHead(b, max(len(b), MaxMessageLen))
 	if err != nil {
 		return Message{}, err
 	}
@@ -41,6 +41,18 @@ func Decode(b []byte) (Message, error) {
 		entry = keyLen
 	case TypeAside:
 		entry = asideLen
+	case TypePromise:
+		entry = promiseLen
+	case TypeHeld:
+		entry = heldLen
+	case TypeCopied:
+		entry = copiedLen
+	case TypeDrop:
+		entry = dropLen
+	case TypeFetch:
+		entry = fetchLen
+	case TypeCopy, TypeFetched:
+		return m, m.validEntry()
 	case TypeHello, TypeHelloAck, TypeRefuse:
 		return m, nil // checked by ParseHello and ParseRefuse
 	}
@@ -53,7 +65,7 @@ func Decode(b []byte) (Message, error) {
 // Len is the number of entries of a message that has some, and 0 of others.
 func (m Message) Len() int {
 	switch m.Type {
-	case TypeAttach, TypeCredit, TypeBegin, TypeRefs, TypeReleased, TypeForget, TypeOffer, TypeAside:
+	case TypeAttach, TypeCredit, TypeBegin, TypeRefs, TypeReleased, TypeForget, TypeOffer, TypeAside, TypePromise, TypeHeld, TypeCopied, TypeDrop, TypeFetch:
 		return m.count
 	}
 	return 0

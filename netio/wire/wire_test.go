@@ -55,6 +55,17 @@ func TestGolden(t *testing.T) {
 		{"refs", AppendRefs(nil, []Ref{{Slot: 1, Offset: 4096, Len: 200}}), "14000000 89000100 01000000 00100000 c8000000"},
 		{"released", AppendReleased(nil, []Released{{Slot: 1, Frames: 2}}), "10000000 8a000100 01000000 02000000"},
 		{"forget", AppendForget(nil, []Slot{1, 2}), "10000000 8b000200 01000000 02000000"},
+		{"copy", AppendEntry(nil, TypeCopy, &Entry{Stream{1, 2, 3, 4, 5}, 6, FlagGap, 8, 9, 10, 11}, []byte{0xab}),
+			"41000000 8f000000 01000200 03000000 04000000 05000000 06000000 01000000 0800000000000000 0900000000000000 0a00000000000000 0b00000000000000 ab"},
+		{"fetched", AppendEntry(nil, TypeFetched, &Entry{Stream{1, 2, 3, 4, 5}, 6, FlagEnd, 8, 9, 10, 11}, nil),
+			"40000000 95000000 01000200 03000000 04000000 05000000 06000000 02000000 0800000000000000 0900000000000000 0a00000000000000 0b00000000000000"},
+		{"promise", AppendPromise(nil, Promise{Stream{1, 2, 3, 4, 5}, 6, 7}), "20000000 90000100 01000200 03000000 04000000 05000000 06000000 07000000"},
+		{"drop", AppendDrop(nil, Drop{Stream{1, 2, 3, 4, 5}, 6, 7}), "28000000 91000100 01000200 03000000 04000000 05000000 06000000 00000000 0700000000000000"},
+		{"fetch", AppendFetch(nil, Fetch{Stream{1, 2, 3, 4, 5}, 6, 7, 8, 9}),
+			"30000000 92000100 01000200 03000000 04000000 05000000 06000000 07000000 0800000000000000 0900000000000000"},
+		{"held", AppendHeld(nil, Held{Stream{1, 2, 3, 4, 5}, 6, 7, 8, 9}),
+			"30000000 93000100 01000200 03000000 04000000 05000000 06000000 07000000 0800000000000000 0900000000000000"},
+		{"copied", AppendCopied(nil, Copied{Stream{1, 2, 3, 4, 5}, 6, 7}), "28000000 94000100 01000200 03000000 04000000 05000000 06000000 00000000 0700000000000000"},
 		{"refuse", AppendRefuse(nil, Refuse{Stale, "old"}), "13000000 82000000 07000000 03000000 6f6c64"},
 		{"hello", AppendHello(nil, TypeHello, &Hello{Version: 1, Job: "j", Node: 2, Incarnation: 3, ToNode: 4, ToIncarnation: 5, Connection: 6, Token: []byte("tk")}),
 			"33000000 80000000 53534c4b 0100 0100 02000000 03000000 04000000 05000000 0600000000000000 0200 000000000000 6a 746b"},
@@ -256,7 +267,7 @@ func TestJudge(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	for typ, want := range map[Type]string{1: "DATA", TypeHello: "HELLO", TypeBye: "BYE", typeEnd: "message type 0x8f"} {
+	for typ, want := range map[Type]string{1: "DATA", TypeHello: "HELLO", TypeBye: "BYE", typeEnd: "message type 0x96"} {
 		if got := typ.String(); got != want {
 			t.Errorf("%d is %q, want %q", uint8(typ), got, want)
 		}
