@@ -23,9 +23,11 @@ type ExchangeConfig struct {
 	Sums        bool // checksum every frame
 	// Starts says, by edge, where the tasks of this node go on; nil: everything begins with tick 1.
 	Starts []Start
-	// Retain keeps the frames for other nodes until Need has passed them, so that a new life of a node can have them again; else until they
-	// were delivered.
+	// Retain keeps the frames for other nodes until Need has passed them, so that a new life of a node can have them again (where the policy
+	// of the edge is Recompute, as long as memory lasts); else until they were delivered.
 	Retain bool
+	// Copier takes the frames of edges whose Policy has Copies; nil: nothing is copied. Only with Retain.
+	Copier Copier
 	// ReceiveReserve is how many segments the log of each incoming link can always have; 0: as few as a log needs.
 	ReceiveReserve int
 	// Wake is called, from any goroutine, when a core may have something to do.

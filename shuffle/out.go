@@ -37,9 +37,10 @@ type outEdge struct {
 	emitted   []frame.Tick  // last tick that a task staged a row in
 	closes    []closeRec
 	entries   []frame.CloseEntry
-	closing   int // of the pending closes, those being written; 0: none
-	closeNode int // next node to write them for
-	closeAt   int // next entry to write for that node
+	closing   int   // of the pending closes, those being written; 0: none
+	closeNode int   // next node to write them for
+	closeAt   int   // next entry to write for that node
+	held      *held // what peers had copies of, until all of it was computed again; else nil
 }
 
 // plannedFrame is a frame that is sorted but not written: rows perm[from:to] to a node, with sub-batches subs[firstSub:lastSub].
@@ -167,6 +168,11 @@ func (o *outEdge) plan() error {
 	var cur *plannedFrame
 	used := 0
 	for _, c := range o.sc.sort(o.staged, o.runs) {
+		if o.held != nil && o.held.covers(c.node, o.tick) {
+			o.held.again(o.tick, c.src, c.dst, o.staged, o.sc.order()[c.from:c.to], o.take(c.src, c.dst, c.to-c.from))
+			o.count(c)
+			continue
+		}
 		for at := c.from; at < c.to; {
 			if cur == nil || cur.node != c.node || cur.lastSub-cur.firstSub == frame.MaxSubBatches || used+frame.SubBatchLen >= room {
 				o.planned = append(o.planned, plannedFrame{node: c.node, from: at, to: at, firstSub: len(o.subs), lastSub: len(o.subs)})
@@ -189,7 +195,16 @@ func (o *outEdge) plan() error {
 		}
 		o.count(c)
 	}
+	if len(o.planned) == 0 {
+		o.unstage() // all of it is held
+	}
 	return nil
+}
+
+// unstage forgets the staged rows: they are written.
+func (o *outEdge) unstage() {
+	o.rows.Reset()
+	o.runs = o.runs[:0]
 }
 
 // frameOverhead is what a frame takes besides rows and sub-batches: header, buffer table, alignment, one more offset per column.
@@ -270,8 +285,7 @@ func (o *outEdge) write() (done bool, err error) {
 	}
 	if len(o.planned) > 0 {
 		o.planned = o.planned[:0]
-		o.rows.Reset()
-		o.runs = o.runs[:0]
+		o.unstage()
 	}
 	return true, nil
 }

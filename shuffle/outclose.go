@@ -51,6 +51,14 @@ func (o *outEdge) writeCloses() (done bool, err error) {
 			return false, err
 		}
 	}
+	if o.held != nil {
+		if err := o.held.close(o.closes[:o.closing]); err != nil {
+			return false, err
+		}
+		if o.held.over() {
+			o.held = nil
+		}
+	}
 	for _, c := range o.closes[:o.closing] {
 		if c.first == c.last {
 			o.sent[o.counter(c.task)].forget(c.first)
@@ -105,6 +113,11 @@ func (o *outEdge) closeEntries(node frame.NodeID) []frame.CloseEntry {
 			if rows := o.sent[o.counter(c.task)].find(c.first); rows != nil {
 				e.Rows = rows[node]
 				reported = c.first
+			}
+		}
+		if o.held != nil && o.held.covers(node, c.first) {
+			if e.FirstTick = o.held.through[node] + 1; c.last <= o.held.through[node] {
+				continue
 			}
 		}
 		if n := len(o.entries); n > 0 {

@@ -57,6 +57,9 @@ func (o *outgoing) push(c frame.CoreID, h *frame.Header, pos frame.Pos, after fr
 	}
 	o.mu.Unlock()
 	o.x.cfg.WakePeer(o.to)
+	if o.x.copies(h.Edge) {
+		o.x.copyFrame(c, h, pos)
+	}
 }
 
 func (o *outgoing) drained(e frame.EdgeID) frame.Tick { return frame.Tick(o.drain[e].Load()) }

@@ -96,6 +96,9 @@ func (x *Exchange) Need(e frame.EdgeID, n frame.NodeID, t frame.Tick) {
 	for _, p := range x.ports {
 		p.log.Trim(chain, t)
 	}
+	if x.copies(e) {
+		x.cfg.Copier.Trim(e, n, t)
+	}
 }
 
 // Renew prepares for a new life of node n: its links get everything again that was kept and that it says it has not closed. The
