@@ -10,8 +10,8 @@ import (
 type WorkerStats struct {
 	PID        int `json:"pid"`
 	Stages     []StageCount
-	EventsIn   uint64 // rows that its sources read
-	EventsOut  uint64 // rows that its sinks took
+	EventsIn   uint64 // rows that its sources read, in all of its lives, each once
+	EventsOut  uint64 // rows that its sinks took, likewise
 	Late       uint64
 	Skipped    uint64
 	RowsIn     uint64 // rows that came over links

@@ -102,6 +102,11 @@ func TestKilledWorkersAreReplaced(t *testing.T) {
 			if err != nil || !regexp.MustCompile(`"recoveries": [1-9]`).Match(stats) {
 				t.Errorf("%d kills: %v\n%s", kills, err, stats)
 			}
+			for _, counted := range []string{`"events_in": 113493,`, `"events_out": 16391,`} { // each once, whatever was read or emitted again
+				if !bytes.Contains(stats, []byte(counted)) {
+					t.Errorf("seed %d, %d kills: want %s\n%s", seed, kills, counted, stats)
+				}
+			}
 		})
 	}
 }

@@ -30,7 +30,7 @@ type collector struct {
 type pieces struct {
 	edges   []byte           // from whoever came first: all cores agree
 	tasks   []snapshot.Image // by task of the unit
-	sinks   [][]byte
+	sinks   []sinkImage
 	missing int
 	lost    bool // a task could not give its own: what comes is released
 }
@@ -54,9 +54,9 @@ func (c *collector) task(t frame.Tick, i int, edges []byte, image snapshot.Image
 	}
 }
 
-// sink adds the position of a sink's output after tick t.
-func (c *collector) sink(t frame.Tick, i int, position []byte) {
-	c.add(t, func(p *pieces) { p.sinks[i] = position })
+// sink adds what a sink was after tick t.
+func (c *collector) sink(t frame.Tick, i int, image sinkImage) {
+	c.add(t, func(p *pieces) { p.sinks[i] = image })
 }
 
 // lose gives the image of a tick up: a task has none.
@@ -80,7 +80,7 @@ func (c *collector) add(t frame.Tick, put func(*pieces)) (taken bool) {
 	}
 	p := c.mu.open[t]
 	if p == nil {
-		p = &pieces{tasks: make([]snapshot.Image, c.tasks), sinks: make([][]byte, c.sinks), missing: c.tasks + c.sinks}
+		p = &pieces{tasks: make([]snapshot.Image, c.tasks), sinks: make([]sinkImage, c.sinks), missing: c.tasks + c.sinks}
 		c.mu.open[t] = p
 	}
 	put(p)
@@ -139,8 +139,9 @@ func (p *pieces) image(stage int, t frame.Tick) snapshot.Image {
 		parts = append(parts, task.Parts...)
 	}
 	w.Uint64(uint64(len(p.sinks)))
-	for _, b := range p.sinks {
-		w.Bytes(b)
+	for _, s := range p.sinks {
+		w.Uint64(s.rows)
+		w.Bytes(s.position)
 	}
 	return snapshot.Image{Extra: w.Image(), Parts: parts}
 }
@@ -194,13 +195,13 @@ func (s *stageRun) takeSink(t frame.Tick) error {
 	if s.sink == nil {
 		return nil
 	}
-	w, name := s.core.worker, s.st.Name
+	w, name, rows := s.core.worker, s.st.Name, s.stats.before.sink+s.stats.sink.Load()
 	s.sink.Checkpoint(func(position []byte, err error) {
 		if err != nil {
 			w.cfg.Fail(fmt.Errorf("%s: making the output durable after tick %d: %w", name, t, err))
 			return
 		}
-		s.images.sink(t, s.sinkIndex, position)
+		s.images.sink(t, s.sinkIndex, sinkImage{rows, position})
 	})
 	return nil
 }

@@ -95,7 +95,7 @@ func (s *stageRun) openSink(from *Image) (err error) {
 	}
 	var position []byte
 	if from != nil {
-		position = from.sinks[s.sinkIndex]
+		position, s.stats.before.sink = from.sinks[s.sinkIndex].position, from.sinks[s.sinkIndex].rows
 	}
 	if s.sink, err = s.st.Sink(position, func() { w.wake(core) }); err != nil {
 		return err

@@ -206,6 +206,8 @@ func (s *sourceTask) image(w *vertex.ImageWriter) ([]state.Part, error) {
 		return nil, err
 	}
 	w.Uint64(uint64(s.cti))
+	w.Uint64(s.taken)
+	w.Uint64(s.lateRows)
 	w.Uint64(uint64(len(s.splits)))
 	var position vertex.ImageWriter
 	for _, sp := range s.splits {

@@ -14,13 +14,13 @@ import (
 // Format of its extra, in the values of vertex.ImageWriter: version; stage, tick; number of in-edges, for each its id, the number of its source
 // tasks and their CTIs; number of tasks, for each a string of its own: task, number of operators, for each the CTI of its output, whether it is a
 // vertex.Imager, and the string of Image or GetSnapshot, then what a source task adds (sourceTask.image); number of sinks, for each the
-// position of its output. The id of a part is the place of its task in the unit, 20 bits, that of its operator in the task, 12 bits, and 32 bits of the
+// rows that it took and the position of its output. The id of a part is the place of its task in the unit, 20 bits, that of its operator in the task, 12 bits, and 32 bits of the
 // operator's choice.
 type Image struct {
 	Tick  frame.Tick
 	edges map[frame.EdgeID][]frame.CTI
 	tasks map[frame.TaskID]taskImage
-	sinks [][]byte
+	sinks []sinkImage
 }
 
 // taskImage is a task's own.
@@ -29,7 +29,13 @@ type taskImage struct {
 	parts []state.StoredPart // their ids without that of the task
 }
 
-const imageVersion = 2
+// sinkImage is what a sink was.
+type sinkImage struct {
+	rows     uint64 // that it took, in all lives
+	position []byte // of its output
+}
+
+const imageVersion = 3
 
 // The bits of a part's id.
 const (
@@ -64,8 +70,8 @@ func (p *Plan) ParseImage(stage int, tasks shuffle.TaskRange, extra []byte, part
 		task := vertex.NewImageReader(b)
 		im.tasks[frame.TaskID(task.Uint64())] = taskImage{extra: b}
 	}
-	for range r.Count(8) {
-		im.sinks = append(im.sinks, r.Bytes())
+	for range r.Count(16) {
+		im.sinks = append(im.sinks, sinkImage{r.Uint64(), r.Bytes()})
 	}
 	if err := r.End(); err != nil {
 		return nil, err

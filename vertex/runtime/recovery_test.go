@@ -190,11 +190,14 @@ func restartAnywhere(t *testing.T, seed uint64) (restarts, fromImage, parts int)
 		if life < 6 {
 			patience = rng.IntN(1 << (6 + rng.IntN(8)))
 		}
-		done := liveOnce(t, seed, cfg, d, rng, &now, patience)
+		done, stats := liveOnce(t, seed, cfg, d, rng, &now, patience)
 		if err := cfg.Arena.Close(); err != nil {
 			t.Fatal(err)
 		}
 		if done {
+			if n := uint64(len(want)); stats.EventsIn != n || stats.EventsOut != n {
+				t.Errorf("seed %d: %d events in and %d out counted over %d restarts, want %d", seed, stats.EventsIn, stats.EventsOut, restarts, n)
+			}
 			break
 		}
 		d.crash()
@@ -212,8 +215,8 @@ func restartAnywhere(t *testing.T, seed uint64) (restarts, fromImage, parts int)
 	return restarts, fromImage, d.parts
 }
 
-// liveOnce is one life of the process. It returns whether the job came to its end.
-func liveOnce(t *testing.T, seed uint64, cfg Config, d *disk, rng *rand.Rand, now *int64, patience int) bool {
+// liveOnce is one life of the process. It returns whether the job came to its end, and what it counted.
+func liveOnce(t *testing.T, seed uint64, cfg Config, d *disk, rng *rand.Rand, now *int64, patience int) (bool, Stats) {
 	t.Helper()
 	w, err := NewWorker(cfg)
 	if err != nil {
@@ -239,11 +242,11 @@ func liveOnce(t *testing.T, seed uint64, cfg Config, d *disk, rng *rand.Rand, no
 			}
 		}
 	}
-	done := w.Done()
+	done, stats := w.Done(), w.Stats()
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return done
+	return done, stats
 }
 
 // A damaged or foreign image is refused in words, never loaded.

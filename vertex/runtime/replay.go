@@ -53,6 +53,9 @@ func (c *Core) newSource(st *stageRun, f *fused, image *vertex.ImageReader) (*so
 // load opens the splits where the image says.
 func (s *sourceTask) load(r *vertex.ImageReader, src vertex.Source, wake func()) error {
 	s.cti = frame.CTI(r.Uint64())
+	s.taken, s.lateRows = r.Uint64(), r.Uint64()
+	s.f.stats.before.in += s.taken
+	s.f.stats.before.late += s.lateRows
 	if n := r.Uint64(); r.Err() == nil && n != uint64(len(s.splits)) {
 		return fmt.Errorf("%d splits, want %d: the input is not the one that was read before", n, len(s.splits))
 	}

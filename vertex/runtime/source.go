@@ -67,6 +67,8 @@ type sourceTask struct {
 	tickCTI  frame.CTI // of the tick that was finished last
 	cti      frame.CTI // at cut
 	counted  vertex.SourceCounters
+	taken    uint64 // rows read, in all lives
+	lateRows uint64 // of them
 
 	replay  []journal.Record // of the last life, to be cut again
 	run     int              // of the record at hand: runs that are read
@@ -195,6 +197,7 @@ func (s *sourceTask) take(sp *splitState, rows *batch.Batch) (worked bool, err e
 		return true, nil
 	}
 	s.f.stats.source.in.Add(uint64(rows.N))
+	s.taken += uint64(rows.N)
 	s.pending = s.punctual(sp, rows)
 	s.f.stats.source.out.Add(uint64(s.pending.N))
 	s.bytes += batchBytes(s.pending)
@@ -239,6 +242,7 @@ func (s *sourceTask) punctual(sp *splitState, rows *batch.Batch) *batch.Batch {
 		return rows
 	}
 	s.f.stats.late.Add(uint64(late))
+	s.lateRows += uint64(late)
 	if s.kept == nil {
 		s.kept = batch.NewBuilder(rows.Schema)
 	}

@@ -16,9 +16,9 @@ type OpStats struct {
 // Stats are a worker's figures so far.
 type Stats struct {
 	Ops       []OpStats // in the order of the plan, sources included; operators of the same name are one
-	EventsIn  uint64    // rows that sources read
-	EventsOut uint64    // rows that sinks took
-	Late      uint64    // rows dropped because they were late
+	EventsIn  uint64    // rows that sources read, in all lives, each once
+	EventsOut uint64    // rows that sinks took, likewise
+	Late      uint64    // rows dropped because they were late, likewise
 	Skipped   uint64    // bad rows left out by sources
 	Diverted  uint64    // bad rows that sources wrote elsewhere
 	Ticks     uint64    // the greatest tick that a source has cut
@@ -46,7 +46,7 @@ func (w *Worker) Stats() Stats {
 		for _, s := range w.runs(i) {
 			if st.Source != nil {
 				add(st.SourceName, s.source.in.Load(), s.source.out.Load(), s.source.busy.Load())
-				t.EventsIn += s.source.in.Load()
+				t.EventsIn += s.before.in + s.source.in.Load()
 			}
 			for j := range st.Ops {
 				out := s.ops[j].out.Load()
@@ -62,8 +62,8 @@ func (w *Worker) Stats() Stats {
 				}
 				add(st.Ops[j].Name, in, out, s.ops[j].busy.Load())
 			}
-			t.EventsOut += s.sink.Load()
-			t.Late += s.late.Load()
+			t.EventsOut += s.before.sink + s.sink.Load()
+			t.Late += s.before.late + s.late.Load()
 			t.Skipped += s.skipped.Load()
 			t.Diverted += s.diverted.Load()
 			t.Ticks = max(t.Ticks, s.ticks.Load())
@@ -123,7 +123,12 @@ type stageStats struct {
 	current  int           // operator being charged, or idle
 	since    int64
 	left     bool // current was left, and the clock not read
+	before   past
 }
+
+// past is what earlier lives counted up to where this one began, as images say: each row of the run counts once. It is set before the core is
+// stepped. What operators did is counted for this life alone: it is work, and was done as often as it was done.
+type past struct{ in, late, sink uint64 }
 
 const idle = -1
 
