@@ -1,6 +1,8 @@
 package state
 
 import (
+	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -16,19 +18,20 @@ const MaxFrozen = 8
 // The copy of a page goes to the image, not to the owner: what the owner has lent of its pages stays where it is, and if there is no memory for
 // the copy it is the image that fails, never the task.
 type images struct {
-	released atomic.Bool // some image was released since the owner last reclaimed
+	released atomic.Bool // some released image may hold pages
 
 	mu struct {
 		sync.Mutex
-		live []*Frozen // oldest first; each saved page lies with the newest image that was alive when it was about to change
+		live []*Frozen // oldest first, released ones until they are empty; each saved page lies with the newest image that needed it
 	}
 
 	owner struct {
 		link       Link     // of the newest image
 		savedBytes int      // in pages of images, and left
 		left       [][]byte // pages that released images have left: taken for the next ones, or given back a few at a time
-		table      []framePage
-		dir        []link
+		want       int      // of left: as many as were copied for the image before
+		copies     int      // for the newest image
+		tables     []pageTable
 	}
 }
 
@@ -40,16 +43,10 @@ func newImages() *images {
 	return im
 }
 
-// framePage is a page as it was frozen. Its memory is the owner's own until the owner is about to change it.
-type framePage struct {
-	base unsafe.Pointer // nil: no such page
-	pageMeta
-}
-
 // touch must precede every write to a block: it keeps for the images what the page holds.
 func (s *space) touch(r ref) {
 	if w := r >> (refBits + 6); int(w) < len(s.clean) && s.clean[w]>>(r>>refBits&63)&1 != 0 {
-		s.save(uint32(r >> refBits))
+		s.save(uint32(r>>refBits), false)
 	}
 }
 
@@ -62,60 +59,63 @@ func (s *space) markDirty(no uint32) {
 	s.dirty.Add(no)
 }
 
-// save copies a clean page for the newest image, if one is alive, and marks the page dirty.
-func (s *space) save(no uint32) {
+// handOver leaves the memory of a page that goes to an image; false: none needs it.
+func (s *space) handOver(no uint32) bool { return s.isClean(no) && s.save(no, true) }
+
+// save marks a clean page dirty and keeps what it holds for the images: in a copy, or in its own memory if the owner leaves that. It reports
+// whether an image has taken the latter.
+func (s *space) save(no uint32, leave bool) (taken bool) {
 	s.markDirty(no)
-	s.reclaim(leftPerChange)
+	s.settle(leftPerChange)
 	im := s.images
 	im.mu.Lock()
 	defer im.mu.Unlock()
-	f := im.newest(no)
+	f := im.needing(len(im.mu.live), no)
 	if f == nil {
-		return
+		return false
 	}
-	size := int(s.meta[no].size)
-	mem := im.takeLeft(size)
-	if mem == nil {
-		mem = s.pages.Alloc(size)
-	}
-	if mem == nil {
+	mem := unsafe.Slice((*byte)(s.base[no]), s.meta[no].size)
+	if leave {
+		s.bytes -= len(mem)
+	} else if mem = s.copyOf(mem); mem == nil {
 		for _, f := range im.mu.live {
 			f.failed = true
 		}
-		return
+		return false
 	}
-	copy(mem, unsafe.Slice((*byte)(s.base[no]), size))
-	im.owner.savedBytes += size
-	f.saved[no] = mem
+	im.owner.savedBytes += len(mem)
+	f.keep(no, mem)
+	return leave
 }
 
-// newest is the newest image, or nil if it does not need a page: a later one that did may be gone. The caller holds the lock.
-func (im *images) newest(no uint32) *Frozen {
-	if n := len(im.mu.live); n > 0 && !im.mu.live[n-1].failed && im.mu.live[n-1].needs(no) {
-		return im.mu.live[n-1]
+// copyOf is a copy of a page for an image, nil if there is no memory for it. The caller holds the images' lock.
+func (s *space) copyOf(page []byte) []byte {
+	mem := s.allocPage(len(page))
+	if mem == nil {
+		s.images.drain(math.MaxInt)
+		s.giveBack(math.MaxInt)
+		if mem = s.pages.Alloc(len(page)); mem == nil {
+			return nil
+		}
+	}
+	s.images.owner.copies++
+	copy(mem, page)
+	return mem
+}
+
+// needing is the newest of the first n images if it needs a page, or the one before if that was released, and so on; nil for none. One that
+// does not need it has it, or there was none: then those before do not need it either. The caller holds the lock.
+func (im *images) needing(n int, no uint32) *Frozen {
+	for n--; n >= 0; n-- {
+		f := im.mu.live[n]
+		switch {
+		case f.failed || !f.needs(no):
+			return nil
+		case !f.released:
+			return f
+		}
 	}
 	return nil
-}
-
-// handOver leaves the memory of a page that goes to the newest image; false: nobody needs it.
-func (s *space) handOver(no uint32) bool {
-	if !s.isClean(no) {
-		return false
-	}
-	s.markDirty(no)
-	s.reclaim(leftPerChange)
-	im := s.images
-	im.mu.Lock()
-	defer im.mu.Unlock()
-	f := im.newest(no)
-	if f == nil {
-		return false
-	}
-	size := int(s.meta[no].size)
-	f.saved[no] = unsafe.Slice((*byte)(s.base[no]), size)
-	s.bytes -= size
-	im.owner.savedBytes += size
-	return true
 }
 
 // takeLeft takes a page that images have left, if the next one has that size.
@@ -130,19 +130,31 @@ func (im *images) takeLeft(size int) []byte {
 	return mem
 }
 
-// How many of the pages that images have left are given back at a time: nobody stops for all of them.
+// How many of the pages that images hold no more are taken over, or given back, at a time: nobody stops for all of them.
 const (
 	leftPerChange = 4
-	leftPerFreeze = 256 // half a millisecond
+	leftPerFreeze = 64 // 0.1 ms
 )
 
-// reclaim takes over what only released images held, and gives a part of it back.
-func (s *space) reclaim(pages int) {
-	if s.images == nil {
-		return
+// settle takes over a part of what only released images hold, and gives a part of it back that is not wanted.
+func (s *space) settle(pages int) {
+	if s.images != nil {
+		s.images.takeOver(pages)
+		s.giveBack(min(pages, len(s.images.owner.left)-s.images.owner.want))
 	}
-	s.takeOver()
-	s.giveBack(pages)
+}
+
+// endImages gives back all that only released images hold. The error is ErrFrozen if others are alive.
+func (s *space) endImages() error {
+	if s.images == nil {
+		return nil
+	}
+	s.images.takeOver(math.MaxInt)
+	s.giveBack(math.MaxInt)
+	if n := s.images.alive(); n > 0 {
+		return fmt.Errorf("%w: %d alive", ErrFrozen, n)
+	}
+	return nil
 }
 
 // giveBack returns up to n pages that images have left.
@@ -156,69 +168,80 @@ func (s *space) giveBack(n int) {
 	}
 }
 
-func (s *space) takeOver() {
-	im := s.images
-	if !im.released.Load() {
-		return
+// takeOver takes up to n pages that released images hold, newest first.
+func (im *images) takeOver(n int) {
+	if im.released.Load() {
+		im.mu.Lock()
+		defer im.mu.Unlock()
+		im.drain(n)
 	}
-	im.mu.Lock()
-	defer im.mu.Unlock()
+}
+
+// drain is takeOver for a caller who holds the lock.
+func (im *images) drain(n int) {
 	im.released.Store(false)
-	for i := len(im.mu.live) - 1; i >= 0; i-- { // newest first: what one leaves may be the next older one's
+	for i := len(im.mu.live) - 1; i >= 0; i-- {
 		f := im.mu.live[i]
 		if !f.released {
 			continue
 		}
-		for no, mem := range f.saved {
-			if i > 0 && im.mu.live[i-1].needs(no) {
-				im.mu.live[i-1].saved[no] = mem
-				continue
+		no, mem := f.leave()
+		for ; mem != nil && n > 0; n-- {
+			if older := im.needing(i, no); older != nil {
+				older.keep(no, mem)
+			} else {
+				im.owner.left = append(im.owner.left, mem)
 			}
-			im.owner.left = append(im.owner.left, mem)
+			f.forget(no)
+			no, mem = f.leave()
 		}
-		im.owner.table, im.owner.dir = f.table[:0], f.dir[:0]
-		clear(f.table) // pages may be unmapped: nothing must point there
-		f.saved, f.table, f.dir = nil, nil, nil
+		if mem != nil {
+			im.released.Store(true)
+			return
+		}
+		im.recycle(f.pageTable)
+		f.pageTable = pageTable{}
 		im.mu.live = append(im.mu.live[:i], im.mu.live[i+1:]...)
 	}
 }
 
-// needs reports whether an image has a page whose content has not been saved for it.
-func (f *Frozen) needs(no uint32) bool {
-	if int(no) >= len(f.table) || f.table[no].base == nil {
-		return false
-	}
-	_, saved := f.saved[no]
-	return !saved
-}
-
 // freeze makes an image of the pages as they are.
 func (s *space) freeze() (*Frozen, error) {
-	s.reclaim(leftPerFreeze)
 	full := s.images == nil
 	if full {
 		s.images = newImages()
 	}
 	im := s.images
-	im.mu.Lock()
-	defer im.mu.Unlock()
-	if len(im.mu.live) == MaxFrozen {
+	if im.alive() == MaxFrozen {
 		return nil, ErrFrozen
 	}
-	f := &Frozen{images: im, full: full, dirty: s.dirty, saved: map[uint32][]byte{}, table: im.owner.table[:0]}
-	im.owner.table = nil
+	im.owner.want, im.owner.copies = im.owner.copies, 0
+	s.settle(leftPerFreeze)
+	f := &Frozen{images: im, full: full, dirty: s.dirty, pageTable: im.table(s)}
 	im.owner.link.Number++
 	f.link = im.owner.link
-	for no := range s.base {
-		f.table = append(f.table, framePage{s.base[no], s.meta[no]})
-	}
 	if full {
 		f.dirty = roaring.New()
 		f.dirty.AddRange(1, uint64(len(s.base)))
 	}
 	s.allClean()
+	im.mu.Lock()
 	im.mu.live = append(im.mu.live, f)
+	im.mu.Unlock()
 	return f, nil
+}
+
+// alive counts the images that are not released.
+func (im *images) alive() int {
+	im.mu.Lock()
+	defer im.mu.Unlock()
+	n := 0
+	for _, f := range im.mu.live {
+		if !f.released {
+			n++
+		}
+	}
+	return n
 }
 
 // allClean starts the bookkeeping of what changes from now on.

@@ -177,7 +177,7 @@ func TestTableFreeze(t *testing.T) {
 			cam.release(0)
 		}
 		tab.Reset()
-		tab.reclaim(1 << 20)
+		tab.endImages()
 		if pages.Used() != 0 || tab.Bytes() != 0 {
 			t.Fatalf("%d bytes held after all, the table knows of %d", pages.Used(), tab.Bytes())
 		}
@@ -210,7 +210,7 @@ func thawedCopy(t *rapid.T, old *Multimap, pages Pages, shapes []RowShape) *Mult
 	}
 	f.Release()
 	old.Reset()
-	old.keys.reclaim(1 << 20)
+	old.keys.endImages()
 	if !bytes.Equal(snapshotOf(m), want) {
 		t.Fatalf("an image is not the multimap as it was")
 	}
@@ -305,9 +305,50 @@ func TestFrozenWithoutMemoryFails(t *testing.T) {
 		t.Fatalf("a released image: %v, want %v", err, ErrReleased)
 	}
 	tab.Reset()
-	tab.reclaim(1 << 20)
+	tab.endImages()
 	if pages.Used() != 0 {
 		t.Fatalf("%d bytes held after all", pages.Used())
+	}
+}
+
+// What images leave is used for the next ones, and goes back when no more is copied.
+func TestFrozenMemoryIsUsedAgain(t *testing.T) {
+	pages := NewHeapPages(0)
+	tab, _ := NewTable(pages, 1)
+	update := func() {
+		for i := range 20_000 {
+			k := key(i)
+			c, _, err := tab.Put(xxhash.Sum64String(k), []byte(k))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c[0]++
+		}
+	}
+	update()
+	own := pages.Used()
+	var used []int
+	for range 5 {
+		f, err := tab.Freeze()
+		if err != nil {
+			t.Fatal(err)
+		}
+		update()
+		f.Release()
+		used = append(used, pages.Used())
+	}
+	if used[0] < own+own/2 || used[4] > used[1] || tab.Bytes() != used[4] {
+		t.Errorf("%d bytes without an image, then %v; the table knows of %d", own, used, tab.Bytes())
+	}
+	for range 2 + own/PageSmall/leftPerFreeze {
+		f, err := tab.Freeze()
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Release()
+	}
+	if pages.Used() != own || len(tab.images.mu.live) > 1 {
+		t.Errorf("%d bytes and %d images long after the last copy, want %d bytes", pages.Used(), len(tab.images.mu.live), own)
 	}
 }
 

@@ -3,7 +3,6 @@ package state
 import (
 	"errors"
 	"fmt"
-	"unsafe"
 
 	"github.com/RoaringBitmap/roaring/v2"
 )
@@ -19,17 +18,15 @@ var (
 // owner had written before Freeze, if the image came to the goroutine by something that orders memory, as a channel or a go statement does.
 // Release must be called once, before the memory behind Pages goes; until then, pages that the owner changes take twice their memory.
 type Frozen struct {
-	images   *images
-	full     bool
-	link     Link
-	dirty    *roaring.Bitmap
-	table    []framePage
-	head     headFields
-	dir      []link
-	sides    []sideFields
-	saved    map[uint32][]byte // Invariant: guarded by images.mu
-	failed   bool              // Invariant: guarded by images.mu
-	released bool              // Invariant: guarded by images.mu
+	images *images
+	full   bool
+	link   Link
+	dirty  *roaring.Bitmap
+	head   headFields
+	sides  []sideFields
+	pageTable
+	failed   bool // Invariant: guarded by images.mu
+	released bool // Invariant: guarded by images.mu
 }
 
 // Full reports whether the image is the first of its state, so that all its pages count as dirty.
@@ -39,14 +36,14 @@ func (f *Frozen) Full() bool { return f.full }
 func (f *Frozen) Dirty() *roaring.Bitmap { return f.dirty }
 
 // Pages is the number of page numbers in use, those of missing pages and page 0 included. It must not be called after Release.
-func (f *Frozen) Pages() uint32 { return uint32(len(f.table)) }
+func (f *Frozen) Pages() uint32 { return uint32(len(f.base)) }
 
 // PageBytes is the size of a page in bytes, 0 if there is none of that number. It must not be called after Release.
 func (f *Frozen) PageBytes(no uint32) int {
-	if int(no) >= len(f.table) {
+	if int(no) >= len(f.base) {
 		return 0
 	}
-	return int(f.table[no].size)
+	return int(f.meta[no].size)
 }
 
 // AppendPage appends the content of a page to dst. The owner waits while a page is copied, which it does only if it is about to change a page
@@ -60,7 +57,7 @@ func (f *Frozen) AppendPage(dst []byte, no uint32) ([]byte, error) {
 		return dst, ErrReleased
 	case f.failed:
 		return dst, fmt.Errorf("page %d of a frozen image: %w", no, ErrFull)
-	case int(no) >= len(f.table) || f.table[no].base == nil:
+	case int(no) >= len(f.base) || f.base[no] == nil:
 		return dst, fmt.Errorf("page %d of a frozen image: there is none", no)
 	}
 	later := false
@@ -68,12 +65,11 @@ func (f *Frozen) AppendPage(dst []byte, no uint32) ([]byte, error) {
 		if later = later || g == f; !later {
 			continue
 		}
-		if mem, ok := g.saved[no]; ok {
-			return append(dst, mem...), nil
+		if g.has(no) {
+			return append(dst, g.page(no)...), nil
 		}
 	}
-	p := &f.table[no]
-	return append(dst, unsafe.Slice((*byte)(p.base), p.size)...), nil
+	return append(dst, f.page(no)...), nil
 }
 
 // Release ends the image; the owner takes its memory over with its next change of a clean page, its next Freeze or its next new page, uses it for
@@ -94,8 +90,7 @@ func (t *Table) Freeze() (*Frozen, error) {
 	}
 	t.moves++ // cells lent before must not be written: their pages are clean now
 	f.head = t.headFields()
-	f.dir = append(t.images.owner.dir[:0], t.dir...)
-	t.images.owner.dir = nil
+	f.dir = append(f.dir[:0], t.dir...)
 	return f, nil
 }
 

@@ -47,15 +47,15 @@ func (f *Frozen) AppendHead(dst []byte) []byte {
 		dst = le.AppendUint32(dst, v)
 	}
 	dst = le.AppendUint64(le.AppendUint64(dst, h.n), h.first)
-	dst = le.AppendUint32(le.AppendUint32(dst, uint32(len(f.dir))), uint32(len(f.table)))
+	dst = le.AppendUint32(le.AppendUint32(dst, uint32(len(f.dir))), uint32(len(f.base)))
 	dst = le.AppendUint64(dst, uint64(len(f.sides)))
 	for _, s := range f.sides {
 		for _, v := range []uint64{s.word, s.expired, s.varBytes, s.varRows, s.rows} {
 			dst = le.AppendUint64(dst, v)
 		}
 	}
-	for i := range f.table {
-		p := &f.table[i].pageMeta
+	for i := range f.meta {
+		p := &f.meta[i]
 		dst = append(le.AppendUint32(dst, p.size), p.class, 0)
 		dst = le.AppendUint16(le.AppendUint16(le.AppendUint16(dst, p.live), p.carved), p.free)
 	}

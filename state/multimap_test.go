@@ -171,7 +171,7 @@ func TestMultimapAgainstModel(t *testing.T) {
 		}
 		cam.checkMultimaps(t, shapes)
 		cam.releaseAll()
-		m.keys.reclaim(1 << 20)
+		m.keys.endImages()
 		for side := range shapes {
 			m.Expire(side, now+1000)
 		}

@@ -145,13 +145,18 @@ func (s *space) newPage(size int, class uint8) uint32 {
 	if len(s.unused) == 0 && len(s.base) == maxPages {
 		return 0
 	}
-	s.reclaim(leftPerChange)
+	s.settle(leftPerChange)
 	mem := s.spare
 	if len(mem) == size {
 		s.spare = nil
-	} else if mem = s.allocPage(size); mem == nil {
-		return 0
 	} else {
+		if mem = s.allocPage(size); mem == nil && s.images != nil {
+			_ = s.endImages() // some may be alive
+			mem = s.pages.Alloc(size)
+		}
+		if mem == nil {
+			return 0
+		}
 		s.bytes += size
 	}
 	var no uint32
@@ -199,17 +204,14 @@ func (s *space) freeSpare() {
 
 // reset returns all pages that no image needs.
 func (s *space) reset() {
-	s.reclaim(leftPerChange)
 	s.freeSpare()
 	for no := 1; no < len(s.base); no++ {
 		if s.base[no] != nil && !s.handOver(uint32(no)) {
 			s.pages.Free(unsafe.Slice((*byte)(s.base[no]), s.meta[no].size))
 		}
 	}
-	if s.images != nil {
-		s.giveBack(len(s.images.owner.left))
-	}
-	clear(s.base) // pages may be unmapped: nothing must point there
+	_ = s.endImages() // some may be alive
+	clear(s.base)     // pages may be unmapped: nothing must point there
 	*s = space{pages: s.pages, base: s.base[:1], meta: s.meta[:1], unused: s.unused[:0], clean: s.clean, dirty: s.dirty, images: s.images}
 }
 

@@ -62,14 +62,8 @@ func (t *Table) thawed(err error) error {
 // thaw loads pages and directory, unchecked.
 func (t *Table) thaw(h *head, read ReadPage) error {
 	t.Reset()
-	if t.images != nil {
-		t.reclaim(leftPerChange)
-		t.images.mu.Lock()
-		alive := len(t.images.mu.live)
-		t.images.mu.Unlock()
-		if alive > 0 {
-			return fmt.Errorf("%w: %d alive", ErrFrozen, alive)
-		}
+	if err := t.endImages(); err != nil {
+		return err
 	}
 	if int(h.cells) != t.cells {
 		return fmt.Errorf("%w: %d cells a key, want %d", ErrDamaged, h.cells, t.cells)

@@ -25,8 +25,8 @@
 // # Invariants
 //
 // A snapshot in a manifest is complete: its file, and the files of all its bases, are durable and were read back. Files are never changed. A
-// file is deleted only when no manifest names it, that manifest being durable. Chains are at most Config.FullEvery files long. At least the two
-// newest snapshots are kept.
+// file is deleted only when no manifest names it, that manifest being durable. Chains are at most Config.FullEvery files long. Trim
+// keeps at least the two newest snapshots; Rewind keeps what is at or below its tick, be it none.
 //
 // # Concurrency
 //
