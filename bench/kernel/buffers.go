@@ -16,8 +16,8 @@ const (
 	pieceBytes  = 128 << 10
 )
 
-// Send writes net.Buffers to c for d and returns the bytes that the kernel took.
-func Send(c net.Conn, d time.Duration) (bytes int64, err error) {
+// Send writes net.Buffers to c for d.
+func Send(c net.Conn, d time.Duration) (err error) {
 	pieces := make([][]byte, flushPieces)
 	for i := range pieces {
 		pieces[i] = make([]byte, pieceBytes)
@@ -27,11 +27,9 @@ func Send(c net.Conn, d time.Duration) (bytes int64, err error) {
 			return
 		}
 		b := net.Buffers(append([][]byte(nil), pieces...))
-		n, werr := b.WriteTo(c)
-		bytes += n
-		err = werr
+		_, err = b.WriteTo(c)
 	})
-	return bytes, err
+	return err
 }
 
 // Drain reads c to its end into one buffer and returns the bytes read.
@@ -76,7 +74,7 @@ func loopback(ctx context.Context, d time.Duration) (measure.Sample, error) {
 		return measure.Sample{}, errors.Join(err, ln.Close(), <-read)
 	}
 	cpu, start := measure.ProcessCPU(), time.Now()
-	_, err = Send(c, d)
+	err = Send(c, d)
 	if err = errors.Join(err, c.Close(), <-read); err != nil {
 		return measure.Sample{}, err
 	}

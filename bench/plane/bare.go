@@ -8,37 +8,57 @@ import (
 	"net"
 	"time"
 
+	"github.com/streamscope/streamscope/bench/kernel"
 	"github.com/streamscope/streamscope/bench/measure"
 	"github.com/streamscope/streamscope/bench/rows"
 )
 
+// buffers measures bare net.Buffers from this process to a child that reads and does nothing else.
+func (t *tcp) buffers(ctx context.Context, d time.Duration) (measure.Sample, error) {
+	sample, _, err := t.bare(ctx, roleBuffers, func(c net.Conn) error { return kernel.Send(c, d) })
+	return sample, err
+}
+
 // busyBuffers measures net.Buffers in the shape of netio's flushes, with the same work at both ends: each piece is filled with fresh rows before
 // it is sent, and summed where it arrives.
-func (l *link) busyBuffers(ctx context.Context, d time.Duration) (sample measure.Sample, err error) {
-	peer, err := l.child(ctx, peerTask{Role: roleRows})
+func (t *tcp) busyBuffers(ctx context.Context, d time.Duration) (measure.Sample, error) {
+	made := uint64(0)
+	sample, r, err := t.bare(ctx, roleRows, func(c net.Conn) (err error) {
+		made, err = sendRows(c, d)
+		return err
+	})
 	if err != nil {
 		return sample, err
+	}
+	return sample, r.Sums.Check(rows.Stream(0).Want(made))
+}
+
+// bare measures one connection to a child that reads it in the given role, by what arrived until the child had read everything. Both ends are
+// confined as those of a link are: free ones wake each other across processors for every few packets, which costs bare net.Buffers less than a link.
+func (t *tcp) bare(ctx context.Context, role peerRole, send func(net.Conn) error) (sample measure.Sample, r peerResult, err error) {
+	peer, err := t.child(ctx, peerTask{Role: role, Apart: t.apart})
+	if err != nil {
+		return sample, r, err
 	}
 	var dialer net.Dialer
 	c, err := dialer.DialContext(ctx, "tcp", peer.Addr)
 	if err != nil {
-		return sample, peer.end(err)
+		return sample, r, peer.end(err)
 	}
 	cpu, start := measure.ProcessCPU(), time.Now()
-	made, err := sendRows(c, d)
+	err = confined(t.apart, 0, func() error { return send(c) })
 	if err = errors.Join(err, c.Close()); err != nil {
-		return sample, peer.end(err)
+		return sample, r, peer.end(err)
 	}
-	r, err := peer.result()
-	if err != nil {
-		return sample, err
+	if r, err = peer.result(); err != nil {
+		return sample, r, err
 	}
 	took, used := time.Since(start), measure.ProcessCPU()-cpu+r.CPU
 	bytes := float64(max(r.Bytes, 1))
 	return measure.Sample{
 		Value:  bytes / took.Seconds(),
 		Ratios: measure.Ratios{"cpu_ns_per_byte": float64(used) / bytes},
-	}, r.Sums.Check(rows.Stream(0).Want(made))
+	}, r, nil
 }
 
 // sendRows writes frames of fresh rows to c for d, a flush at a time, and returns the rows.

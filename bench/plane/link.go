@@ -31,7 +31,7 @@ var linkChain = frame.Chain{Edge: 0, Node: receiverNode}
 type link struct{ tcp }
 
 func openLink(_ context.Context, env measure.Env) (measure.Session, error) {
-	l := &link{tcp{start: func(ctx context.Context) (*child, error) { return startProcess(ctx, env.Exe) }}}
+	l := &link{tcp{apart: true, start: func(ctx context.Context) (*child, error) { return startProcess(ctx, env.Exe) }}}
 	return measure.Func(l.measure), nil
 }
 
@@ -60,7 +60,7 @@ func (l *link) measure(ctx context.Context, d time.Duration) (sample measure.Sam
 
 func (l *link) frames(ctx context.Context, d time.Duration) (sample measure.Sample, err error) {
 	token := rand.Text()
-	peer, err := l.child(ctx, peerTask{Role: roleLink, Token: token})
+	peer, err := l.child(ctx, peerTask{Role: roleLink, Token: token, Apart: l.apart})
 	if err != nil {
 		return sample, err
 	}
@@ -69,7 +69,11 @@ func (l *link) frames(ctx context.Context, d time.Duration) (sample measure.Samp
 		return sample, peer.end(err)
 	}
 	defer func() { err = errors.Join(err, s.arena.Close()) }()
-	sent, err := s.run(ctx, peer.Addr, token, d)
+	var sent sent
+	err = confined(l.apart, 0, func() (err error) {
+		sent, err = s.run(ctx, peer.Addr, token, d)
+		return err
+	})
 	if err != nil {
 		return sample, peer.end(err)
 	}

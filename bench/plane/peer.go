@@ -59,7 +59,7 @@ type peerTask struct {
 	Role  peerRole
 	Token string
 	Shape shape
-	Apart bool          // roleShuffle: keep to half of the processors, the parent has the others
+	Apart bool          // keep to half of the processors, the parent has the others
 	Addr  string        // roleShare: of the parent
 	For   time.Duration // roleShare, roleWide: make rows for so long
 }
@@ -109,31 +109,35 @@ func Peer(ctx context.Context, in io.Reader, out io.Writer) error {
 	}()
 	say := func(v any) error { return json.NewEncoder(out).Encode(v) }
 	var result peerResult
-	switch task.Role {
-	case roleBuffers:
-		result, err = receiveBuffers(ctx, say)
-	case roleShuffle:
-		err = confined(task.Apart, 1, func() (err error) {
-			result, err = receiveShuffle(ctx, task, say, nil)
-			return err
-		})
-	case roleStopped:
-		result, err = receiveShuffle(ctx, task, say, goOn)
-	case roleShare:
-		result, err = shareAsChild(ctx, task, say)
-	case roleLink:
-		result, err = receiveLink(ctx, task, say)
-	case roleRows:
-		result, err = receiveRows(ctx, say)
-	case roleWide:
-		result, err = wideAsChild(ctx, task, say)
-	default:
-		err = fmt.Errorf("bench peer: unknown role %q", task.Role)
-	}
+	err = confined(task.Apart, 1, func() (err error) {
+		result, err = task.run(ctx, say, goOn)
+		return err
+	})
 	if err != nil {
 		result.Message = err.Error()
 	}
 	return errors.Join(err, say(result))
+}
+
+// run does what the task asks for. goOn gets something when a line comes.
+func (t peerTask) run(ctx context.Context, say func(any) error, goOn <-chan struct{}) (peerResult, error) {
+	switch t.Role {
+	case roleBuffers:
+		return receiveBuffers(ctx, say)
+	case roleShuffle:
+		return receiveShuffle(ctx, t, say, nil)
+	case roleStopped:
+		return receiveShuffle(ctx, t, say, goOn)
+	case roleShare:
+		return shareAsChild(ctx, t, say)
+	case roleLink:
+		return receiveLink(ctx, t, say)
+	case roleRows:
+		return receiveRows(ctx, say)
+	case roleWide:
+		return wideAsChild(ctx, t, say)
+	}
+	return peerResult{}, fmt.Errorf("bench peer: unknown role %q", t.Role)
 }
 
 func receiveBuffers(ctx context.Context, say func(any) error) (r peerResult, err error) {

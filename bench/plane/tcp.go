@@ -5,10 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
-	"github.com/streamscope/streamscope/bench/kernel"
 	"github.com/streamscope/streamscope/bench/measure"
 	"github.com/streamscope/streamscope/bench/rows"
 	"github.com/streamscope/streamscope/netio"
@@ -27,7 +25,7 @@ func tcpShape(ordered bool) shape {
 type tcp struct {
 	start func(ctx context.Context) (*child, error)
 	shape shape
-	apart bool // the child is another process: each of the two keeps to half of the processors
+	apart bool // the child is another process: each of the two keeps to half of the processors, also where bare net.Buffers are measured
 }
 
 func openTCP(s shape) func(context.Context, measure.Env) (measure.Session, error) {
@@ -129,31 +127,4 @@ func (t *tcp) send(ctx context.Context, peer *child, token string, d time.Durati
 	}
 	s.took = time.Since(start) // the child's end included, so that the last rows are
 	return r, s, r.Sums.Check(rows.Stream(0).Want(n.core.producer.made))
-}
-
-// buffers measures bare net.Buffers from this process to a child that reads and does nothing else.
-func (t *tcp) buffers(ctx context.Context, d time.Duration) (sample measure.Sample, err error) {
-	peer, err := t.child(ctx, peerTask{Role: roleBuffers})
-	if err != nil {
-		return sample, err
-	}
-	var dialer net.Dialer
-	c, err := dialer.DialContext(ctx, "tcp", peer.Addr)
-	if err != nil {
-		return sample, peer.end(err)
-	}
-	cpu, start := measure.ProcessCPU(), time.Now()
-	sent, err := kernel.Send(c, d)
-	if err = errors.Join(err, c.Close()); err != nil {
-		return sample, peer.end(err)
-	}
-	r, err := peer.result()
-	if err != nil {
-		return sample, err
-	}
-	took, used := time.Since(start), measure.ProcessCPU()-cpu+r.CPU
-	return measure.Sample{
-		Value:  float64(sent) / took.Seconds(),
-		Ratios: measure.Ratios{"cpu_ns_per_byte": float64(used) / float64(max(sent, 1))},
-	}, nil
 }
