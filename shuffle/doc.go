@@ -28,7 +28,15 @@
 //   - Canonical order: rows of a task in a tick come by (edge, source task, index), whatever the frames. A gap in a channel's indexes, or
 //     closes that count other rows than arrived, end the job.
 //   - Nothing blocks: a full log is the return value false, and a wake when there is room.
-//   - Frames are trimmed when their tick is executed here, or closed there; credit returns when it is executed.
+//   - Frames are trimmed when their tick is executed here, or closed there, with Retain only when Need says so; credit returns when a tick is
+//     executed.
+//
+// # Recovery
+//
+// With ExchangeConfig.Retain frames outlive their reading: whoever restarts asks for them again. ExchangeConfig.Starts says, by edge, after
+// which tick a restarted node asks and from which its own tasks emit. Need is the trim point of an (edge, node): below it nobody will ask
+// again. Renew fills the queues for a peer's new life with all that is kept; its link sends what the peer says it has not closed, and
+// rows of ticks that it has closed are dropped there. Which tick it is safe to restart or to trim at is the manager's matter (package control).
 //
 // # Concurrency
 //
@@ -43,6 +51,6 @@
 // # Failure
 //
 // A peer that sends what no correct one does (bad sums, tables, tasks, offsets, ticks, overrun credit) loses its link, with ErrProtocol,
-// frame.ErrCorrupt or netio's errors. A cut link between living nodes resumes at the last closed tick. Logs that fail are reported by
-// ExchangeConfig.Fail. Recovery of dead nodes is not here.
+// frame.ErrCorrupt or netio's errors. A link that was cut resumes at the last closed tick. Logs that fail are reported by
+// ExchangeConfig.Fail.
 package shuffle

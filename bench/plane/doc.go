@@ -5,11 +5,15 @@
 //
 //	ringlog         one goroutine claims, fills and commits frames, another polls, sums and trims
 //	shuffle-local   two cores, each a producer task and half of the 64 destination tasks, through shuffle.Exchange
+//	shuffle-local-1024  the same with 1,024 destination tasks, and with 64 in the same repetition
+//	frame-sizes     shuffle-local in frames of 8 to 512 KiB
+//	scaling         shuffle-local on 1, 2, 4, … cores
 //	count-local     the same, and the window operator of each task counts its rows by key
 //	strings         the same with rows of two strings
 //	netio           frames from a ring over a link to another process, credits and all; sums where they arrive
 //	tasks, wide     jobs of many tasks in the runtime: package staged
 //	shuffle-tcp     a producer in this process, 64 destination tasks in a child process, through links of netio over loopback
+//	shuffle-shm     two processes that map each other's rings: references cross the link, rows do not
 //	checksums       shuffle-tcp with the sums of frames, and without
 //	latency         a job whose rows fall due at half the rate it reaches; see package latency
 //	collector       shuffle-local in a process that holds 8 GiB of state and rings: the garbage collector's pauses and share

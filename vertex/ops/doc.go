@@ -9,6 +9,12 @@
 // What an operator emits depends neither on how its input is cut into batches nor on when its outbox is full. A row operator emits in
 // the order of its input. The CTI that Close returns never falls, and no later row has Vs below it.
 //
+// # Images
+//
+// Keyed operators are vertex.Imagers: a small state is written into the image by value, a larger one is frozen, which copies its page table, and
+// given as a part whose pages are read later and in the background (image.go). GetSnapshot writes all of it by value; an image and a
+// snapshot of the same moment load into vertices that go on alike.
+//
 // # Concurrency
 //
 // A vertex is called by one goroutine. Tables of Lookup are shared, read-only.
