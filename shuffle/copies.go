@@ -40,5 +40,6 @@ func (x *Exchange) copyFrame(c frame.CoreID, h *frame.Header, pos frame.Pos) {
 	if err != nil {
 		return
 	}
-	x.cfg.Copier.Copy(CopyID{h.Edge, h.Node, c}, h, lease)
+	copied := *h // or every frame's header would go to the heap, also where nothing is copied
+	x.cfg.Copier.Copy(CopyID{h.Edge, h.Node, c}, &copied, lease)
 }
