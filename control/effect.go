@@ -96,6 +96,7 @@ type Peer struct {
 	Node        frame.NodeID
 	Incarnation frame.Incarnation `json:",omitempty"`
 	Addr        string
+	CopyAddr    string `json:",omitempty"`
 }
 
 // Needs are by stage and node the tick that a unit will never ask below: whatever feeds it, its own journal and its images may be
@@ -118,6 +119,8 @@ type Assignment struct {
 	Needs Needs `json:",omitempty"`
 	// Marks are those under way.
 	Marks []frame.Tick `json:",omitempty"`
+	// Peers are those that may hold copies of what the life before this one has written.
+	Peers []Peer `json:",omitempty"`
 }
 
 // Outcome is how a run ended.

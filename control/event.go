@@ -30,6 +30,7 @@ type (
 	Ready struct {
 		From
 		Addr        string
+		CopyAddr    string `json:",omitempty"` // where it keeps copies for its peers; empty: it does not
 		Fingerprint uint64
 	}
 	// Linked: the links to all peers are there.
@@ -68,9 +69,13 @@ type (
 		Reason string
 		// AboutPeer: the worker itself is well, but its link to another broke.
 		AboutPeer bool
+		// Final: another life would fail as well, and the run ends.
+		Final bool `json:",omitempty"`
 		// Unreadable, if set, is the image that the worker was to restore and could not read.
 		Unreadable *Saved `json:",omitempty"`
-		Stats      WorkerStats
+		// Dropped: a peer asks for ticks that the worker has dropped early; it is to execute them again.
+		Dropped bool `json:",omitempty"`
+		Stats   WorkerStats
 	}
 	// Stopped: the worker has ended, as it was told to; its process may take a moment longer.
 	Stopped struct{ From }

@@ -76,13 +76,15 @@ const (
 )
 
 type worker struct {
-	state  WorkerState
-	pid    int
-	addr   string
-	told   bool // Stop was sent
-	killed bool // Kill was sent
-	stats  WorkerStats
-	life   // with recovery
+	state WorkerState
+	pid   int
+	addr  string
+	// copyAddr is where it keeps copies for its peers.
+	copyAddr string
+	told     bool // Stop was sent
+	killed   bool // Kill was sent
+	stats    WorkerStats
+	life     // with recovery
 }
 
 // Machine is the job manager of one run.

@@ -82,7 +82,7 @@ func (m *Machine) ready(node frame.NodeID, w *worker, ev Ready) {
 			node, w.process(), ev.Fingerprint, m.cfg.Fingerprint)})
 		return
 	}
-	w.state, w.addr = Prepared, ev.Addr
+	w.state, w.addr, w.copyAddr = Prepared, ev.Addr, ev.CopyAddr
 	m.link()
 }
 
@@ -150,8 +150,12 @@ func (m *Machine) workerFailed(node frame.NodeID, w *worker, ev Failed) {
 		w.state = Done
 		m.fail(cause{reason: ev.Reason, aboutPeer: ev.AboutPeer})
 	case m.rec.allDone: // it served its peers, who have finished
+	case ev.Final:
+		m.fail(cause{reason: ev.Reason})
 	case ev.Unreadable != nil:
 		m.unreadable(node, ev)
+	case ev.Dropped:
+		m.regenerate(node)
 	default:
 		m.failed(node, ev.Reason)
 	}

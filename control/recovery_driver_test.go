@@ -87,7 +87,7 @@ func (d *driver) do(e Effect) {
 		d.step(Hello{From: d.from(int(e.Node)), PID: 100*int(e.Incarnation) + int(e.Node)})
 	case Start:
 		d.note("start%d", e.Node)
-		d.step(Ready{From: d.from(int(e.Node)), Addr: "there", Fingerprint: 42})
+		d.step(Ready{From: d.from(int(e.Node)), Addr: "there", CopyAddr: fmt.Sprint("copies", e.Node), Fingerprint: 42})
 	case Connect:
 		d.note("connect%d", e.Node)
 		d.step(Linked{d.from(int(e.Node))})

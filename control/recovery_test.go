@@ -86,6 +86,40 @@ func TestLostAgainDuringRecovery(t *testing.T) {
 	d.want("again", "spawn0.3 start0 spawn1.2 start1 connect0 run0 connect1 run1")
 }
 
+// TestNewLifeKnowsTheHolders: whoever is replaced is told where peers keep copies for it, those that are down are left out.
+func TestNewLifeKnowsTheHolders(t *testing.T) {
+	d := running(t, 4)
+	d.hold = true
+	d.lose(1)
+	d.lose(3)
+	d.hold = false
+	d.persist() // 1 alone: 3 comes with the next transaction
+	peers := d.last["control.Connect"].(Connect).Peers
+	if len(peers) != 4 || peers[2].CopyAddr != "copies2" {
+		t.Errorf("peers %+v", peers)
+	}
+	d.lose(1)
+	var at []string
+	for _, p := range d.last["control.Start"].(Start).Assignment.Peers {
+		at = append(at, fmt.Sprintf("%s.%d", p.CopyAddr, p.Incarnation))
+	}
+	if got := strings.Join(at, " "); got != "copies0.1 copies2.1 copies3.2" {
+		t.Errorf("holders %s", got)
+	}
+}
+
+// TestFinalFailureEndsTheRun: nobody tries again what would fail again.
+func TestFinalFailureEndsTheRun(t *testing.T) {
+	d := running(t, 2)
+	d.step(Failed{From: d.from(0), Reason: "not deterministic", Final: true})
+	d.lose(0)
+	d.lose(1)
+	d.want("failed", "stop0 stop1 abort end")
+	if d.outcome == nil || d.outcome.Reason != "not deterministic" {
+		t.Errorf("outcome %+v", d.outcome)
+	}
+}
+
 func TestGivesUpWithoutProgress(t *testing.T) {
 	d := running(t, 1)
 	for i := range DefaultGiveUp - 1 {

@@ -121,6 +121,7 @@ func (m *Machine) assignment(node frame.NodeID) Assignment {
 		a.Incarnation = m.workers[node].incarnation
 		a.Restore, a.Needs = r.bases.restore(node), r.bases.needs()
 		a.Marks = append(a.Marks, r.marks.open...)
+		a.Peers = m.holders()
 		m.workers[node].excused = r.marks.last
 	}
 	return a
@@ -158,9 +159,19 @@ func (m *Machine) link() {
 	m.renewLinking()
 }
 
+// holders are the workers that may hold copies of a peer's log.
+func (m *Machine) holders() (peers []Peer) {
+	for i := range m.workers {
+		if w := &m.workers[i]; w.copyAddr != "" && w.state >= Prepared && w.state != Gone {
+			peers = append(peers, m.peer(i))
+		}
+	}
+	return peers
+}
+
 func (m *Machine) peer(i int) Peer {
 	w := &m.workers[i]
-	return Peer{Node: nodeID(i), Incarnation: w.incarnation, Addr: w.addr}
+	return Peer{Node: nodeID(i), Incarnation: w.incarnation, Addr: w.addr, CopyAddr: w.copyAddr}
 }
 
 // renewLinking gives those that link new time: the peers that they link to have changed.
