@@ -154,6 +154,8 @@ func (m *Machine) workerFailed(node frame.NodeID, w *worker, ev Failed) {
 		m.fail(cause{reason: ev.Reason})
 	case ev.Unreadable != nil:
 		m.unreadable(node, ev)
+	case ev.Dropped:
+		m.regenerate(node)
 	default:
 		m.failed(node, ev.Reason)
 	}

@@ -53,6 +53,7 @@ type recovery struct {
 	resumed     bool
 	resumedTick frame.Tick
 	recoveries  uint64
+	regenerated uint64 // of them: for what was dropped early
 	observed    Recovered
 }
 

@@ -257,3 +257,17 @@ func TestProducerThatBeganTooLate(t *testing.T) {
 		t.Errorf("restored at %s", got)
 	}
 }
+
+// A node that has dropped what is asked for starts again, as often as it takes: that is no failure.
+func TestDroppedIsExecutedAgain(t *testing.T) {
+	d := running(t, 2)
+	for i := range 3 * DefaultGiveUp {
+		d.step(Failed{From: d.from(0), Reason: "dropped ticks are asked for", Dropped: true})
+		d.want("dropped", fmt.Sprintf("kill0.%d", i+1))
+		d.lose(0)
+		d.want("gone", fmt.Sprintf("spawn0.%d start0 connect0 run0 relink1:0.%d", i+2, i+2))
+	}
+	if s := d.m.Status(); s.Regenerated != 3*DefaultGiveUp || s.Recoveries != s.Regenerated {
+		t.Errorf("%d of %d recoveries are for what was dropped", s.Regenerated, s.Recoveries)
+	}
+}

@@ -59,6 +59,15 @@ func (m *Machine) failed(node frame.NodeID, reason string) {
 	m.persist()
 }
 
+// regenerate has a node that has dropped what somebody asks for execute it again, from its bases on: what it asks for may have been dropped
+// as well, and so on, at most up to the sources, whose journals drop nothing. It is not the node's fault, and counts towards nothing: a new
+// life drops nothing until bases advance, so that this ends.
+func (m *Machine) regenerate(node frame.NodeID) {
+	m.rec.regenerated++
+	m.replace(node)
+	m.persist()
+}
+
 // replace ends a node's worker, whatever it is doing, and has the next incarnation registered.
 func (m *Machine) replace(node frame.NodeID) {
 	w := &m.workers[node]

@@ -28,6 +28,8 @@ type Status struct {
 	LeaseNs            int64 `json:"lease_ns"`
 
 	Recoveries uint64 `json:"recoveries"`
+	// Regenerated are those of the recoveries that made again what had been dropped early.
+	Regenerated uint64 `json:"regenerated"`
 	// Oldest is the unit that keeps the oldest base where it is.
 	Oldest OldestBase `json:"oldest"`
 
@@ -119,7 +121,7 @@ func (m *Machine) Status() *Status {
 	}
 	s := &Status{
 		Version: StatusVersion, UnixNs: m.now, Phase: m.phase.String(), Epoch: m.cfg.Epoch, Outcome: r.stored.Outcome.String(),
-		SnapshotIntervalNs: r.cfg.SnapshotIntervalNs, LeaseNs: r.cfg.LeaseNs, Recoveries: r.recoveries, Observed: r.observed,
+		SnapshotIntervalNs: r.cfg.SnapshotIntervalNs, LeaseNs: r.cfg.LeaseNs, Recoveries: r.recoveries, Regenerated: r.regenerated, Observed: r.observed,
 	}
 	if n := len(m.ticks.Entries); n > 0 {
 		s.TickNs, s.TickBytes = m.ticks.Entries[n-1].LengthNs, m.ticks.Entries[n-1].LimitByte

@@ -21,6 +21,7 @@ type Arena struct {
 	// hungry is whether mu.waiting has a log. The end of a lease looks here: it may be what the spilling waits for.
 	hungry atomic.Bool
 	shared atomic.Int64 // holds of Share; Invariant: <= maxShared, but for a moment in Hold
+	onFull atomic.Pointer[func() bool]
 
 	mu struct {
 		sync.Mutex
@@ -96,6 +97,17 @@ func (a *Arena) SetQuota(jobID uint64, bytes int64) {
 	a.forget(jobID, j)
 	a.mu.Unlock()
 	a.wakeWaiting()
+}
+
+// OnFull has Step call f when logs need segments and the arena may not grow: f trims what can be done without, and reports whether it did.
+// Only when it did not, something is spilled. nil: nobody is asked. f is called without locks, on the goroutine of Step, perhaps once more
+// after it was replaced.
+func (a *Arena) OnFull(f func() bool) {
+	if f == nil {
+		a.onFull.Store(nil)
+		return
+	}
+	a.onFull.Store(&f)
 }
 
 // job is called with a.mu held.

@@ -208,3 +208,31 @@ func TestExtents(t *testing.T) {
 		})
 	})
 }
+
+// Who can do without some frames is asked before anything is spilled.
+func TestOnFull(t *testing.T) {
+	f := &faultyFile{}
+	var reports []error
+	a := spillArena(t, f, &reports)
+	l := testLog(t, a, LogConfig{})
+	newest, asked := frame.Tick(0), 0
+	a.OnFull(func() bool {
+		asked++
+		l.Trim(chainA, newest)
+		return true
+	})
+	for tick := frame.Tick(1); tick <= 20; tick++ {
+		mustWrite(t, l, chainA, tick, 50000)
+		newest = tick
+	}
+	if asked == 0 || a.Stats().SpilledBytes != 0 || len(f.b) != 0 {
+		t.Errorf("asked %d times, %d bytes were spilled", asked, len(f.b))
+	}
+	a.OnFull(func() bool { return false })
+	for tick := frame.Tick(21); tick <= 30; tick++ {
+		mustWrite(t, l, chainA, tick, 50000)
+	}
+	if a.Stats().SpilledBytes == 0 {
+		t.Error("nothing was spilled although nothing could be done without")
+	}
+}

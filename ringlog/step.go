@@ -72,8 +72,8 @@ func (d *driver) stop() {
 	d.quit = nil
 }
 
-// Step does one piece of work, if there is any: populates a segment while too few are free, spills a segment when the
-// arena is full, gives room of the spill file back. It may block on memory and disk. One goroutine at a time.
+// Step does one piece of work, if there is any: populates a segment while too few are free, asks OnFull's function when the
+// arena is full, or spills a segment, gives room of the spill file back. It may block on memory and disk. One goroutine at a time.
 func (a *Arena) Step() (worked bool) {
 	a.mu.Lock()
 	closed, grow := a.mu.closed, len(a.mu.free) < a.cfg.ahead() && (len(a.mu.all) < a.mu.max || len(a.mu.free) < a.owed())
@@ -88,7 +88,17 @@ func (a *Arena) Step() (worked bool) {
 			return true
 		}
 	}
+	if f := a.onFull.Load(); f != nil && a.full() && (*f)() {
+		return true
+	}
 	return a.spillStep()
+}
+
+// full reports whether a log waits for a segment, or none is free.
+func (a *Arena) full() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.mu.waiting) > 0 || len(a.mu.free) == 0
 }
 
 // owed is the number of segments that logs still may take from their reserves. Recovered logs can hold so much that the limit

@@ -36,7 +36,7 @@ type ExchangeConfig struct {
 	WakePeer func(n frame.NodeID)
 	// DrainedChanged is called when a peer reported progress of what it drained.
 	DrainedChanged func()
-	// Fail is called with an error of this node's own that a link met: a log that cannot be read or written.
+	// Fail is called with an error of this node's own that a link met: a log that cannot be read or written, or ErrDropped.
 	Fail func(error)
 	// Room is called by a link's goroutine when the arena has no free segment for what arrived. It waits until ready says that it may be
 	// tried again, or returns an error to give up.
@@ -101,6 +101,9 @@ func NewExchange(cfg ExchangeConfig) (*Exchange, error) {
 			return nil, err
 		}
 		x.from[n] = in
+	}
+	if x.mayDrop() {
+		cfg.Arena.OnFull(x.DropEarly)
 	}
 	return x, nil
 }
@@ -231,6 +234,7 @@ func (x *Exchange) RowsReceived() uint64 {
 // Close gives up the logs. The cores and links must have stopped.
 func (x *Exchange) Close() error {
 	var first error
+	x.cfg.Arena.OnFull(nil)
 	for _, p := range x.ports {
 		for _, in := range p.ins {
 			if in != nil {

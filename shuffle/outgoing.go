@@ -1,6 +1,7 @@
 package shuffle
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -93,6 +94,9 @@ func (o *outgoing) Receive(m wire.Message) error {
 	for i := range m.Len() {
 		g := m.Grant(i)
 		if err := o.grant(m.Type, g); err != nil {
+			if errors.Is(err, ErrDropped) {
+				o.x.cfg.Fail(err)
+			}
 			return err
 		}
 		if !o.x.cfg.Retain {
@@ -119,6 +123,9 @@ func (o *outgoing) grant(t wire.Type, g wire.Grant) error {
 		return fmt.Errorf("%w: %v for edge %d, which does not lead there", netio.ErrUnknownEdge, t, g.Edge)
 	}
 	if t == wire.TypeAttach {
+		if err := o.hasDropped(g); err != nil {
+			return err
+		}
 		return o.mu.queues[g.Edge].Attach(g)
 	}
 	return o.mu.queues[g.Edge].Credit(g)

@@ -53,20 +53,26 @@ func (s Start) of(all, tasks TaskRange) Start {
 type kept struct {
 	refs []netio.Ref
 	need frame.Tick
+	drops
 }
 
 func (k *kept) add(r netio.Ref) {
-	if r.Last > k.need {
+	if r.Last > max(k.need, k.dropped) {
 		k.refs = append(k.refs, r)
 	}
 }
 
 // trim forgets what ends at or before tick t.
 func (k *kept) trim(t frame.Tick) {
+	k.heard(t)
 	if t <= k.need {
 		return
 	}
 	k.need = t
+	k.forget(t)
+}
+
+func (k *kept) forget(t frame.Tick) {
 	rest := k.refs[:0]
 	for _, r := range k.refs {
 		if r.Last > t {

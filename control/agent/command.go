@@ -9,6 +9,7 @@ import (
 	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/control/plan"
 	"github.com/streamscope/streamscope/control/rpc"
+	"github.com/streamscope/streamscope/shuffle"
 )
 
 // follow carries out one command. An error ends the agent; what goes wrong with the work is told to the manager instead.
@@ -110,7 +111,7 @@ func (a *agent) outOfTurn(what string) error {
 
 func (a *agent) fail(err error) error {
 	a.failed = true
-	ev := control.Failed{From: a.from(), Reason: err.Error(), AboutPeer: errors.Is(err, ErrPeer)}
+	ev := control.Failed{From: a.from(), Reason: err.Error(), AboutPeer: errors.Is(err, ErrPeer), Dropped: errors.Is(err, shuffle.ErrDropped)}
 	var image UnreadableImage
 	if errors.As(err, &image) {
 		unreadable := image.Unreadable()

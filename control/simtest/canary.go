@@ -14,6 +14,7 @@ type Canary string
 
 // The canaries, by the numbers of PROTOCOL where they have one.
 const (
+	M06 Canary = "M06: what all consumers have executed is trimmed, since nobody asks for it but a new life"
 	M11 Canary = "M11: images below the newest are deleted"
 	M12 Canary = "M12: rows of open ticks are kept over a reconnect"
 	M13 Canary = "M13: a frame of an older session is taken"
@@ -23,6 +24,7 @@ const (
 	M23 Canary = "M23: bases are trimmed to before they are committed"
 	M24 Canary = "M24: the journal forgets its oldest record"
 	M25 Canary = "M25: units restart at their newest image"
+	M26 Canary = "M26: who has dropped what is asked for is not made to execute it again"
 
 	LostRecord Canary = "a journal loses its last durable record"
 	StaleImage Canary = "an image is that of the mark before"
@@ -107,4 +109,28 @@ func (t *tap) stray() error {
 		}
 	}
 	return nil
+}
+
+// delivered are the needs, raised to what the registered lives of all consumers have executed (M06).
+func (s *Sim) delivered(needs control.Needs) control.Needs {
+	wrong := make(control.Needs, len(needs))
+	for p := range needs {
+		wrong[p] = slices.Clone(needs[p])
+		for _, n := range s.shapes[p].Nodes {
+			least := frame.MaxTick
+			for _, c := range s.shapes[p].To {
+				for _, m := range s.shapes[c].Nodes {
+					if w := s.workers[m]; w.w == nil {
+						least = 0
+					} else {
+						least = min(least, w.w.Progress().Executed[c])
+					}
+				}
+			}
+			if least < frame.MaxTick {
+				wrong[p][n] = max(wrong[p][n], least)
+			}
+		}
+	}
+	return wrong
 }

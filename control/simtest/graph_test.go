@@ -10,6 +10,7 @@ import (
 
 	"github.com/streamscope/streamscope/control/job"
 	"github.com/streamscope/streamscope/control/plan"
+	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/vertex"
 	"github.com/streamscope/streamscope/vertex/expr"
@@ -188,7 +189,15 @@ func planGraph(seed uint64, rng *rand.Rand, rows int) (*graphRun, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seed %d: %w", seed, err)
 	}
+	drawPolicies(rand.New(rand.NewPCG(seed, 15)), p.Runtime)
 	return &graphRun{p.Runtime, sink.out, end}, nil
+}
+
+// drawPolicies gives each edge a policy of its own.
+func drawPolicies(rng *rand.Rand, p *runtime.Plan) {
+	for i := range p.Edges {
+		p.Edges[i].Policy.Keep = []shuffle.Keep{shuffle.Retain, shuffle.Recompute}[rng.IntN(2)]
+	}
 }
 
 // lines are the rows of the output.

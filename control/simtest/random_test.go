@@ -107,10 +107,16 @@ func TestSeedsRandom(t *testing.T) {
 		}
 		sum.Crashes += r.Crashes
 		sum.Zombies += r.Zombies
+		sum.Dropped += r.Dropped
+		sum.Asked += r.Asked
 		steps = append(steps, r.Steps)
 	}
 	slices.Sort(steps)
-	t.Logf("%d seeds, %d steps in the median, %d losses of workers, %d zombies", n, steps[len(steps)/2], sum.Crashes, sum.Zombies)
+	t.Logf("%d seeds, %d steps in the median, %d losses of workers, %d zombies, %d early drops, %d times that they were asked for", n, steps[len(steps)/2],
+		sum.Crashes, sum.Zombies, sum.Dropped, sum.Asked)
+	if n >= 50 && sum.Asked == 0 {
+		t.Error("nobody asked for what was dropped early")
+	}
 	if uint64(sum.Crashes) < n {
 		t.Errorf("%d crashes in %d seeds: too few to mean anything", sum.Crashes, n)
 	}

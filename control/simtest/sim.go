@@ -68,6 +68,8 @@ type Sim struct {
 	zombies     []*worker
 	zombiesSeen int
 	damaged     bool // an image was
+	dropped     int  // times that something was dropped early
+	regenerated int  // asks for what was
 
 	// What is checked:
 	shapes   []control.StageShape
@@ -85,6 +87,8 @@ type Result struct {
 	Crashes int             // and other losses of workers
 	Zombies int
 	Damaged bool // images were
+	Dropped int  // times that ticks were dropped early
+	Asked   int  // that somebody asked for such
 }
 
 // ErrNoEnd is a run that takes too many steps.
@@ -186,7 +190,7 @@ func (s *Sim) clock() {
 }
 
 func (s *Sim) result(r Result) (Result, error) {
-	r.Steps, r.Crashes, r.Zombies, r.Damaged = s.steps, s.crashed, s.zombiesSeen, s.damaged
+	r.Steps, r.Crashes, r.Zombies, r.Damaged, r.Dropped, r.Asked = s.steps, s.crashed, s.zombiesSeen, s.damaged, s.dropped, s.regenerated
 	if s.fault != nil {
 		return r, s.fault
 	}
@@ -235,6 +239,9 @@ func (s *Sim) step() {
 	case 2:
 		if w.arena != nil {
 			w.arena.Step()
+		}
+		if s.cfg.Faults != nil && w.w != nil && s.steps%8 == 0 && w.w.Exchange().DropEarly() {
+			s.dropped++
 		}
 	case 3, 4:
 		s.net.Step(s.rng)

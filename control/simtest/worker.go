@@ -11,6 +11,7 @@ import (
 	"github.com/streamscope/streamscope/netio/wire"
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/state"
 	"github.com/streamscope/streamscope/state/snapshot"
 	"github.com/streamscope/streamscope/vertex/runtime"
@@ -55,8 +56,15 @@ func (w *worker) tell(ev control.Event) {
 	w.sim.toBoss = append(w.sim.toBoss, ev)
 }
 
-// fail ends the run for an error of the engine, unless the worker is a zombie.
+// fail ends the run for an error of the engine, unless the worker is a zombie. What was dropped early is no error.
 func (w *worker) fail(err error) {
+	if errors.Is(err, shuffle.ErrDropped) && !w.zombie {
+		w.sim.regenerated++
+		if w.sim.cfg.Broken != M26 {
+			w.tell(control.Failed{From: w.from(), Reason: err.Error(), Dropped: true})
+		}
+		return
+	}
 	if w.broken = true; !w.zombie {
 		w.sim.fail(fmt.Errorf("node %d: %w", w.node, err))
 	}
@@ -198,6 +206,9 @@ func (w *worker) trim(needs control.Needs) error {
 	w.sim.disks[w.node].trim(needs, w.node)
 	w.sim.trimmedTo(needs)
 	w.sim.checkBases()
+	if w.sim.cfg.Broken == M06 {
+		needs = w.sim.delivered(needs)
+	}
 	if w.sim.cfg.Broken == OneTooFar {
 		needs = oneTooFar(needs)
 	}
