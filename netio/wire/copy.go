@@ -37,8 +37,8 @@ const (
 	FlagEnd
 	// FlagMore, with FlagEnd: there is more than was asked for.
 	FlagMore
-	// FlagDamaged, with FlagEnd: something that was kept is damaged, so that this copy does not count.
-	FlagDamaged
+	// FlagMissing, with FlagEnd: something that was asked for is not there, or damaged, so that this copy does not count.
+	FlagMissing
 	flagsEnd
 )
 
@@ -154,7 +154,7 @@ func (m Message) validEntry() error {
 		return fmt.Errorf("%w: %v with %d entries, want 0 to count", ErrGarbage, m.Type, m.count)
 	case e.Flags >= flagsEnd || m.Type == TypeCopy && e.Flags&^FlagGap != 0 || m.Type == TypeFetched && e.Flags&FlagGap != 0:
 		return fmt.Errorf("%w: %v with flags %#x", ErrGarbage, m.Type, e.Flags)
-	case e.Flags&FlagEnd == 0 && e.Flags&(FlagMore|FlagDamaged) != 0, e.Flags&FlagEnd != 0 && len(b) != 0:
+	case e.Flags&FlagEnd == 0 && e.Flags&(FlagMore|FlagMissing) != 0, e.Flags&FlagEnd != 0 && len(b) != 0:
 		return fmt.Errorf("%w: %v with flags %#x and %d bytes", ErrGarbage, m.Type, e.Flags, len(b))
 	case e.Flags&FlagEnd == 0 && (e.Number == 0 || e.Life == 0):
 		return fmt.Errorf("%w: %v of entry %d of life %d, want both above 0", ErrGarbage, m.Type, e.Number, e.Life)

@@ -240,7 +240,7 @@ func TestJudge(t *testing.T) {
 		want  Reason
 	}{
 		{"right", func(*Hello) {}, Welcome},
-		{"version before token", func(h *Hello) { h.Version, h.Token = 2, nil }, WrongVersion},
+		{"version before token", func(h *Hello) { h.Version, h.Token = Version+1, nil }, WrongVersion},
 		{"token before job", func(h *Hello) { h.Token, h.Job = []byte("secreT"), "x" }, WrongToken},
 		{"longer token", func(h *Hello) { h.Token = []byte("secretive") }, WrongToken},
 		{"no token", func(h *Hello) { h.Token = nil }, WrongToken},

@@ -1,0 +1,197 @@
+package replica
+
+import (
+	"slices"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// OwnedConfig says how much a stream keeps at its owner.
+type OwnedConfig struct {
+	MaxBytes    int // of entries; a Log drops the oldest beyond it, a Journal is full; 16 MiB
+	WindowBytes int // in flight to a peer; 4 MiB
+	// Changed is called when a peer has acknowledged entries, or the owner is fenced. It may be nil.
+	Changed func()
+}
+
+// Owned is a stream that this node's life appends to.
+type Owned struct {
+	node   *Node
+	cfg    OwnedConfig
+	tail   *Tail
+	peers  []*member // their senders belong to the node's lock, as the tail does
+	drop   frame.Tick
+	below  frame.Incarnation // lives below it are not wanted any more
+	fenced frame.Incarnation
+	closed bool
+}
+
+// member is a peer of a stream.
+type member struct {
+	Member
+	*Sender
+	opened  bool // PROMISE was said on this connection
+	dropped bool // DROP was said of what is to be dropped
+}
+
+// Own begins a stream of this life. Each stream is opened once.
+func (n *Node) Own(s Stream, cfg OwnedConfig) *Owned {
+	if cfg.MaxBytes == 0 {
+		cfg.MaxBytes = 16 << 20
+	}
+	if cfg.WindowBytes == 0 {
+		cfg.WindowBytes = 4 << 20
+	}
+	s.Owner = n.cfg.Self.Node
+	w := &Owned{node: n, cfg: cfg, tail: NewTail(s, n.cfg.Self.Life, cfg.MaxBytes)}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.mu.owned[s] = w
+	at := len(n.mu.order)
+	if s.Kind == Journal {
+		at = slices.IndexFunc(n.mu.order, func(o *Owned) bool { return o.tail.stream.Kind == Log })
+		at = max(at, 0)
+	}
+	n.mu.order = slices.Insert(n.mu.order, at, w)
+	return w
+}
+
+// Stream is its name.
+func (w *Owned) Stream() Stream { return w.tail.stream }
+
+// Append adds an entry behind all others and returns its number. It does not wait. b belongs to the stream until l is released; l may be nil. The error wraps ErrFull,
+// of a Journal only: nothing is appended, l is the caller's.
+func (w *Owned) Append(t frame.Tick, b []byte, l Lease) (uint64, error) {
+	n := w.node
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	number, err := w.tail.Append(t, b, l)
+	if err == nil {
+		w.wakePeers()
+	}
+	return number, err
+}
+
+// Trim says that nobody will want entries of ticks up to t, nor any of lives below one (0: keep them). Peers are told.
+func (w *Owned) Trim(t frame.Tick, below frame.Incarnation) {
+	n := w.node
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if t <= w.drop && below <= w.below {
+		return
+	}
+	w.drop, w.below = max(w.drop, t), max(w.below, below)
+	w.tail.Trim(w.drop)
+	for _, p := range w.peers {
+		p.dropped = false
+	}
+	w.wakePeers()
+}
+
+// SetPeers says who is to have copies. Who was in the list before goes on where it is; a new one begins with the oldest entry kept.
+func (w *Owned) SetPeers(peers []Member) {
+	n := w.node
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var all []*member
+	for _, m := range peers {
+		i := slices.IndexFunc(w.peers, func(p *member) bool { return p.Member == m })
+		if i >= 0 {
+			all = append(all, w.peers[i])
+			continue
+		}
+		all = append(all, &member{Member: m, Sender: NewSender(w.tail, w.cfg.WindowBytes)})
+	}
+	w.peers = all
+	w.wakePeers()
+}
+
+// Copied is the number up to which a life of a peer has everything; false if it is not one of the peers.
+func (w *Owned) Copied(m Member) (uint64, bool) {
+	n := w.node
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if s := w.sender(m); s != nil {
+		return s.Acked(), true
+	}
+	return 0, false
+}
+
+// Last is the number of the newest entry.
+func (w *Owned) Last() uint64 {
+	w.node.mu.Lock()
+	defer w.node.mu.Unlock()
+	return w.tail.Last()
+}
+
+// Fenced is the life that a peer has promised, if it is above this one; else 0.
+func (w *Owned) Fenced() frame.Incarnation {
+	w.node.mu.Lock()
+	defer w.node.mu.Unlock()
+	return w.fenced
+}
+
+// OwnedStats is what an owner keeps of a stream.
+type OwnedStats struct {
+	Stream Stream
+	Bytes  int
+	Last   uint64
+	Peers  []PeerStats
+}
+
+// PeerStats is how far a peer is.
+type PeerStats struct {
+	Member
+	Acked uint64
+	Gaps  uint64
+}
+
+// Stats may be called at any time.
+func (w *Owned) Stats() OwnedStats {
+	w.node.mu.Lock()
+	defer w.node.mu.Unlock()
+	s := OwnedStats{Stream: w.tail.stream, Bytes: w.tail.bytes, Last: w.tail.last}
+	for _, p := range w.peers {
+		s.Peers = append(s.Peers, PeerStats{p.Member, p.acked, p.gaps})
+	}
+	return s
+}
+
+// Close ends the stream at its owner: leases are released as soon as nobody sends them. What peers have stays there.
+func (w *Owned) Close() {
+	n := w.node
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if w.closed {
+		return
+	}
+	w.closed = true
+	w.tail.Trim(frame.MaxTick)
+	w.peers = nil
+	delete(n.mu.owned, w.tail.stream)
+	n.mu.order = slices.DeleteFunc(n.mu.order, func(o *Owned) bool { return o == w })
+}
+
+// The rest is called with the lock held.
+
+func (w *Owned) wakePeers() {
+	for _, p := range w.peers {
+		w.node.wake(p.Node)
+	}
+}
+
+func (w *Owned) member(m Member) *member {
+	for _, p := range w.peers {
+		if p.Member == m {
+			return p
+		}
+	}
+	return nil
+}
+
+func (w *Owned) sender(m Member) *Sender {
+	if p := w.member(m); p != nil {
+		return p.Sender
+	}
+	return nil
+}
