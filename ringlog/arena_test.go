@@ -15,11 +15,11 @@ func TestArenaRefusesInWords(t *testing.T) {
 	}{
 		"beyond the machine": {ArenaConfig{LimitBytes: 1 << 50}, []string{"1125899906842624", "bytes are available (MemAvailable"}},
 		"beyond the cgroup": {
-			ArenaConfig{LimitBytes: 8 << 20, available: func() (Memory, error) { return Memory{5<<20 + headroomBytes, "limit of /sys/fs/cgroup/x"}, nil }},
+			ArenaConfig{LimitBytes: 8 << 20, Available: func() (Memory, error) { return Memory{5<<20 + headroomBytes, "limit of /sys/fs/cgroup/x"}, nil }},
 			[]string{"got 8388608", "at most 5242880", "22020096 bytes are available (limit of /sys/fs/cgroup/x)"},
 		},
 		"unknown memory": {
-			ArenaConfig{available: func() (Memory, error) { return Memory{}, errors.New("no meminfo") }}, []string{"no meminfo"},
+			ArenaConfig{Available: func() (Memory, error) { return Memory{}, errors.New("no meminfo") }}, []string{"no meminfo"},
 		},
 		"odd size":     {ArenaConfig{SegmentBytes: 100_000}, []string{"got 100000", "power of two"}},
 		"small":        {ArenaConfig{SegmentBytes: 32 << 10}, []string{"got 32768", "from 65536"}},
@@ -48,7 +48,7 @@ func TestGrowthStopsAtTheSystemsLimit(t *testing.T) {
 	onEachBacking(t, func(t *testing.T, b Backing) {
 		left, reports := int64(4*testSegment), 0
 		a := testArena(t, b, 4, func(c *ArenaConfig) {
-			c.available = func() (Memory, error) {
+			c.Available = func() (Memory, error) {
 				left -= testSegment
 				return Memory{left + testSegment + headroomBytes, "test"}, nil
 			}

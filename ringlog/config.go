@@ -37,8 +37,9 @@ type ArenaConfig struct {
 	// OnError is told of failures that no caller sees: growth refused by the system, errors of the spill file. It may be
 	// called from the goroutine of Step only. Optional.
 	OnError func(error)
+	// Available is the memory that the machine could still give; default AvailableMemory. Simulators have machines of their own.
+	Available func() (Memory, error)
 
-	available func() (Memory, error)       // of the machine; tests replace it
 	openSpill func() (spillBackend, error) // tests replace it
 }
 
@@ -70,8 +71,8 @@ func (c *ArenaConfig) setDefaults() error {
 	if raceBuild {
 		c.Backing = Heap
 	}
-	if c.available == nil {
-		c.available = AvailableMemory
+	if c.Available == nil {
+		c.Available = AvailableMemory
 	}
 	if c.openSpill == nil && c.SpillDir != "" {
 		dir := c.SpillDir
@@ -83,7 +84,7 @@ func (c *ArenaConfig) setDefaults() error {
 	if c.CacheBytes == 0 {
 		c.CacheBytes = min(16*int64(c.SegmentBytes), 64<<20)
 	}
-	m, err := c.available()
+	m, err := c.Available()
 	if err != nil {
 		return err
 	}

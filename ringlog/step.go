@@ -113,7 +113,7 @@ func (a *Arena) owed() (n int) {
 // grow adds one populated segment to the free list. The room for it is checked first, since a memory control group answers
 // overuse with SIGKILL.
 func (a *Arena) grow() error {
-	m, err := a.cfg.available()
+	m, err := a.cfg.Available()
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bufio"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -193,7 +194,7 @@ func (c *Chain) store(h header, im *Image, base map[uint64]*partSums) (Entry, []
 	var sums []*partSums
 	var f footer
 	err := c.Store.Create(name, func(w io.Writer) (err error) {
-		sums, f, err = encodeFile(w, h, im, base)
+		sums, f, err = encodeFile(bufio.NewWriterSize(w, fileBufferBytes), h, im, base)
 		return err
 	})
 	if err != nil {

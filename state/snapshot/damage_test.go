@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -184,7 +185,7 @@ func FuzzScan(f *testing.F) {
 	k.execute(f, 1, 4)
 	im := k.image(f)
 	var b bytes.Buffer
-	if _, _, err := encodeFile(&b, header{Job: 9, Task: 3, Tick: 1}, im, nil); err != nil {
+	if _, _, err := encodeFile(bufio.NewWriter(&b), header{Job: 9, Task: 3, Tick: 1}, im, nil); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b.Bytes())

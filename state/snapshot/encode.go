@@ -3,7 +3,6 @@ package snapshot
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
@@ -59,9 +58,9 @@ func (e *encoder) putSummed(b []byte) uint64 {
 	return sum
 }
 
-// encodeFile writes a file. base holds the sums of the parts that are written as increments; the result those of the state as it is now.
-func encodeFile(w io.Writer, h header, im *Image, base map[uint64]*partSums) ([]*partSums, footer, error) {
-	e := &encoder{w: bufio.NewWriterSize(w, fileBufferBytes), sum: xxhash.New()}
+// encodeFile writes a file and flushes w. base holds the sums of the parts that are written as increments; the result those of the state as it is now.
+func encodeFile(w *bufio.Writer, h header, im *Image, base map[uint64]*partSums) ([]*partSums, footer, error) {
+	e := &encoder{w: w, sum: xxhash.New()}
 	h.parts, h.extra = uint32(len(im.Parts)), uint64(len(im.Extra))
 	e.put(h.encode())
 	extra := e.putSummed(im.Extra)

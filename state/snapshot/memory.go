@@ -1,6 +1,9 @@
 package snapshot
 
-import "bytes"
+import (
+	"bufio"
+	"bytes"
+)
 
 // Encode returns the image as a full file of no job and no tick, for who keeps images in memory. It does not release the image. Errors are those
 // of state.Frozen.AppendPage.
@@ -9,7 +12,7 @@ func (im *Image) Encode() ([]byte, error) {
 		return nil, err
 	}
 	var b bytes.Buffer
-	_, _, err := encodeFile(&b, header{}, im, nil)
+	_, _, err := encodeFile(bufio.NewWriter(&b), header{}, im, nil)
 	return b.Bytes(), err
 }
 
