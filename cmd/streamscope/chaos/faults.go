@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/bench/live"
 )
 
 const (
@@ -17,7 +17,7 @@ const (
 )
 
 // inject hurts somebody. fatal says that the manager is gone with it.
-func (w *world) inject(m *manager) (fatal bool) {
+func (w *world) inject(m *live.Run) (fatal bool) {
 	kind := w.cfg.Kinds[w.rng.IntN(len(w.cfg.Kinds))]
 	node := w.rng.IntN(w.cfg.Workers)
 	w.mu.Lock()
@@ -25,35 +25,24 @@ func (w *world) inject(m *manager) (fatal bool) {
 	f := Fault{Kind: kind, AtS: time.Since(w.began).Seconds(), Node: node, GapS: -1}
 	victim := w.workers[node]
 	if kind == Manager || kind == Group {
-		f.Node, victim.pid = -1, m.cmd.Process.Pid
+		f.Node, victim.PID = -1, m.PID()
 		for _, s := range w.workers {
-			f.Behind = max(f.Behind, s.behind())
+			f.Behind = max(f.Behind, s.Behind())
 		}
 	} else {
-		f.Behind = victim.behind()
+		f.Behind = victim.Behind()
 	}
-	f.PID, f.Counts = victim.pid, f.Behind > 0
-	if victim.pid == 0 || !f.Counts {
+	f.PID, f.Counts = victim.PID, f.Behind > 0
+	if victim.PID == 0 || !f.Counts {
 		return false // it is coming back, or has nothing to lose yet: another time
 	}
-	if err := w.hit(kind, victim.pid); err != nil {
+	if err := w.hit(kind, victim.PID); err != nil {
 		return false // it is gone already
 	}
 	w.result.Faults = append(w.result.Faults, f)
 	w.result.Counted++
 	w.say("%-7s worker %d (pid %d), %d ticks behind its image", kind, f.Node, f.PID, f.Behind)
 	return kind == Manager || kind == Group
-}
-
-// behind is how many ticks a worker has executed beyond its newest image: the most of any of its stages.
-func (s *seen) behind() uint64 {
-	most := uint64(0)
-	for i, t := range s.executed {
-		if t != frame.MaxTick && i < len(s.saved) && t > s.saved[i] {
-			most = max(most, uint64(t-s.saved[i]))
-		}
-	}
-	return most
 }
 
 func (w *world) hit(kind Kind, pid int) error {

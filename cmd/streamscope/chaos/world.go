@@ -1,23 +1,18 @@
 package chaos
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
-	"github.com/streamscope/streamscope/cmd/streamscope/engine"
-	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/bench/live"
+	"github.com/streamscope/streamscope/control/events"
 )
 
 // world is the processes of a job, as chaos sees them.
@@ -30,102 +25,40 @@ type world struct {
 	length time.Duration // of a round without faults
 
 	mu      sync.Mutex
-	manager int    // pid
-	workers []seen // by node
+	manager int // pid
+	workers live.Workers
 	top     uint64 // the greatest tick that the last stage has executed in this round
 	rows    uint64
 }
 
-// seen is what was heard of a worker.
-type seen struct {
-	pid      int
-	life     uint32
-	executed []frame.Tick
-	saved    []frame.Tick
-	in       uint64 // rows read in this life
-}
-
-// manager is a `run` with its workers.
-type manager struct {
-	cmd    *exec.Cmd
-	stderr bytes.Buffer
-	heard  sync.WaitGroup
-	exited chan struct{}
-	err    error // valid once exited is closed
-}
-
-func (w *world) start(ctx context.Context) (*manager, error) {
-	hear, tell, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer tell.Close()
+func (w *world) start(ctx context.Context) (*live.Run, error) {
 	w.mu.Lock()
-	w.workers = make([]seen, w.cfg.Workers)
+	w.workers = make(live.Workers, w.cfg.Workers)
 	w.mu.Unlock()
-	m := &manager{exited: make(chan struct{})}
-	m.cmd = exec.CommandContext(ctx, w.cfg.Exe, w.args(w.out(), "--data-dir", w.data(), "--workers", fmt.Sprint(w.cfg.Workers),
-		"--rate", fmt.Sprint(w.result.Rate), "--snapshot-interval", w.cfg.Interval.String(), "--events", "/dev/fd/3")...)
-	m.cmd.ExtraFiles, m.cmd.Stderr = []*os.File{tell}, &m.stderr
-	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	m.cmd.WaitDelay = 10 * time.Second
-	if err := m.cmd.Start(); err != nil {
-		hear.Close()
+	m, err := live.Start(ctx, w.cfg.Exe, w.args(w.out(), "--data-dir", w.data(), "--workers", fmt.Sprint(w.cfg.Workers),
+		"--rate", fmt.Sprint(w.result.Rate), "--snapshot-interval", w.cfg.Interval.String()), w.hear)
+	if err != nil {
 		return nil, err
 	}
 	w.result.Lives++
 	w.mu.Lock()
-	w.manager = m.cmd.Process.Pid
+	w.manager = m.PID()
 	w.writePIDs()
 	w.mu.Unlock()
-	m.heard.Go(func() {
-		defer hear.Close()
-		w.listen(hear)
-	})
-	go func() {
-		m.err = m.cmd.Wait()
-		m.heard.Wait()
-		close(m.exited)
-	}()
 	return m, nil
 }
 
-// listen follows the events of a manager until it is gone.
-func (w *world) listen(r io.Reader) {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var h engine.Happening
-		if json.Unmarshal(lines.Bytes(), &h) != nil || int(h.Node) >= w.cfg.Workers {
-			continue // a line that was cut by a kill
-		}
-		w.hear(h)
-	}
-}
-
-func (w *world) hear(h engine.Happening) {
+func (w *world) hear(h events.Happening) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := &w.workers[h.Node]
-	switch h.Kind {
-	case "hello":
-		*s = seen{pid: h.PID, life: h.Life}
+	changed, rows := w.workers.Hear(h)
+	w.rows += rows
+	if changed {
 		w.writePIDs()
-	case "lost":
-		if h.Life == s.life {
-			*s = seen{}
-			w.writePIDs()
-		}
-	case "progress":
-		w.rows += h.In - min(h.In, s.in)
-		s.in = h.In
-	case "report":
-		if h.Life != s.life {
-			return
-		}
-		s.executed, s.saved = h.Executed, h.Saved
-		if n := len(h.Executed); n > 0 && h.Executed[n-1] != frame.MaxTick {
-			w.advance(uint64(h.Executed[n-1]))
+	}
+	if h.Kind == "report" && int(h.Node) < len(w.workers) && h.Life == w.workers[h.Node].Life {
+		if tick, ok := w.workers[h.Node].LastStage(); ok {
+			w.advance(uint64(tick))
 		}
 	}
 }
@@ -150,8 +83,8 @@ func (w *world) writePIDs() {
 	var b strings.Builder
 	fmt.Fprintln(&b, w.manager)
 	for _, s := range w.workers {
-		if s.pid != 0 {
-			fmt.Fprintln(&b, s.pid)
+		if s.PID != 0 {
+			fmt.Fprintln(&b, s.PID)
 		}
 	}
 	if err := os.WriteFile(w.cfg.PIDs, []byte(b.String()), 0o644); err != nil {
@@ -171,8 +104,7 @@ func (w *world) round(ctx context.Context) error {
 		}
 		ended, err := w.hurt(ctx, m)
 		if err != nil {
-			_ = syscall.Kill(-m.cmd.Process.Pid, syscall.SIGKILL)
-			<-m.exited
+			m.Kill()
 			return err
 		}
 		if ended {
@@ -182,24 +114,24 @@ func (w *world) round(ctx context.Context) error {
 }
 
 // hurt injects faults until the manager is gone. ended says that the job has come to its end.
-func (w *world) hurt(ctx context.Context, m *manager) (ended bool, err error) {
+func (w *world) hurt(ctx context.Context, m *live.Run) (ended bool, err error) {
 	for {
 		pause := time.NewTimer(w.pause())
 		select {
 		case <-ctx.Done():
 			pause.Stop()
 			return false, context.Cause(ctx)
-		case <-m.exited:
+		case <-m.Exited():
 			pause.Stop()
-			return true, w.end(m)
+			return true, m.Err()
 		case <-pause.C:
 		}
 		if w.result.Counted >= w.cfg.Faults {
 			continue // let it end
 		}
 		if fatal := w.inject(m); fatal {
-			<-m.exited
-			if m.err == nil {
+			<-m.Exited()
+			if m.Err() == nil {
 				return true, nil // it was quicker
 			}
 			return false, nil
@@ -211,18 +143,6 @@ func (w *world) hurt(ctx context.Context, m *manager) (ended bool, err error) {
 func (w *world) pause() time.Duration {
 	mean := w.length / time.Duration(max(8, min(w.cfg.Faults, 40)))
 	return mean/4 + time.Duration(w.rng.ExpFloat64()*float64(mean)*3/4)
-}
-
-func (w *world) end(m *manager) error {
-	if m.err != nil {
-		return fmt.Errorf("the run failed: %w: %s", m.err, lastLine(m.stderr.String()))
-	}
-	return nil
-}
-
-func lastLine(s string) string {
-	lines := strings.Split(strings.TrimSpace(s), "\n")
-	return lines[len(lines)-1]
 }
 
 // eventsIn reads the number of events from the figures of a run.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/control/agent"
+	"github.com/streamscope/streamscope/control/events"
 	"github.com/streamscope/streamscope/control/job"
 	"github.com/streamscope/streamscope/control/manager"
 	"github.com/streamscope/streamscope/control/plan"
@@ -40,7 +41,7 @@ type Config struct {
 	Stderr  io.Writer // takes what children write on standard error, line by line
 	Log     *slog.Logger
 	Report  func(control.RunStats)
-	// Events, if set, takes what happens to workers, as lines of JSON (see Happening).
+	// Events, if set, takes what happens to workers, as lines of JSON (package control/events).
 	Events io.Writer
 }
 
@@ -120,7 +121,7 @@ func (cfg *Config) run(ctx context.Context, d *data) (control.RunStats, error) {
 		Abort:   output.abort,
 		Report:  cfg.Report,
 		NewHost: cfg.host(),
-		Observe: observer(cfg.Events),
+		Observe: events.Observer(cfg.Events),
 	}
 	if d != nil {
 		if err := cfg.recoverable(&run, d, p, output); err != nil {

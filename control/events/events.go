@@ -1,4 +1,4 @@
-package engine
+package events
 
 import (
 	"encoding/json"
@@ -31,8 +31,8 @@ type Happening struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// observer writes events as lines; nil for no writer. A writer that fails is not written to again: a run does not end for its observer.
-func observer(w io.Writer) func(control.Event, []control.Effect) {
+// Observer writes what happens as lines; nil for no writer. A writer that fails is not written to again: a run does not end for its observer.
+func Observer(w io.Writer) func(control.Event, []control.Effect) {
 	if w == nil {
 		return nil
 	}

@@ -1,0 +1,15 @@
+// Package events says what happens in a run, line by line, for whoever follows it from outside.
+//
+// # Format
+//
+// A line is a Happening as JSON. Lines follow the manager: what it heard, then what it decided upon it. A line may be cut off by the manager's
+// death; nothing follows it.
+//
+// # Concurrency
+//
+// An Observer is called by one goroutine.
+//
+// # Not here
+//
+// What is told to people (cmd/streamscope/report).
+package events
