@@ -46,7 +46,7 @@ func TestSelectTakesEachOnceInOrder(t *testing.T) {
 
 func TestReportHasTheSchema(t *testing.T) {
 	var out bytes.Buffer
-	o := Options{Names: []string{"ringlog", "xxh64"}, Duration: 20 * time.Millisecond, Runs: 3, Out: &out,
+	o := Options{Names: []string{"ringlog", "checksum"}, Duration: 20 * time.Millisecond, Runs: 3, Out: &out,
 		Env: measure.Env{Cores: 1, Say: func(string, ...any) {}}}
 	r, err := Measure(context.Background(), o)
 	if err != nil {

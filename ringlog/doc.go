@@ -15,7 +15,7 @@
 //
 //	header    off size
 //	            0    8  magic "SSRINGS1"; zero: the segment is free
-//	            8    4  version, 1
+//	            8    4  version, 2
 //	           12    4  flags: 1 = relay (frames received from other nodes, verbatim)
 //	           16    8  job
 //	           24    4  node

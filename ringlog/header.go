@@ -14,7 +14,7 @@ import (
 const (
 	segmentMagic   = uint64('S') | 'S'<<8 | 'R'<<16 | 'I'<<24 | 'N'<<32 | 'G'<<40 | 'S'<<48 | '1'<<56
 	footerMagic    = uint64('S') | 'S'<<8 | 'R'<<16 | 'I'<<24 | 'N'<<32 | 'G'<<40 | 'F'<<48 | '1'<<56
-	segmentVersion = 1
+	segmentVersion = 2
 
 	relayFlag = 1
 

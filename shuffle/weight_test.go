@@ -10,7 +10,7 @@ import (
 // What a program that embeds this package takes on besides it: netpoll and what it needs, hashing, the cache of spilled blocks.
 var allowedModules = []string{
 	"github.com/bytedance/gopkg", "github.com/cespare/xxhash/v2", "github.com/cloudwego/gopkg", "github.com/cloudwego/netpoll",
-	"github.com/dgraph-io/ristretto/v2", "github.com/dustin/go-humanize", "golang.org/x/sys",
+	"github.com/dgraph-io/ristretto/v2", "github.com/dustin/go-humanize", "github.com/klauspost/cpuid/v2", "github.com/zeebo/xxh3", "golang.org/x/sys",
 }
 
 var allowedFolders = []string{"netio", "ringlog", "shuffle"}

@@ -82,7 +82,7 @@ func Workloads() []measure.Workload {
 			Name: "shuffle-tcp", Unit: measure.RowsPerSecond,
 			About: "one producer to 64 tasks of another process over loopback, unordered, checksummed",
 			Open:  openTCP(tcpShape(false)), Beside: "of_net_buffers",
-			Kernels: []string{"fill", "scatter", "sum", "xxh64", "buffers"}, Relate: ofLinkBound,
+			Kernels: []string{"fill", "scatter", "sum", "checksum", "buffers"}, Relate: ofLinkBound,
 			Require: []measure.Requirement{
 				{Must: 32e6, Stretch: 48e6}, {Of: "of_net_buffers", Must: 0.60, Stretch: 0.70},
 			},
@@ -159,7 +159,7 @@ func ofSlower(median float64, k map[string]float64) measure.Ratios {
 // scattered, summed up and summed rows, and nothing else.
 func ofLinkBound(median float64, k map[string]float64) measure.Ratios {
 	link := rows.Bytes / k["buffers"]
-	work := 1/k["fill"] + 1/k["scatter"] + 2*rows.Bytes/k["xxh64"] + 1/k["sum"]
+	work := 1/k["fill"] + 1/k["scatter"] + 2*rows.Bytes/k["checksum"] + 1/k["sum"]
 	bound := 1 / (link + work/2)
 	return measure.Ratios{"of_bound": median / bound, "bound_rows_per_s": bound}
 }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/cespare/xxhash/v2"
+	"github.com/zeebo/xxh3"
 )
 
 const (
@@ -91,7 +91,7 @@ type Header struct {
 	Type        Type
 	Flags       Flags
 	SubBatches  uint16
-	Sum         uint64 // XXH64 over [16, Len), seeded with the first 8 bytes
+	Sum         uint64 // XXH3-64 over [16, Len), seeded with the first 8 bytes
 	Pos         Pos    // position of this frame in the log it was written to
 	Tick        Tick
 	OldestNs    int64 // unix nanoseconds of its oldest event
@@ -186,7 +186,7 @@ func Checksum(b []byte) uint64 {
 
 // ChecksumAs computes the sum of the frame in b as if its first 8 bytes held first: a writer of a shared log stores them last,
 // after the sum. b must be exactly the frame.
-func ChecksumAs(first uint64, b []byte) uint64 { return xxhashSeeded(first, b[offPos:]) }
+func ChecksumAs(first uint64, b []byte) uint64 { return xxh3.HashSeed(b[offPos:], first) }
 
 // PutSum sets the Summed flag and the sum of the otherwise finished frame in b.
 func PutSum(b []byte) {
@@ -207,11 +207,4 @@ func VerifySum(b []byte) error {
 		return fmt.Errorf("%w: sum %016x, want %016x", ErrCorrupt, got, want)
 	}
 	return nil
-}
-
-func xxhashSeeded(seed uint64, b []byte) uint64 {
-	var d xxhash.Digest
-	d.ResetWithSeed(seed)
-	_, _ = d.Write(b) // never fails
-	return d.Sum64()
 }
