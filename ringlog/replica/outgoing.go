@@ -232,6 +232,7 @@ func (o *outgoing) copied(c wire.Copied) error {
 	if w := n.mu.owned[s]; w != nil && c.Life == w.tail.life {
 		if p := w.member(o.peer); p != nil && p.ready {
 			err = p.Copied(c.Number)
+			w.release()
 			changed = w.cfg.Changed
 			n.wake(o.peer.Node)
 		}

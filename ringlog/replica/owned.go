@@ -72,6 +72,13 @@ func (w *Owned) Append(t frame.Tick, b []byte, l Lease) (uint64, error) {
 	return number, err
 }
 
+// Skip says that an entry of a Log was left out, for want of room: its peers have a gap, and go on with the next tick.
+func (w *Owned) Skip(t frame.Tick) {
+	w.node.mu.Lock()
+	defer w.node.mu.Unlock()
+	w.tail.Skip(t)
+}
+
 // Trim says that nobody will want entries of ticks up to t, nor any of lives below one (0: keep them). Peers are told.
 func (w *Owned) Trim(t frame.Tick, below frame.Incarnation) {
 	n := w.node
@@ -173,6 +180,18 @@ func (w *Owned) Close() {
 }
 
 // The rest is called with the lock held.
+
+// release lets go of what all peers of a Log have. A life of a peer that comes later begins with a gap.
+func (w *Owned) release() {
+	if w.tail.stream.Kind != Log || len(w.peers) == 0 {
+		return
+	}
+	least := w.peers[0].acked
+	for _, p := range w.peers {
+		least = min(least, p.acked)
+	}
+	w.tail.release(least)
+}
 
 func (w *Owned) wakePeers() {
 	for _, p := range w.peers {

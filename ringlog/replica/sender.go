@@ -53,9 +53,8 @@ func (s *Sender) next() (k *kept, prev uint64, gap bool) {
 	if !s.ready || s.inBytes >= s.window && len(s.flight) > 0 {
 		return nil, 0, false
 	}
-	if s.sent < s.tail.lost && !s.skip {
-		// It starts again with whole ticks: none of which an entry was dropped, or has been appended already.
-		s.skip, s.above = true, s.tail.newest
+	if s.sent < s.tail.lost {
+		s.skip, s.above = true, s.tail.gap // it starts again with whole ticks: none of which an entry was dropped
 	}
 	prev, from := s.sent, s.sent
 	for {

@@ -22,8 +22,8 @@ type Tail struct {
 	entries []*kept
 	bytes   int
 	last    uint64     // number of the newest that was appended
-	newest  frame.Tick // greatest tick that was appended, but MaxTick
-	lost    uint64     // entries up to it were dropped for want of room: who has not sent them has a gap
+	lost    uint64     // entries up to it were dropped: who has not sent them has a gap
+	gap     frame.Tick // greatest tick of those, but MaxTick
 	free    *kept
 }
 
@@ -54,9 +54,6 @@ func (t *Tail) Append(tick frame.Tick, b []byte, l Lease) (uint64, error) {
 	*k = kept{number: t.last, tick: tick, sum: sumOf(t.stream, t.life, t.last, tick, b), bytes: b, lease: l, uses: 1}
 	t.entries = append(t.entries, k)
 	t.bytes += len(b)
-	if tick < frame.MaxTick {
-		t.newest = max(t.newest, tick)
-	}
 	if t.stream.Kind == Log {
 		t.shed()
 	}
@@ -68,13 +65,44 @@ func (t *Tail) shed() {
 	n := 0
 	for t.bytes > t.max && n < len(t.entries)-1 {
 		k := t.entries[n]
-		t.lost = k.number
+		t.lose(k.number, k.tick)
 		t.bytes -= len(k.bytes)
 		t.done(k)
 		n++
 	}
 	if n > 0 {
 		t.entries = append(t.entries[:0], t.entries[n:]...)
+	}
+}
+
+// Skip notes that an entry of a Log was left out: nothing before it is kept any more, and whoever has not sent all of that has a gap.
+func (t *Tail) Skip(tick frame.Tick) {
+	t.last++
+	t.release(t.last)
+	t.lose(t.last, tick)
+}
+
+// lose notes that an entry, and all before it, are gone.
+func (t *Tail) lose(number uint64, tick frame.Tick) {
+	t.lost = max(t.lost, number)
+	if tick < frame.MaxTick {
+		t.gap = max(t.gap, tick)
+	}
+}
+
+// release drops entries up to a number, which all peers of a Log have: for others there is a gap.
+func (t *Tail) release(number uint64) {
+	n := 0
+	for n < len(t.entries) && t.entries[n].number <= number {
+		t.lose(t.entries[n].number, t.entries[n].tick)
+		t.bytes -= len(t.entries[n].bytes)
+		t.done(t.entries[n])
+		n++
+	}
+	if n > 0 {
+		rest := append(t.entries[:0], t.entries[n:]...)
+		clear(t.entries[len(rest):])
+		t.entries = rest
 	}
 }
 
