@@ -76,7 +76,7 @@ func (d *disk) newest(restore []frame.Tick) []frame.Tick {
 func (d *disk) onlyNewest(newest control.Saved) {
 	for s := range d.images {
 		if s.Stage == newest.Stage && s.Tick < newest.Tick {
-			delete(d.images, s)
+			d.remove(s)
 		}
 	}
 }

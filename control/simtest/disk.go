@@ -22,8 +22,10 @@ type disk struct {
 	node     frame.NodeID
 	life     frame.Incarnation // whoever came last; what earlier ones write is refused
 	journals map[int]*diskJournal
+	opened   []*diskJournal // the same, in the order in which they were made
 	images   map[control.Saved][]byte
-	writing  []func() // images, and answers of outputs, on their way
+	listed   []control.Saved // saved, if still known
+	writing  []func()        // images, and answers of outputs, on their way
 	unsaved  []control.Unsaved
 	needs    control.Needs  // as last heard of
 	before   map[int][]byte // by stage: the image of the mark before, for StaleImage
@@ -110,6 +112,7 @@ func (d *disk) open(stage int, changed func()) (runtime.Journal, []journal.Recor
 	if j == nil {
 		j = &diskJournal{kept: map[frame.TaskID]frame.Tick{}}
 		d.journals[stage] = j
+		d.opened = append(d.opened, j)
 	}
 	j.changed = changed
 	records := slices.Clone(j.records)
@@ -142,7 +145,7 @@ func (d *disk) save(life frame.Incarnation, stage int, t frame.Tick, im snapshot
 				return
 			}
 		}
-		d.images[s] = b
+		d.images[s], d.listed = b, nil
 		if d.sim.cfg.Broken == M11 {
 			d.onlyNewest(s)
 		}
@@ -159,8 +162,8 @@ func (d *disk) later(answer func()) { d.writing = append(d.writing, answer) }
 
 // step makes something durable.
 func (d *disk) step(rng *rand.Rand) {
-	for _, i := range slices.Sorted(maps.Keys(d.journals)) { // equal seeds give equal runs
-		if j := d.journals[i]; j.last() > j.durable && rng.IntN(2) == 0 && !d.sim.flaky() {
+	for _, j := range d.opened { // equal seeds give equal runs
+		if j.last() > j.durable && rng.IntN(2) == 0 && !d.sim.flaky() {
 			for range 1 + rng.Uint64N(j.last()-j.durable) {
 				r := &j.records[j.durable-j.before]
 				j.kept[r.Task] = max(j.kept[r.Task], r.Last)
@@ -194,14 +197,26 @@ func (d *disk) crash(life frame.Incarnation) {
 func (d *disk) rewind(restore []frame.Tick) {
 	for s := range d.images {
 		if s.Tick > restore[s.Stage] {
-			delete(d.images, s)
+			d.remove(s)
 		}
 	}
 	d.unsaved = nil
 }
 
-// saved are the images there are, in order.
+func (d *disk) remove(s control.Saved) {
+	delete(d.images, s)
+	d.listed = nil
+}
+
+// saved are the images there are, in order. The list is shared with reports: nobody writes to it.
 func (d *disk) saved() []control.Saved {
+	if d.listed == nil {
+		d.listed = d.list()
+	}
+	return d.listed
+}
+
+func (d *disk) list() []control.Saved {
 	return slices.SortedFunc(maps.Keys(d.images), func(a, b control.Saved) int {
 		return cmp.Or(cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Tick, b.Tick))
 	})
@@ -212,7 +227,7 @@ func (d *disk) trim(needs control.Needs, node frame.NodeID) {
 	d.needs = needs
 	for s := range d.images {
 		if s.Tick < needs[s.Stage][node] {
-			delete(d.images, s)
+			d.remove(s)
 		}
 	}
 }

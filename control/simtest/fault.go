@@ -28,6 +28,12 @@ const (
 	kinds
 )
 
+var kindNames = [kinds]string{
+	"Crash", "CrashAll", "Zombie", "Away", "Cut", "Split", "Reset", "Slow", "Stall", "FailImages", "Damage", "Clock",
+}
+
+func (k Kind) String() string { return kindNames[k] }
+
 var kindTexts = [kinds]string{
 	Crash: "worker %[1]d dies", CrashAll: "all die", Zombie: "worker %[1]d is replaced, but goes on for %[3]d steps",
 	Away: "worker %[1]d and the manager lose each other for %[3]d steps", Cut: "nothing gets from node %[1]d to node %[2]d for %[3]d steps",

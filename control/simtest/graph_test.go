@@ -76,13 +76,22 @@ func (r *gatedReader) Read(rows int) (*batch.Batch, error) {
 	return b, err
 }
 
-// drawGraph builds a random job that writes to sink. rows bounds those of a split.
-func drawGraph(rng *rand.Rand, sink job.Sink, rows int, end *gate) (*job.Graph, error) {
+// class bounds what random runs draw.
+type class struct {
+	rows, sources, splits, ops, tasks int // rows of a split, splits of a source, tasks of a stage
+	least                             int // rows of the first split
+	draw                              func(*rand.Rand) (Limits, *Faults)
+}
+
+var large = class{rows: randomRows, sources: 3, splits: 3, ops: 5, tasks: 5, draw: drawLarge}
+
+// drawGraph builds a random job that writes to sink.
+func drawGraph(rng *rand.Rand, sink job.Sink, c class, end *gate) (*job.Graph, error) {
 	g := &graph{rng: rng, job: job.New("random")}
-	for i := range 1 + rng.IntN(3) {
-		g.push(g.job.Source(fmt.Sprint("source", i), &gatedSource{g.source(rows), end}))
+	for i := range 1 + rng.IntN(c.sources) {
+		g.push(g.job.Source(fmt.Sprint("source", i), &gatedSource{g.source(c), end}))
 	}
-	for range 1 + rng.IntN(5) {
+	for range 1 + rng.IntN(c.ops) {
 		g.grow()
 	}
 	var rest []job.Stream
@@ -117,12 +126,16 @@ func (g *graph) pick() job.Stream {
 }
 
 // source is one of a few splits; some have few rows, or are slow, so that their ticks are empty for long.
-func (g *graph) source(rows int) *vertextest.MemorySource {
+func (g *graph) source(c class) *vertextest.MemorySource {
 	src := &vertextest.MemorySource{MaxRead: 1 + g.rng.IntN(100), Stutter: 2 + g.rng.IntN(3)}
-	for range 1 + g.rng.IntN(3) {
+	for range 1 + g.rng.IntN(c.splits) {
 		b := batch.NewBuilder(graphSchema)
 		vs := int64(0)
-		for range g.rng.IntN(1 + rows>>(g.rng.IntN(3)*2)) {
+		n := g.rng.IntN(1 + c.rows>>(g.rng.IntN(3)*2))
+		if len(g.streams) == 0 && len(src.Rows) == 0 {
+			n = max(n, c.least)
+		}
+		for range n {
 			vs += g.rng.Int64N(4)
 			b.AppendTime(max(0, vs-g.rng.Int64N(lateness.Microseconds())), 0, 0)
 			b.Cols[0].AppendInt64(g.rng.Int64N(30))
@@ -178,14 +191,14 @@ type graphRun struct {
 }
 
 // planGraph draws the graph of a seed and plans it with the numbers of another.
-func planGraph(seed uint64, rng *rand.Rand, rows int) (*graphRun, error) {
+func planGraph(seed uint64, rng *rand.Rand, c class) (*graphRun, error) {
 	sink := &outputSink{out: &vertextest.MemoryOutput{Stutter: 3}}
 	end := &gate{}
-	g, err := drawGraph(rand.New(rand.NewPCG(seed, 10)), sink, rows, end)
+	g, err := drawGraph(rand.New(rand.NewPCG(seed, 10)), sink, c, end)
 	if err != nil {
 		return nil, fmt.Errorf("seed %d: %w", seed, err)
 	}
-	p, err := plan.Build(g, plan.Options{Tasks: 1 + rng.IntN(5), Fuse: rng.IntN(3) > 0})
+	p, err := plan.Build(g, plan.Options{Tasks: 1 + rng.IntN(c.tasks), Fuse: rng.IntN(3) > 0})
 	if err != nil {
 		return nil, fmt.Errorf("seed %d: %w", seed, err)
 	}
@@ -218,8 +231,8 @@ func (g *graphRun) lines() []string {
 }
 
 // calmLines is what the graph gives on one node that nothing happens to, as one task of a stage each.
-func calmLines(seed uint64, rows int, dir string) ([]string, error) {
-	g, err := planGraph(seed, rand.New(rand.NewPCG(seed, 11)), rows)
+func calmLines(seed uint64, c class, dir string) ([]string, error) {
+	g, err := planGraph(seed, rand.New(rand.NewPCG(seed, 11)), c)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,9 @@ func (s *Sim) injectDue() {
 	for len(s.faults) > 0 && s.faults[0].Step <= s.steps && s.outcome == nil {
 		f := s.faults[0]
 		s.faults = s.faults[1:]
-		s.inject(f)
+		if s.inject(f) {
+			s.happened[f.Kind]++
+		}
 	}
 	for i := range s.workers {
 		if w := s.workers[i]; len(w.unheard) > 0 && !s.away(w.node) {
@@ -39,20 +41,22 @@ func (s *Sim) injectDue() {
 	}
 }
 
-func (s *Sim) inject(f Fault) {
+// inject reports whether there was something that the fault could hit.
+func (s *Sim) inject(f Fault) bool {
 	h, until := &s.harms[f.Node], s.steps+f.Length
 	w := s.workers[f.Node]
 	switch f.Kind {
 	case Crash:
-		s.crash(w, "killed by the seed")
+		return s.crash(w, "killed by the seed")
 	case CrashAll:
 		s.crashAll()
 	case Zombie:
-		if !w.dead && w.incarnation > 0 {
-			s.crashed++
-			s.detach(w, until)
-			s.toBoss = append(s.toBoss, control.Lost{Node: w.node, Incarnation: w.incarnation, Reason: "taken for dead"})
+		if w.dead || w.incarnation == 0 {
+			return false
 		}
+		s.crashed++
+		s.detach(w, until)
+		s.toBoss = append(s.toBoss, control.Lost{Node: w.node, Incarnation: w.incarnation, Reason: "taken for dead"})
 	case Away:
 		h.away = until
 	case Cut:
@@ -60,9 +64,10 @@ func (s *Sim) inject(f Fault) {
 	case Split:
 		h.cut[f.Peer], s.harms[f.Peer].cut[f.Node] = until, until
 	case Reset:
-		if w.links != nil && len(w.links[f.Peer]) > 0 {
-			w.links[f.Peer][f.Pick%2].Cut(errors.New("reset by the seed"))
+		if w.links == nil || len(w.links[f.Peer]) == 0 {
+			return false
 		}
+		w.links[f.Peer][f.Pick%2].Cut(errors.New("reset by the seed"))
 	case Slow:
 		h.slow = until
 	case Stall:
@@ -70,7 +75,10 @@ func (s *Sim) inject(f Fault) {
 	case FailImages:
 		h.unsaved = until
 	case Damage:
-		s.damaged = s.disks[f.Node].damage(f.Pick) || s.damaged
+		if !s.disks[f.Node].damage(f.Pick) {
+			return false
+		}
+		s.damaged = true
 	case Clock:
 		jump := int64(f.Pick>>8%2_000_000) - 1_000_000
 		if f.Pick%4 == 0 {
@@ -79,6 +87,7 @@ func (s *Sim) inject(f Fault) {
 			h.skewNs += jump
 		}
 	}
+	return true
 }
 
 func (s *Sim) away(n frame.NodeID) bool { return s.harms != nil && s.steps < s.harms[n].away }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/streamscope/streamscope/vertex/runtime"
 )
 
 const randomRows = 300
@@ -18,12 +20,12 @@ const randomRows = 300
 func TestSeedsRandomCalm(t *testing.T) {
 	dir, total, n := t.TempDir(), 0, seeds(t, 60)
 	for seed := range n {
-		want, err := calmLines(seed, randomRows, dir)
+		want, err := calmLines(seed, large, dir)
 		if err != nil {
 			t.Fatal(err)
 		}
 		rng := rand.New(rand.NewPCG(seed, 13))
-		g, err := planGraph(seed, rng, randomRows)
+		g, err := planGraph(seed, rng, large)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,11 +44,13 @@ func TestSeedsRandomCalm(t *testing.T) {
 // randomRun is a run of a random graph under random faults. It can be made again with other faults and fewer rows.
 type randomRun struct {
 	seed   uint64
-	rows   int
+	class  class
 	dir    string
 	faults []Fault // nil: those of the seed
 	broken Canary
 	steps  int // at most; 0: randomSteps
+
+	plan *runtime.Plan // of the last run
 }
 
 // randomSteps is far more than any run takes that comes to an end.
@@ -54,25 +58,18 @@ const randomSteps = 2_000_000
 
 // do runs it, compares, and returns the faults there were.
 func (rr *randomRun) do() (Result, []Fault, error) {
-	want, err := calmLines(rr.seed, rr.rows, rr.dir)
+	want, err := calmLines(rr.seed, rr.class, rr.dir)
 	if err != nil {
 		return Result{}, nil, err
 	}
 	rng := rand.New(rand.NewPCG(rr.seed, 14))
-	g, err := planGraph(rr.seed, rng, rr.rows)
+	g, err := planGraph(rr.seed, rng, rr.class)
 	if err != nil {
 		return Result{}, nil, err
 	}
-	l := Degenerate(rng)
-	l.Nodes = 1 + rng.IntN(4)
-	l.Admission.Bytes = 1 + rng.IntN(8<<10)
-	if l.Schedule.Length == 0 {
-		l.Schedule.Bytes = 64 << rng.IntN(6)
-	}
-	f := &Faults{
-		Plan:  DrawFaults(rng, DrawKinds(rng), 1+rng.IntN(12), 50<<rng.IntN(5), l.Nodes),
-		Flaky: []int{0, 3, 50}[rng.IntN(3)], SnapshotIntervalNs: 1000 << rng.IntN(10), LeaseNs: []int64{0, 2e6}[rng.IntN(2)], Output: g.out,
-	}
+	rr.plan = g.plan
+	l, f := rr.class.draw(rng)
+	f.Output = g.out
 	if l.Schedule.Length > 0 { // ticks go by although nothing is read any more
 		g.end.shut, g.end.all, f.Settled = true, rng.IntN(2) == 0, g.end.open
 	}
@@ -94,13 +91,27 @@ func (rr *randomRun) do() (Result, []Fault, error) {
 	return r, f.Plan, err
 }
 
+// drawLarge draws limits and faults of a run.
+func drawLarge(rng *rand.Rand) (Limits, *Faults) {
+	l := Degenerate(rng)
+	l.Nodes = 1 + rng.IntN(4)
+	l.Admission.Bytes = 1 + rng.IntN(8<<10)
+	if l.Schedule.Length == 0 {
+		l.Schedule.Bytes = 64 << rng.IntN(6)
+	}
+	return l, &Faults{
+		Plan:  DrawFaults(rng, DrawKinds(rng), 1+rng.IntN(12), 50<<rng.IntN(5), l.Nodes),
+		Flaky: []int{0, 3, 50}[rng.IntN(3)], SnapshotIntervalNs: 1000 << rng.IntN(10), LeaseNs: []int64{0, 2e6}[rng.IntN(2)],
+	}
+}
+
 // TestSeedsRandom runs random graphs under random faults of random kinds, and wants what one node gives in peace.
 func TestSeedsRandom(t *testing.T) {
 	dir, n, first := t.TempDir(), seeds(t, 100), firstSeed(t)
 	var sum Result
 	var steps []int
 	for seed := first; seed < first+n; seed++ {
-		rr := &randomRun{seed: seed, rows: randomRows, dir: dir}
+		rr := &randomRun{seed: seed, class: large, dir: dir}
 		r, faults, err := rr.do()
 		if err != nil {
 			t.Fatalf("%v\nthe smallest of its kind:\n%s", err, rr.shrink(err, faults, r.Steps))

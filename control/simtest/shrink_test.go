@@ -40,13 +40,13 @@ func (rr randomRun) shrink(err error, faults []Fault, steps int) string {
 				smaller = attempt(with) || smaller
 			}
 		}
-		if with := rr; rr.rows > 1 {
-			with.rows /= 2
+		if with := rr; rr.class.rows > 1 {
+			with.class.rows /= 2
 			smaller = attempt(with) || smaller
 		}
 	}
 	var story strings.Builder
-	fmt.Fprintf(&story, "%v\nwith at most %d rows a split, and %d faults:\n", err, rr.rows, len(rr.faults))
+	fmt.Fprintf(&story, "%v\nwith at most %d rows a split, and %d faults:\n", err, rr.class.rows, len(rr.faults))
 	for _, f := range rr.faults {
 		fmt.Fprintf(&story, "  %v\n", f)
 	}

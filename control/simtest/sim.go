@@ -65,6 +65,7 @@ type Sim struct {
 	faults      []Fault // still to come
 	harms       []harm  // by node
 	bossSkewNs  int64
+	happened    [kinds]int
 	zombies     []*worker
 	zombiesSeen int
 	damaged     bool // an image was
@@ -89,6 +90,8 @@ type Result struct {
 	Damaged bool // images were
 	Dropped int  // times that ticks were dropped early
 	Asked   int  // that somebody asked for such
+
+	Happened [kinds]int // faults that hit something
 }
 
 // ErrNoEnd is a run that takes too many steps.
@@ -191,6 +194,7 @@ func (s *Sim) clock() {
 
 func (s *Sim) result(r Result) (Result, error) {
 	r.Steps, r.Crashes, r.Zombies, r.Damaged, r.Dropped, r.Asked = s.steps, s.crashed, s.zombiesSeen, s.damaged, s.dropped, s.regenerated
+	r.Happened = s.happened
 	if s.fault != nil {
 		return r, s.fault
 	}
@@ -280,16 +284,17 @@ func (s *Sim) crashAll() {
 	s.clock()
 }
 
-// crash ends a worker's process at once: what it had not made durable is lost.
-func (s *Sim) crash(w *worker, why string) {
+// crash ends a worker's process at once: what it had not made durable is lost. It reports whether there was one.
+func (s *Sim) crash(w *worker, why string) bool {
 	if w.dead || w.incarnation == 0 {
-		return
+		return false
 	}
 	s.crashed++
 	_ = w.close() // a process that dies gives no leases back
 	w.dead, w.mail, w.unheard, w.doomed = true, nil, nil, false
 	s.disks[w.node].crash(w.incarnation)
 	s.toBoss = append(s.toBoss, control.Lost{Node: w.node, Incarnation: w.incarnation, Reason: why})
+	return true
 }
 
 func (s *Sim) fail(err error) {
