@@ -21,7 +21,7 @@
 //
 //	lost, failed, silent, stuck   killed if it lives; the next incarnation and what bases have advanced to are committed in one transaction
 //	registered                    spawned, once the process before it is gone or patience with that has ended
-//	Hello, Start, Ready           with the ticks to restore at; when all listen, Connect for it and Relink for the others
+//	Hello, Admit, Start, Ready    with the ticks to restore at, and those that may hold copies, who Admit it; when all listen, Connect for it and Relink for the others
 //	Linked, Run                   it executes
 //
 // Reports of units let bases advance (bases), marks say when units take images (marks). A unit whose image cannot be read goes back to

@@ -42,6 +42,12 @@ type (
 		Epoch Epoch
 		Peer  Peer
 	}
+	// Admit: a peer has a new life, which may ask for copies of what those before it wrote before it is linked to.
+	Admit struct {
+		Node  frame.NodeID
+		Epoch Epoch
+		Peer  Peer
+	}
 	// Stop: end everything, answer Stopped, leave no temporary file if the run failed.
 	Stop struct {
 		Node  frame.NodeID
@@ -83,6 +89,7 @@ func (Stop) isEffect()    {}
 func (Mark) isEffect()    {}
 func (Trim) isEffect()    {}
 func (Relink) isEffect()  {}
+func (Admit) isEffect()   {}
 func (Kill) isEffect()    {}
 func (Spawn) isEffect()   {}
 func (Persist) isEffect() {}

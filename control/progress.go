@@ -69,7 +69,11 @@ func (m *Machine) hello(node frame.NodeID, w *worker, ev Hello) {
 		return
 	}
 	w.since = m.now
-	m.emit(Start{node, m.assignment(node)})
+	a := m.assignment(node)
+	for _, p := range a.Peers {
+		m.emit(Admit{p.Node, m.cfg.Epoch, Peer{Node: node, Incarnation: w.incarnation}})
+	}
+	m.emit(Start{node, a})
 }
 
 func (m *Machine) ready(node frame.NodeID, w *worker, ev Ready) {

@@ -106,6 +106,9 @@ func TestNewLifeKnowsTheHolders(t *testing.T) {
 	if got := strings.Join(at, " "); got != "copies0.1 copies2.1 copies3.2" {
 		t.Errorf("holders %s", got)
 	}
+	if a := d.last["control.Admit"].(Admit); a.Node != 3 || a.Peer.Node != 1 || a.Peer.Incarnation != 3 {
+		t.Errorf("%+v", a)
+	}
 }
 
 // TestFinalFailureEndsTheRun: nobody tries again what would fail again.

@@ -38,6 +38,10 @@ type Recovering interface {
 	Trim(control.Needs) error
 	// Relink replaces the links with a peer by those with its new life, in the background.
 	Relink(control.Peer)
+	// CopyAddr is where the worker keeps copies for its peers; empty: it does not.
+	CopyAddr() string
+	// Admit lets a peer's new life ask for copies, in the background.
+	Admit(control.Peer)
 	// Report tells how far the worker is, or what has ended it; From is filled in by the agent.
 	Report() (control.Reported, error)
 }

@@ -48,6 +48,8 @@ func (a *agent) recover(c *rpc.Down) error {
 		}
 	case c.Relink != nil && c.Relink.Epoch == a.cfg.Epoch:
 		w.Relink(c.Relink.Peer)
+	case c.Admit != nil && c.Admit.Epoch == a.cfg.Epoch:
+		w.Admit(c.Admit.Peer)
 	default:
 		return a.outOfTurn("recover")
 	}
@@ -66,7 +68,11 @@ func (a *agent) start(c *rpc.Start) error {
 	if err != nil {
 		return a.fail(err)
 	}
-	return a.send(control.Ready{From: a.from(), Addr: a.worker.Addr(), Fingerprint: plan.Fingerprint(p)})
+	ready := control.Ready{From: a.from(), Addr: a.worker.Addr(), Fingerprint: plan.Fingerprint(p)}
+	if w, ok := a.worker.(Recovering); ok {
+		ready.CopyAddr = w.CopyAddr()
+	}
+	return a.send(ready)
 }
 
 func (a *agent) connect(c *control.Connect) error {
@@ -111,7 +117,8 @@ func (a *agent) outOfTurn(what string) error {
 
 func (a *agent) fail(err error) error {
 	a.failed = true
-	ev := control.Failed{From: a.from(), Reason: err.Error(), AboutPeer: errors.Is(err, ErrPeer), Dropped: errors.Is(err, shuffle.ErrDropped)}
+	ev := control.Failed{From: a.from(), Reason: err.Error(), AboutPeer: errors.Is(err, ErrPeer), Dropped: errors.Is(err, shuffle.ErrDropped),
+		Final: errors.Is(err, shuffle.ErrTripwire)}
 	var image UnreadableImage
 	if errors.As(err, &image) {
 		unreadable := image.Unreadable()

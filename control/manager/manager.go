@@ -168,6 +168,8 @@ func (r *run) do(effect control.Effect) control.Event {
 		r.send(e.Node, &rpc.Down{Trim: &e})
 	case control.Relink:
 		r.send(e.Node, &rpc.Down{Relink: &e})
+	case control.Admit:
+		r.send(e.Node, &rpc.Down{Admit: &e})
 	case control.Kill:
 		r.host.Kill(e.Node, e.Incarnation)
 	case control.Spawn:

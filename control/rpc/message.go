@@ -36,6 +36,7 @@ type Down struct {
 	Mark    *control.Mark    `json:",omitempty"`
 	Trim    *control.Trim    `json:",omitempty"`
 	Relink  *control.Relink  `json:",omitempty"`
+	Admit   *control.Admit   `json:",omitempty"`
 }
 
 // Start is the command to start, with the job.

@@ -14,6 +14,7 @@ import (
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle"
+	"github.com/streamscope/streamscope/shuffle/copies"
 	"github.com/streamscope/streamscope/shuffle/hostlink"
 	"github.com/streamscope/streamscope/state"
 )
@@ -43,6 +44,8 @@ type NodeConfig struct {
 	Links        LinkMode
 	// Recovery keeps what the worker needs to come back; nil: reliability is off.
 	Recovery *Recovery
+	// Holders are peers that may hold copies of what former lives of this node have written, with the addresses of CopyAddr.
+	Holders []netio.Peer
 	// Warn, if set, is told when memory for logs or room to spill them cannot be had: that is tried again until it can, and sources wait
 	// meanwhile. Nil: it ends the node. It is called by any goroutine and must not block.
 	Warn func(error)
@@ -56,6 +59,8 @@ type Node struct {
 	endpoint *netio.Endpoint
 	host     *hostlink.Host // nil: frames cross every link
 	links    []linkPair     // by node; empty for itself
+	copying  *copying       // nil: nothing is copied
+	served   copies.Stats
 	wakes    []chan struct{}
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -84,12 +89,23 @@ func NewNode(cfg NodeConfig) (*Node, error) {
 		return nil, err
 	}
 	n.arena.Start()
+	began := time.Now()
+	var fetched *copies.Fetched
+	if cfg.copied() {
+		if n.copying, err = newCopying(n); err != nil {
+			return nil, errors.Join(err, n.close())
+		}
+		fetched = n.copying.fetch(cfg.Holders)
+	}
 	n.worker, err = NewWorker(Config{
 		Plan: cfg.Plan, JobID: cfg.JobID, Node: cfg.Node, Nodes: cfg.Nodes, Cores: cfg.Cores, Incarnation: cfg.Incarnation,
 		Schedule: cfg.Schedule, Admission: cfg.Admission, Lateness: cfg.Lateness, Rate: cfg.Rate,
 		FrameBytes: cfg.FrameBytes, CreditBytes: cfg.CreditBytes, LeaseBytes: int(min(leaseBytesMax, cfg.ArenaBytes/8)), Sums: cfg.Sums, Arena: n.arena, Pages: cfg.Pages,
-		Nanotime: nanotime, Wake: n.wake, WakePeer: n.wakePeer, Room: n.room, Fail: n.fail, Recovery: cfg.Recovery,
+		Nanotime: nanotime, Wake: n.wake, WakePeer: n.wakePeer, Room: n.room, Fail: n.fail, Recovery: cfg.Recovery, Copier: n.copying.copier(),
 	})
+	if err == nil {
+		err = n.copying.preload(fetched, began)
+	}
 	if err == nil && cfg.Nodes > 1 {
 		err = n.listen()
 	}
@@ -446,6 +462,9 @@ func (n *Node) close() error {
 	var errs []error
 	if n.endpoint != nil {
 		n.endpoint.Close()
+	}
+	if n.copying != nil {
+		n.copying.close()
 	}
 	if n.host != nil {
 		errs = append(errs, n.host.Close())

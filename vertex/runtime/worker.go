@@ -41,6 +41,8 @@ type Config struct {
 	Room func(ready <-chan struct{}) error
 	// Fail is called when a link met an error of this node's own.
 	Fail func(error)
+	// Copier takes the frames of edges with copies; nil: there are none. Only with Recovery.
+	Copier shuffle.Copier
 	// Recovery keeps what the worker needs to come back; nil: reliability is off.
 	Recovery *Recovery
 }
@@ -100,7 +102,7 @@ func NewWorker(cfg Config) (*Worker, error) {
 	x, err := shuffle.NewExchange(shuffle.ExchangeConfig{
 		Cluster: w.cluster, Self: cfg.Node, Job: cfg.JobID, Incarnation: cfg.Incarnation, Edges: buildEdges(cfg.Plan), Arena: cfg.Arena,
 		FrameBytes: cfg.FrameBytes, CreditBytes: cfg.CreditBytes, LeaseBytes: cfg.LeaseBytes, Sums: cfg.Sums,
-		Starts: starts, Retain: cfg.Recovery != nil,
+		Starts: starts, Retain: cfg.Recovery != nil, Copier: cfg.Copier,
 		Wake: w.wake, WakePeer: cfg.WakePeer, Room: cfg.Room, Fail: cfg.Fail, DrainedChanged: func() { w.dirty.Store(true); w.wakeAll() },
 	})
 	if err != nil {

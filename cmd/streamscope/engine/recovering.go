@@ -14,7 +14,7 @@ import (
 
 var _ agent.Recovering = (*worker)(nil)
 
-// relinksMax bounds the new lives of peers that wait to be linked to; the manager makes one after the other.
+// relinksMax bounds the news of peers' new lives that wait to be followed; the manager makes one after the other.
 const relinksMax = 256
 
 // unreadable makes an image that cannot be restored known to the agent.
@@ -62,14 +62,23 @@ func (w *worker) begin(a control.Assignment) error {
 	for _, t := range a.Marks {
 		w.Mark(t)
 	}
-	w.relinks = make(chan control.Peer, relinksMax)
+	w.relinks = make(chan func(), relinksMax)
 	w.linking.Go(func() {
-		for p := range w.relinks {
-			// An error ends the node, which the next report tells.
-			w.node.Relink(netio.Peer{Node: p.Node, Incarnation: p.Incarnation, Addr: p.Addr})
+		for relink := range w.relinks {
+			relink()
 		}
 	})
 	return w.Trim(a.Needs)
+}
+
+// holders are the peers that may hold copies, and where.
+func holders(peers []control.Peer) (all []netio.Peer) {
+	for _, p := range peers {
+		if p.CopyAddr != "" {
+			all = append(all, netio.Peer{Node: p.Node, Incarnation: max(firstLife, p.Incarnation), Addr: p.CopyAddr})
+		}
+	}
+	return all
 }
 
 // closePast gives the data directory back.
@@ -90,7 +99,18 @@ func (w *worker) Trim(needs control.Needs) error {
 }
 
 // Relink implements agent.Recovering.
-func (w *worker) Relink(p control.Peer) { w.relinks <- p }
+func (w *worker) Relink(p control.Peer) {
+	w.relinks <- func() {
+		w.node.ConnectCopies(holders([]control.Peer{p}))
+		// An error ends the node, which the next report tells.
+		w.node.Relink(netio.Peer{Node: p.Node, Incarnation: p.Incarnation, Addr: p.Addr})
+	}
+}
+
+// Admit implements agent.Recovering.
+func (w *worker) Admit(p control.Peer) {
+	w.relinks <- func() { w.node.Admit(netio.Peer{Node: p.Node, Incarnation: p.Incarnation}) }
+}
 
 // Report implements agent.Recovering.
 func (w *worker) Report() (control.Reported, error) {

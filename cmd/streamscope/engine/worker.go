@@ -82,7 +82,7 @@ func (w *workers) newWorker(p *plan.Plan, a control.Assignment, limits rpc.Limit
 		Lateness: time.Duration(limits.LatenessUs) * time.Microsecond, Rate: limits.RatePerS,
 		FrameBytes: limits.FrameBytes, SegmentBytes: limits.SegmentBytes, CreditBytes: limits.CreditBytes, Links: vruntime.LinkMode(limits.Links),
 		ArenaBytes: limits.ArenaBytes, SpillDir: limits.SpillDir, Token: w.job.Token, Listen: listen, Sums: a.Nodes > 1,
-		Pages: n.newPages, LinkEvents: w.linkEvents(), Recovery: recovery, Warn: warn,
+		Pages: n.newPages, LinkEvents: w.linkEvents(), Recovery: recovery, Warn: warn, Holders: holders(a.Peers),
 	})
 	if err != nil {
 		err = errors.Join(asUnreadable(err), n.closePast()) // parts of images are read while the node is made
@@ -156,8 +156,8 @@ type worker struct {
 	self     frame.NodeID
 	past     *datadir.Dir // nil without recovery
 	using    *os.File     // the data directory
-	relinks  chan control.Peer
-	toldHeld time.Time // what it keeps; of the goroutine that reports
+	relinks  chan func()  // news of peers, to be followed in the background
+	toldHeld time.Time    // what it keeps; of the goroutine that reports
 	linking  sync.WaitGroup
 }
 
@@ -181,12 +181,16 @@ func (w *worker) freeState() {
 // Addr implements agent.Worker.
 func (w *worker) Addr() string { return w.node.Addr() }
 
+// CopyAddr implements agent.Recovering.
+func (w *worker) CopyAddr() string { return w.node.CopyAddr() }
+
 // Connect implements agent.Worker. Links are made in the background and dialled again until they stand.
 func (w *worker) Connect(_ context.Context, peers []control.Peer) error {
 	var links []netio.Peer
 	for _, p := range peers {
 		links = append(links, netio.Peer{Node: p.Node, Incarnation: max(firstLife, p.Incarnation), Addr: p.Addr})
 	}
+	w.node.ConnectCopies(holders(peers))
 	return w.node.Connect(links)
 }
 

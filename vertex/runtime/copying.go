@@ -1,0 +1,223 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/streamscope/streamscope/netio"
+	"github.com/streamscope/streamscope/netio/wire"
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/ringlog/replica"
+	"github.com/streamscope/streamscope/shuffle"
+	"github.com/streamscope/streamscope/shuffle/copies"
+)
+
+// Bounds of copying.
+const (
+	fetchPatience  = 2 * time.Second // for what peers hold of a former life: what has not come by then is executed again
+	copyLeaseParts = 16              // the part of the arena that may be leased for copies under way, and again that for what a stream may have in any case
+	copyLeaseMax   = 64 << 20
+	copyHoldParts  = 4 // the memory for copies of others, beside the arena, as a part of it
+)
+
+// copying has links of its own, so that copies never stand before the frames of the job.
+type copying struct {
+	node     *Node
+	streams  *replica.Node
+	copies   *copies.Copies
+	endpoint *netio.Endpoint
+	links    []linkPair // by node
+	mu       sync.Mutex // one change of links at a time
+}
+
+// copied reports whether an edge of the plan has copies.
+func (cfg *NodeConfig) copied() bool {
+	if cfg.Recovery == nil || cfg.Nodes < 2 {
+		return false
+	}
+	for i := range cfg.Plan.Edges {
+		if cfg.Plan.Edges[i].Policy.Copies > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// newCopying opens the endpoint of copies.
+func newCopying(n *Node) (*copying, error) {
+	cfg := &n.cfg
+	c := &copying{node: n, links: make([]linkPair, cfg.Nodes)}
+	self := replica.Member{Node: cfg.Node, Life: cfg.Incarnation}
+	c.streams = replica.New(replica.Config{Self: self, HoldBytes: max(1, cfg.ArenaBytes/copyHoldParts), Wake: c.wake})
+	c.copies = newCopies(cfg.Plan, cfg.Nodes, cfg.Cores, self, c.streams, min(copyLeaseMax, cfg.ArenaBytes/copyLeaseParts))
+	var err error
+	c.endpoint, err = netio.Listen(netio.Config{
+		Identity: wire.Identity{Job: cfg.Plan.Job + "/copies", Node: cfg.Node, Incarnation: cfg.Incarnation, Token: []byte(cfg.Token)},
+		Listen:   cfg.Listen, MaxFrameBytes: cfg.FrameBytes + wire.EntryHeadLen, Events: cfg.LinkEvents,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// newCopies makes the copies of what a node's cores write.
+func newCopies(p *Plan, nodes, cores int, self replica.Member, streams *replica.Node, leaseBytes int64) *copies.Copies {
+	cfg := Config{Plan: p, Node: self.Node, Nodes: nodes, Cores: cores}
+	return copies.New(copies.Config{Cluster: cfg.cluster(), Self: self, Edges: buildEdges(p), Streams: streams, LeaseBytes: leaseBytes})
+}
+
+// copier is for the exchange; nil without copies.
+func (c *copying) copier() shuffle.Copier {
+	if c == nil {
+		return nil
+	}
+	return c.copies
+}
+
+func (c *copying) wake(id frame.NodeID) {
+	for _, l := range []*netio.Link{c.links[id].in.Load(), c.links[id].out.Load()} {
+		if l != nil {
+			l.Wake()
+		}
+	}
+}
+
+// fetch asks those who may hold copies of this node's former lives. Images tell what is behind its tasks.
+func (c *copying) fetch(holders []netio.Peer) *copies.Fetched {
+	if c.node.cfg.Incarnation <= 1 {
+		return nil
+	}
+	for _, p := range holders {
+		c.node.warn(c.dial(p))
+	}
+	images := c.node.cfg.Recovery.Images
+	return c.copies.Fetch(func(e frame.EdgeID) frame.Tick {
+		if images == nil || images[c.node.cfg.Plan.Edges[e].From] == nil {
+			return 0
+		}
+		return images[c.node.cfg.Plan.Edges[e].From].Tick
+	}, c.node.cfg.ArenaBytes)
+}
+
+// preload puts what has come, or comes soon, into the worker's logs.
+func (c *copying) preload(f *copies.Fetched, since time.Time) error {
+	if f == nil {
+		return nil
+	}
+	timer := time.NewTimer(time.Until(since.Add(fetchPatience)))
+	defer timer.Stop()
+	select {
+	case <-f.Done():
+	case <-timer.C:
+	}
+	room := time.NewTimer(fetchPatience)
+	defer room.Stop()
+	st, err := f.Preload(c.node.worker.Exchange(), func(core frame.CoreID) bool {
+		select {
+		case <-c.node.wakes[core]:
+			return true
+		case <-room.C:
+			return false
+		}
+	})
+	c.node.served = st
+	return err
+}
+
+// connect makes the links with all peers; those that exist stay.
+func (c *copying) connect(peers []netio.Peer) error {
+	var errs []error
+	for _, p := range peers {
+		errs = append(errs, c.expect(p), c.dial(p))
+	}
+	return errors.Join(errs...)
+}
+
+// expect makes the link from a life of a peer, in place of that from the life before.
+func (c *copying) expect(p netio.Peer) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	slot := &c.links[p.Node].in
+	if fresh, err := endFormer(slot.Load(), p); !fresh || err != nil {
+		return err
+	}
+	l, err := c.endpoint.Expect(p, c.streams.Incoming(replica.Member{Node: p.Node, Life: p.Incarnation}))
+	if err == nil {
+		slot.Store(l)
+		l.Wake()
+	}
+	return err
+}
+
+// dial makes the link to a life of a peer, in place of that to the life before.
+func (c *copying) dial(p netio.Peer) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	slot := &c.links[p.Node].out
+	if fresh, err := endFormer(slot.Load(), p); !fresh || err != nil {
+		return err
+	}
+	m := replica.Member{Node: p.Node, Life: p.Incarnation}
+	l, err := c.endpoint.Dial(p, c.streams.Outgoing(m))
+	if err != nil {
+		return err
+	}
+	slot.Store(l)
+	c.copies.SetPeer(m)
+	l.Wake()
+	return nil
+}
+
+// endFormer ends the link with a peer's former life; fresh is false if the link is not with a former one.
+func endFormer(l *netio.Link, p netio.Peer) (fresh bool, err error) {
+	if l == nil {
+		return true, nil
+	}
+	if p.Incarnation <= l.Peer().Incarnation {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), relinkPatience)
+	defer cancel()
+	l.Cut(errRenewed)
+	return true, l.Close(ctx)
+}
+
+func (c *copying) close() {
+	c.endpoint.Close()
+	c.copies.Close()
+}
+
+// CopyAddr is where this node takes copies for its peers; empty if nothing is copied.
+func (n *Node) CopyAddr() string {
+	if n.copying == nil {
+		return ""
+	}
+	return n.copying.endpoint.Addr()
+}
+
+// ConnectCopies makes the links that copies take, to the addresses of CopyAddr. Links with the lives that are named already stay. Without copies
+// it does nothing. What goes wrong is told to NodeConfig.Warn: the job does without copies.
+func (n *Node) ConnectCopies(peers []netio.Peer) {
+	if n.copying != nil {
+		n.warn(n.copying.connect(peers))
+	}
+}
+
+// Admit lets a peer's new life ask for copies of what those before it have written, before it can be linked to.
+func (n *Node) Admit(peer netio.Peer) {
+	if n.copying != nil {
+		n.warn(n.copying.expect(peer))
+	}
+}
+
+// Served is what this node got back of what its former lives had written.
+func (n *Node) Served() copies.Stats { return n.served }
+
+func (n *Node) warn(err error) {
+	if err != nil && n.cfg.Warn != nil {
+		n.cfg.Warn(err)
+	}
+}
