@@ -37,6 +37,8 @@ type HeldLog struct {
 	Frames   uint64
 	// First and Last are the ticks that the frames are of.
 	First, Last frame.Tick
+	// Dropped is the tick up to which frames were dropped before nobody needed them; 0: none were.
+	Dropped frame.Tick `json:",omitempty"`
 }
 
 // HeldJournal is the journal of a unit of a source stage.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle"
 )
 
 // recoveryConfig has a source stage 0 on all nodes that feeds a sink, stage 1, on the last.
@@ -17,7 +18,7 @@ func recoveryConfig(workers int) Config {
 	}
 	c.StartNs, c.StopNs = 1000, 100
 	c.Recovery = &Recovery{
-		Stages: []StageShape{{Name: "read", Nodes: nodes, To: []StageID{1}, Source: true}, {Name: "write", Nodes: nodes[workers-1:]}},
+		Stages: []StageShape{{Name: "read", Nodes: nodes, To: []StageID{1}, Source: true, Edges: []EdgeShape{{3, 1, shuffle.Policy{Keep: shuffle.Recompute}}}}, {Name: "write", Nodes: nodes[workers-1:]}},
 		Stored: Stored{Epoch: c.Epoch}, SnapshotIntervalNs: 50, LeaseNs: 300, PersistRetryNs: 10, PersistTries: 3,
 	}
 	return c

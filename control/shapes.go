@@ -18,6 +18,7 @@ func Shapes(p *runtime.Plan, nodes int) []StageShape {
 	}
 	for _, e := range p.Edges {
 		shapes[e.From].To = append(shapes[e.From].To, StageID(e.To))
+		shapes[e.From].Edges = append(shapes[e.From].Edges, EdgeShape{e.ID, StageID(e.To), e.Policy})
 	}
 	return shapes
 }

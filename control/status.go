@@ -5,10 +5,11 @@ import (
 	"slices"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle"
 )
 
 // StatusVersion is that of the format of Status.
-const StatusVersion = 1
+const StatusVersion = 2
 
 // Status is what a run under recovery keeps, and why: for people, and programs that watch it. It says nothing that the store or the workers do not
 // know better.
@@ -62,7 +63,7 @@ type StageStatus struct {
 	Name     string         `json:"name"`
 	Source   bool           `json:"source"`
 	Nodes    []frame.NodeID `json:"nodes"`
-	To       []string       `json:"to,omitempty"`
+	Edges    []EdgeStatus   `json:"edges,omitempty"`
 	Strategy string         `json:"strategy"`
 	// ImageBytes are those of the newest images of its units, LogBytes those of its logs for other nodes, JournalBytes those of its journals.
 	ImageBytes   uint64 `json:"image_bytes"`
@@ -70,6 +71,15 @@ type StageStatus struct {
 	JournalBytes uint64 `json:"journal_bytes"`
 	// Expected is how long it takes to come back when the worst placed of its units is lost now.
 	Expected Expected `json:"expected"`
+}
+
+// EdgeStatus is an edge of a stage, to another one.
+type EdgeStatus struct {
+	ID     frame.EdgeID   `json:"edge"`
+	To     string         `json:"to"`
+	Policy shuffle.Policy `json:"policy"`
+	// Links: there are units of the two stages on different nodes, between which the policy counts.
+	Links bool `json:"links"`
 }
 
 // UnitStatus is a unit: what it keeps itself, and why its base is where it is.
@@ -96,7 +106,9 @@ type LogStatus struct {
 	Frames  uint64       `json:"frames"`
 	First   frame.Tick   `json:"first_tick"`
 	Last    frame.Tick   `json:"last_tick"`
-	Why     string       `json:"why"`
+	// Dropped is the tick up to which it was dropped early, by the policy of the edge; 0: nothing was.
+	Dropped frame.Tick `json:"dropped_tick,omitempty"`
+	Why     string     `json:"why"`
 }
 
 // WorkerStatus is a worker.
@@ -207,7 +219,7 @@ func (m *Machine) logStatus(s *Status) {
 		}
 		s.Logs = append(s.Logs, LogStatus{
 			UnitName: m.name(Unit{l.From, l.by}), ToStage: m.rec.cfg.Stages[l.To].Name, ToNode: l.Node, Edge: l.Edge,
-			Bytes: l.Bytes, Spilled: l.Spilled, Frames: l.Frames, First: l.First, Last: l.Last, Why: why[consumer],
+			Bytes: l.Bytes, Spilled: l.Spilled, Frames: l.Frames, First: l.First, Last: l.Last, Dropped: l.Dropped, Why: why[consumer],
 		})
 	}
 }
@@ -215,8 +227,10 @@ func (m *Machine) logStatus(s *Status) {
 func (m *Machine) stageStatus(s *Status) {
 	for i, shape := range m.rec.cfg.Stages {
 		t := StageStatus{Name: shape.Name, Source: shape.Source, Nodes: shape.Nodes, Strategy: "checkpoint"}
-		for _, to := range shape.To {
-			t.To = append(t.To, m.rec.cfg.Stages[to].Name)
+		for _, e := range shape.Edges {
+			to := &m.rec.cfg.Stages[e.To]
+			links := len(shape.Nodes) > 1 || !slices.Equal(shape.Nodes, to.Nodes)
+			t.Edges = append(t.Edges, EdgeStatus{e.ID, to.Name, e.Policy, links})
 		}
 		for _, n := range shape.Nodes {
 			if e := m.expected(n); e.total() >= t.Expected.total() {

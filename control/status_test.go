@@ -2,6 +2,7 @@ package control
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -36,7 +37,7 @@ func TestStatusSaysWhatHoldsALog(t *testing.T) {
 	if o := s.Oldest; o.Base != 0 || o.Behind != 10 || o.Unit != (UnitName{"write", 1}) || !strings.Contains(o.Why, "its next image") {
 		t.Errorf("oldest %+v", o)
 	}
-	if st := s.Stages[0]; st.LogBytes != 4000 || st.ImageBytes != 90 || st.JournalBytes != 100 || st.Strategy != "checkpoint" || st.To[0] != "write" {
+	if st := s.Stages[0]; st.LogBytes != 4000 || st.ImageBytes != 90 || st.JournalBytes != 100 || st.Strategy != "checkpoint" || fmt.Sprint(st.Edges) != "[{3 write recompute true}]" {
 		t.Errorf("stage %+v", st)
 	}
 	if _, err := json.Marshal(s); err != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle"
 )
 
 // StageID is a physical stage: its index in the plan.
@@ -25,8 +26,17 @@ type StageShape struct {
 	Nodes []frame.NodeID
 	// To are the stages that its edges lead to.
 	To []StageID
+	// Edges are the same with what their logs keep, for whoever looks at the run.
+	Edges []EdgeShape
 	// Source: it opens ticks; others only execute them.
 	Source bool
+}
+
+// EdgeShape is an edge that begins at a stage.
+type EdgeShape struct {
+	ID     frame.EdgeID
+	To     StageID
+	Policy shuffle.Policy
 }
 
 // Base is where a unit restarts. The zero Base is the beginning of the job.

@@ -14,6 +14,7 @@ type Kept struct {
 	Spilled     uint64 // of Bytes: on disk
 	Frames      uint64
 	First, Last frame.Tick // that frames are of
+	Dropped     frame.Tick // up to which they were dropped early; 0: none were
 }
 
 // Kept appends what is kept for other nodes, for each edge and node of which there is anything. It may be called from anywhere; it looks at
@@ -60,6 +61,7 @@ func (o *outgoing) keeps(k Kept, layout ringlog.Layout, pieces []piece) (Kept, [
 		return k, pieces
 	}
 	newest := map[netio.LogID]int{} // piece of each log
+	k.Dropped = o.mu.kept[k.Edge].dropped
 	for _, r := range o.mu.kept[k.Edge].refs {
 		if k.Frames == 0 || r.Tick < k.First {
 			k.First = r.Tick

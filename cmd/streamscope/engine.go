@@ -58,7 +58,7 @@ func recoveryOf(o options.Run) *engine.Recovery {
 	if o.DataDir == "" {
 		return nil
 	}
-	return &engine.Recovery{Dir: o.DataDir, SnapshotStore: o.SnapshotStore, SnapshotInterval: o.SnapshotInterval}
+	return &engine.Recovery{Dir: o.DataDir, SnapshotStore: o.SnapshotStore, SnapshotInterval: o.SnapshotInterval, Reliability: o.Reliability}
 }
 
 var policies = map[options.BadRows]connect.Policy{

@@ -10,6 +10,7 @@ import (
 	"github.com/streamscope/streamscope/cmd/streamscope/report"
 	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle"
 )
 
 // stale is the age from which what a run said last is told as such.
@@ -63,6 +64,9 @@ func logsRetention(w io.Writer, s seen) {
 		l := &s.Logs[i]
 		fmt.Fprintf(w, "  %v to stage %s on node %d (edge %d): %s (%s on disk), %s frames, ticks %s..%s\n    %s\n", l.UnitName, l.ToStage, l.ToNode,
 			l.Edge, report.Bytes(l.Bytes), report.Bytes(l.Spilled), report.Count(l.Frames), tick(l.First), tick(l.Last), l.Why)
+		if l.Dropped > 0 {
+			fmt.Fprintf(w, "    memory was short: what there was up to tick %s is dropped, and executed again if it is asked for\n", tick(l.Dropped))
+		}
 	}
 	if len(s.Logs) == 0 {
 		fmt.Fprintln(w, "  none")
@@ -123,8 +127,13 @@ func stageExplain(w io.Writer, st *control.StageStatus) {
 		what = "source stage"
 	}
 	fmt.Fprintf(w, "\n%s %s, on %s: strategy %s (an image at marked ticks, and the logs since)\n", what, st.Name, nodes(st.Nodes), st.Strategy)
-	for _, to := range slices.Compact(slices.Sorted(slices.Values(st.To))) {
-		fmt.Fprintf(w, "  edges to %s: within a node recompute (both ends are lost together), between nodes retain\n", to)
+	for i := range st.Edges {
+		e := &st.Edges[i]
+		fmt.Fprintf(w, "  %s->%s (edge %d): ", st.Name, e.To, e.ID)
+		if e.Links {
+			fmt.Fprintf(w, "%v: %s; ", e.Policy, keepWords[e.Policy.Keep])
+		}
+		fmt.Fprintln(w, "within a node nothing is kept, since both ends are lost together")
 	}
 	if st.Source {
 		fmt.Fprintf(w, "  journal on disk, %s: a tick is closed when its record is durable\n", report.Bytes(st.JournalBytes))
@@ -138,6 +147,14 @@ func stageExplain(w io.Writer, st *control.StageStatus) {
 	fmt.Fprintf(w, "  if lost now: about %s to come back (%s to start, %s to read images, %s to execute %s ticks again); %s\n",
 		report.Elapsed(time.Duration(e.StartNs+e.ReadNs+e.ReplayNs)), report.Elapsed(time.Duration(e.StartNs)), report.Elapsed(time.Duration(e.ReadNs)),
 		report.Elapsed(time.Duration(e.ReplayNs)), report.Count(e.Ticks), basis)
+}
+
+// keepWords say what the policies mean.
+var keepWords = map[shuffle.Keep]string{
+	shuffle.Recompute: "kept while memory lasts, then dropped, and executed again if it is asked for",
+	shuffle.Retain:    "kept until nobody can ask for it, on disk if memory is short",
+	shuffle.Replicate: "as retain, with copies at other nodes that serve at once",
+	shuffle.Persist:   "as retain, and written to the snapshot store for good",
 }
 
 // explainRates says what was measured.
@@ -155,6 +172,9 @@ func explainRates(w io.Writer, s seen) {
 	}
 	fmt.Fprintf(w, "%d of %d losses survived so far, the last in %s, the worst in %s",
 		o.Count, s.Recoveries, report.Elapsed(time.Duration(o.LastNs)), report.Elapsed(time.Duration(o.WorstNs)))
+	if s.Regenerated > 0 {
+		fmt.Fprintf(w, "; %d of them to execute again what had been dropped", s.Regenerated)
+	}
 	if o.ReplayNs > 0 {
 		fmt.Fprintf(w, "; ticks executed again at %s", report.Rate(float64(o.Replayed)/(float64(o.ReplayNs)/1e9)))
 	}

@@ -7,9 +7,22 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// Fingerprint is a hash of everything in a plan that must be equal for two workers to run it together: the stages, their tasks and
-// operators with all options, schemas, edges and keys. It is stable over processes, machines and builds of one release.
+// Fingerprint is a hash of everything in a plan that must be equal for two workers to run it together: its Shape, and the policies of
+// edges. It is stable over processes, machines and builds of one release.
 func Fingerprint(p *Plan) uint64 {
+	h := xxhash.New()
+	var shape [8]byte
+	binary.LittleEndian.PutUint64(shape[:], Shape(p))
+	_, _ = h.Write(shape[:])
+	for _, e := range p.Runtime.Edges {
+		fmt.Fprintf(h, " %v", e.Policy)
+	}
+	return h.Sum64()
+}
+
+// Shape is a hash of everything in a plan that shapes rows and states: the stages, their tasks and operators with all options, schemas,
+// edges and keys. A run goes on from what another of equal shape left, whatever the policies of either. It is as stable as Fingerprint.
+func Shape(p *Plan) uint64 {
 	h := xxhash.New()
 	text := func(format string, args ...any) {
 		s := fmt.Sprintf(format, args...)

@@ -14,6 +14,8 @@ type Options struct {
 	// Fuse puts operators together where the distribution of rows allows it. Without it every operator is a stage of its own and every
 	// connection an edge: slow, but the same result, which tests compare.
 	Fuse bool
+	// Reliability counts in runs with recovery.
+	Reliability Reliability
 }
 
 // MaxTasks bounds Options.Tasks.
@@ -37,7 +39,7 @@ type Plan struct {
 	splits  []int // by node, for sources
 }
 
-// Build plans the graph. Errors come from the sources' lists of splits and name them.
+// Build plans the graph. Errors come from the sources' lists of splits, or are about names in the options, and name them.
 func Build(g *job.Graph, o Options) (*Plan, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("%s: %w", g.Name, err)
@@ -60,6 +62,9 @@ func Build(g *job.Graph, o Options) (*Plan, error) {
 	}
 	p := &Plan{Nodes: nodes, Options: o, splits: splits}
 	p.lower(g.Name, d)
+	if err := o.Reliability.apply(p.Runtime); err != nil {
+		return nil, fmt.Errorf("%s: %w", g.Name, err)
+	}
 	return p, nil
 }
 

@@ -2,12 +2,14 @@ package plan
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/streamscope/streamscope/control/job"
+	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/vertex"
 	"github.com/streamscope/streamscope/vertex/expr"
@@ -143,6 +145,35 @@ func TestFingerprint(t *testing.T) {
 		if got == want {
 			t.Errorf("another %s has the same fingerprint", name)
 		}
+	}
+}
+
+// Policies count for the fingerprint, and not for the shape.
+func TestPolicies(t *testing.T) {
+	build := func(r Reliability) *Plan {
+		return mustBuild(t, counting(t, &fakeSource{events(), 2}, time.Hour, "page"), Options{Tasks: 4, Fuse: true, Reliability: r})
+	}
+	plain := build(Reliability{})
+	first := plain.Runtime.Edges[0]
+	from, to := plain.Runtime.Stages[first.From].Name, plain.Runtime.Stages[first.To].Name
+	recompute, copied := shuffle.Policy{Keep: shuffle.Recompute}, shuffle.Policy{Keep: shuffle.Replicate, Copies: 2}
+	all := build(Reliability{Policy: recompute})
+	but := build(Reliability{Policy: recompute, Edges: []EdgePolicy{{from, to, shuffle.Policy{}}, {from, to, copied}}})
+	for i := range plain.Runtime.Edges {
+		if plain.Runtime.Edges[i].Policy != (shuffle.Policy{}) || all.Runtime.Edges[i].Policy != recompute {
+			t.Errorf("edge %d: policies %v and %v", i, plain.Runtime.Edges[i].Policy, all.Runtime.Edges[i].Policy)
+		}
+	}
+	if got := but.Runtime.Edges[0].Policy; got != copied {
+		t.Errorf("edge %s->%s has policy %v, want %v", from, to, got, copied)
+	}
+	if Shape(plain) != Shape(but) || Fingerprint(plain) == Fingerprint(all) || Fingerprint(all) == Fingerprint(but) {
+		t.Error("policies change the shape, or do not change the fingerprint")
+	}
+	_, err := Build(counting(t, &fakeSource{events(), 2}, time.Hour, "page"), Options{Tasks: 4, Fuse: true, Reliability: Reliability{
+		Edges: []EdgePolicy{{to, from, recompute}}}})
+	if want := fmt.Sprintf("there is no edge %s->%s, want one of: %s->%s", to, from, from, to); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
 	}
 }
 

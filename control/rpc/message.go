@@ -7,6 +7,7 @@ import (
 	"reflect"
 
 	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/control/plan"
 )
 
 // Procedure is the path of the one call.
@@ -52,6 +53,8 @@ type Job struct {
 	Limits  Limits
 	Tasks   int
 	Fuse    bool
+	// Reliability is for workers that recover.
+	Reliability plan.Reliability `json:",omitzero"`
 }
 
 // ErrMessage wraps complaints about messages.

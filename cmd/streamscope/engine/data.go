@@ -29,6 +29,8 @@ type Recovery struct {
 	SnapshotStore string
 	// SnapshotInterval is the time between two images of every stage.
 	SnapshotInterval time.Duration
+	// Reliability says what is kept of each edge.
+	Reliability plan.Reliability
 }
 
 // data is the manager's part of a data directory. Besides what package datadir describes there are
@@ -161,7 +163,7 @@ func (d *data) takeOver(cfg *Config, p *plan.Plan) (control.Stored, error) {
 func identity(cfg *Config, p *plan.Plan) (meta.Identity, error) {
 	j := cfg.Job
 	j.Token = ""
-	shape := []any{j, cfg.Tasks, cfg.Tick, cfg.Limits.LatenessUs, plan.Fingerprint(p)}
+	shape := []any{j, cfg.Tasks, cfg.Tick, cfg.Limits.LatenessUs, plan.Shape(p)}
 	if cfg.Limits.SnapshotStore != "" {
 		shape = append(shape, cfg.Limits.SnapshotStore) // the images to go on from lie there
 	}

@@ -25,7 +25,7 @@ func (w *worker) held() *control.Held {
 		e := &w.plan.Runtime.Edges[k.Edge]
 		h.Logs = append(h.Logs, control.HeldLog{
 			Edge: k.Edge, From: control.StageID(e.From), To: control.StageID(e.To), Node: k.Node,
-			Bytes: k.Bytes, Spilled: k.Spilled, Frames: k.Frames, First: k.First, Last: k.Last,
+			Bytes: k.Bytes, Spilled: k.Spilled, Frames: k.Frames, First: k.First, Last: k.Last, Dropped: k.Dropped,
 		})
 	}
 	if over := len(h.Logs) - control.HeldLogsMax; over > 0 {

@@ -94,6 +94,9 @@ func (cfg *Config) runRecoverable(ctx context.Context) (stats control.RunStats, 
 // run runs the job; d is nil without recovery.
 func (cfg *Config) run(ctx context.Context, d *data) (control.RunStats, error) {
 	options := plan.Options{Tasks: cfg.Tasks, Fuse: true}
+	if cfg.Recovery != nil {
+		options.Reliability = cfg.Recovery.Reliability
+	}
 	graph, err := cfg.Jobs.graph(cfg.Name, cfg.Job)
 	if err != nil {
 		return control.RunStats{}, err
@@ -116,7 +119,7 @@ func (cfg *Config) run(ctx context.Context, d *data) (control.RunStats, error) {
 			Fingerprint: plan.Fingerprint(p), Stages: stageInfo(p), Tick: cfg.Tick,
 			StartNs: int64(startPatience), StopNs: int64(stopPatience),
 		},
-		Job:     rpc.Job{Name: cfg.Name, Options: text, Limits: cfg.Limits, Tasks: options.Tasks, Fuse: options.Fuse},
+		Job:     rpc.Job{Name: cfg.Name, Options: text, Limits: cfg.Limits, Tasks: options.Tasks, Fuse: options.Fuse, Reliability: options.Reliability},
 		Commit:  output.commit,
 		Abort:   output.abort,
 		Report:  cfg.Report,

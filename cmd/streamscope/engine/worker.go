@@ -44,7 +44,7 @@ func (w *workers) build(m rpc.Job) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return plan.Build(g, plan.Options{Tasks: m.Tasks, Fuse: m.Fuse})
+	return plan.Build(g, plan.Options{Tasks: m.Tasks, Fuse: m.Fuse, Reliability: m.Reliability})
 }
 
 // firstLife is the incarnation of all nodes of a run without recovery: each lives once.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/streamscope/streamscope/control/plan"
 	"github.com/streamscope/streamscope/vertex/runtime"
 )
 
@@ -38,6 +39,7 @@ type Run struct {
 	DataDir          string
 	SnapshotStore    string // "": in DataDir
 	SnapshotInterval time.Duration
+	Reliability      plan.Reliability
 
 	Stats     string // "": none
 	Events    string // "": none

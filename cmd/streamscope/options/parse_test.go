@@ -9,6 +9,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/streamscope/streamscope/control/plan"
+	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/vertex/runtime"
 )
 
@@ -22,8 +24,12 @@ func rawOf(t testing.TB, flags ...string) Raw {
 		if !ok {
 			t.Fatalf("flag %q has no value", f)
 		}
-		if name == "input" {
+		switch name {
+		case "input":
 			r.Input = append(r.Input, v)
+			continue
+		case "edge-policy":
+			r.EdgePolicies = append(r.EdgePolicies, v)
 			continue
 		}
 		set := false
@@ -54,12 +60,15 @@ func TestDefaults(t *testing.T) {
 func TestEveryFlagIsRead(t *testing.T) {
 	got, errs := Parse(rawOf(t, "--input=a.csv", "--input=b*.parquet", "--airports=x.csv", "--out=r.parquet", "--workers=3", "--tasks=16", "--tick=7ms",
 		"--segment-bytes=1MiB", "--frame-bytes=32KiB", "--credit-bytes=2MiB", "--links=auto", "--arena=64MiB", "--spill-dir=/var/spill", "--lateness=90s", "--rate=200k",
-		"--events=e.jsonl", "--data-dir=d", "--snapshot-store=s3://b/p", "--snapshot-interval=2s", "--reliability=retain",
+		"--events=e.jsonl", "--data-dir=d", "--snapshot-store=s3://b/p", "--snapshot-interval=2s", "--reliability=recompute", "--edge-policy=a->b=retain", "--edge-policy=b->c=replicate=2",
 		"--stats=s.json", "--log-format=json", "--pprof=localhost:6060", "--on-bad-row=divert=bad.csv"), machine)
 	want := Run{
 		Inputs: []string{"a.csv", "b*.parquet"}, Airports: "x.csv", Out: "r.parquet", Workers: 3, Tasks: 16, Tick: Tick{Length: 7 * time.Millisecond},
 		SegmentBytes: MiB, FrameBytes: 32 * KiB, CreditBytes: 2 * MiB, Links: runtime.LinksAuto, ArenaBytes: 64 * MiB, ArenaGiven: true, SpillDir: "/var/spill", Lateness: 90 * time.Second, Rate: 2e5,
 		Events: "e.jsonl", DataDir: "d", SnapshotStore: "s3://b/p", SnapshotInterval: 2 * time.Second,
+		Reliability: plan.Reliability{Policy: shuffle.Policy{Keep: shuffle.Recompute}, Edges: []plan.EdgePolicy{
+			{From: "a", To: "b"}, {From: "b", To: "c", Policy: shuffle.Policy{Keep: shuffle.Replicate, Copies: 2}},
+		}},
 		Stats: "s.json", LogFormat: "json", Pprof: "localhost:6060", BadRow: BadRow{DivertBadRow, "bad.csv"},
 	}
 	if len(errs) > 0 || !reflect.DeepEqual(got, want) {
@@ -125,8 +134,11 @@ func TestComplaints(t *testing.T) {
 		{"--tasks=1000000", []string{"whole number from 1 to 65535"}},
 		{"--input=- --input=-", []string{"named 2 times"}},
 		{"--input=", []string{"--input"}},
-		{"--reliability=persist", []string{"--reliability: got \"persist\", want off or retain"}},
+		{"--reliability=often --data-dir=d", []string{"--reliability: got \"often\", want off, recompute, retain or replicate=K"}},
+		{"--reliability=replicate=0 --data-dir=d", []string{"--reliability: got \"replicate=0\""}},
 		{"--reliability=retain", []string{"--reliability retain: give a --data-dir"}},
+		{"--edge-policy=a->b=retain", []string{"--edge-policy a->b=retain: give a --data-dir"}},
+		{"--data-dir=d --edge-policy=a->b --edge-policy=a=retain --edge-policy=->b=retain --edge-policy=a->b=x", []string{"--edge-policy: got \"a->b\"", "got \"a=retain\"", "got \"->b=retain\"", "a->b: got \"x\""}},
 		{"--reliability=off --data-dir=d", []string{"nothing would be written there"}},
 		{"--spill-dir=none --data-dir=d", []string{"--spill-dir none and --data-dir d: what logs keep"}},
 		{"--snapshot-interval=1s", []string{"--snapshot-interval 1s: give a --data-dir"}},

@@ -25,6 +25,7 @@ type Raw struct {
 	SnapshotStore    *string
 	SnapshotInterval *string
 	Reliability      *string
+	EdgePolicies     []string
 	Events           *string
 }
 
@@ -37,7 +38,7 @@ type Flag struct {
 	Target  func(*Raw) **string
 }
 
-// Flags are the flags of `run` that take one text each, in the order of the help; --input, which repeats, is apart.
+// Flags are the flags of `run` that take one text each, in the order of the help; those that repeat are apart.
 func Flags() []Flag {
 	return []Flag{
 		{"airports", "FILE", "table of airports (CSV) for the lookup of states", "the embedded table", func(r *Raw) **string { return &r.Airports }},
@@ -56,7 +57,7 @@ func Flags() []Flag {
 		{"data-dir", "DIR", "survive the loss of workers, and go on from this directory when the run is repeated after the loss of everything", "none: a lost worker ends the run", func(r *Raw) **string { return &r.DataDir }},
 		{"snapshot-store", "URL", "keep images of the state in a bucket, s3://BUCKET/PREFIX, instead of the --data-dir; the AWS_ variables say how to reach it", "the --data-dir", func(r *Raw) **string { return &r.SnapshotStore }},
 		{"snapshot-interval", "TIME", "time between two images of the state, with --data-dir", DefaultSnapshotInterval.String(), func(r *Raw) **string { return &r.SnapshotInterval }},
-		{"reliability", "POLICY", "what logs keep for lost workers: off, or retain (what they may ask for again)", "retain with --data-dir, else off", func(r *Raw) **string { return &r.Reliability }},
+		{"reliability", "POLICY", "what logs keep for lost workers: off, recompute (what memory holds; the rest is executed again), retain (all that they may ask for), or replicate=K (and copies on K other nodes)", "retain with --data-dir, else off", func(r *Raw) **string { return &r.Reliability }},
 		{"stats", "FILE", "write counts and rates of the run to this file, as JSON", "none", func(r *Raw) **string { return &r.Stats }},
 		{"events", "FILE", "write what happens to workers to this file as it happens, as lines of JSON", "none", func(r *Raw) **string { return &r.Events }},
 		{"log-format", "FORMAT", "messages on standard error: text or json", "text", func(r *Raw) **string { return &r.LogFormat }},

@@ -1,11 +1,13 @@
 package options
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"time"
 
+	"github.com/streamscope/streamscope/control/plan"
+	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/state/snapshot/s3"
 	"github.com/streamscope/streamscope/vertex/runtime"
 )
@@ -19,11 +21,8 @@ const (
 	snapshotIntervalMax = 24 * time.Hour
 )
 
-// The policies of reliability.
-const (
-	reliabilityOff    = "off"
-	reliabilityRetain = "retain"
-)
+// reliabilityOff stands beside the policies of package shuffle.
+const reliabilityOff = "off"
 
 // recovery reads what belongs to --data-dir.
 func (p *parser) recovery(raw Raw, run *Run) {
@@ -42,17 +41,51 @@ func (p *parser) recovery(raw Raw, run *Run) {
 	if run.DataDir != "" && run.SpillDir == "none" {
 		p.complain("--spill-dir none and --data-dir %s: what logs keep for lost workers must have somewhere to go; name a folder, or leave out --spill-dir", run.DataDir)
 	}
-	policy := text(raw.Reliability, "")
-	switch {
-	case policy != "" && !slices.Contains([]string{reliabilityOff, reliabilityRetain}, policy):
-		p.complain("--reliability: got %q, want %s or %s", policy, reliabilityOff, reliabilityRetain)
-	case policy == reliabilityOff && run.DataDir != "":
-		p.complain("--reliability off and --data-dir %s: nothing would be written there; leave out one of them", run.DataDir)
-	case policy == reliabilityRetain && run.DataDir == "":
-		p.complain("--reliability retain: give a --data-dir for journals and images")
-	case raw.SnapshotInterval != nil && run.DataDir == "":
+	if raw.SnapshotInterval != nil && run.DataDir == "" {
 		p.complain("--snapshot-interval %s: give a --data-dir for the images", *raw.SnapshotInterval)
 	}
+	p.reliability(raw, run)
+}
+
+// reliability reads what logs keep.
+func (p *parser) reliability(raw Raw, run *Run) {
+	off := text(raw.Reliability, "") == reliabilityOff
+	switch {
+	case off && run.DataDir != "":
+		p.complain("--reliability off and --data-dir %s: nothing would be written there; leave out one of them", run.DataDir)
+	case raw.Reliability != nil && !off && run.DataDir == "":
+		p.complain("--reliability %s: give a --data-dir for journals and images", *raw.Reliability)
+	case !off:
+		run.Reliability.Policy = value(p, "--reliability", raw.Reliability, shuffle.Policy{}, parsePolicy)
+	}
+	for _, given := range raw.EdgePolicies {
+		if run.DataDir == "" {
+			p.complain("--edge-policy %s: give a --data-dir for journals and images", given)
+			continue
+		}
+		e, err := plan.ParseEdgePolicy(given)
+		if e.Policy.Keep == shuffle.Persist {
+			err = errNoPersist
+		}
+		if err != nil {
+			p.complain("--edge-policy: %v", err)
+			continue
+		}
+		run.Reliability.Edges = append(run.Reliability.Edges, e)
+	}
+}
+
+var errNoPersist = errors.New("streams are not written to the snapshot store yet; use retain")
+
+func parsePolicy(s string) (shuffle.Policy, error) {
+	policy, err := shuffle.ParsePolicy(s)
+	if err != nil {
+		err = fmt.Errorf("got %q, want %s, recompute, retain or replicate=K", s, reliabilityOff)
+	}
+	if policy.Keep == shuffle.Persist {
+		err = errNoPersist
+	}
+	return policy, err
 }
 
 func (p *parser) snapshotStore(raw Raw, run *Run) {

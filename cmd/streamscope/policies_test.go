@@ -1,0 +1,59 @@
+package main
+
+import (
+	"bytes"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/streamscope/streamscope/cmd/streamscope/engine"
+	"github.com/streamscope/streamscope/control"
+)
+
+// TestDroppedTicksAreExecutedAgain kills a worker for which a log has dropped ticks: the worker that has the log starts again, too.
+func TestDroppedTicksAreExecutedAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	want := faultless(t, dir, "csv")
+	cmd := newCommand("run", "flights", "--out", "out.csv", "--data-dir", "data", "--rate", "30000", "--workers", "3", "--snapshot-interval", "1h",
+		"--reliability", "recompute", "--arena", "768KiB", "--segment-bytes", "64KiB", "--frame-bytes", "4KiB", "--credit-bytes", "8KiB")
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }()
+	victim := 0
+	eventually(t, "something is dropped", 20*time.Second, func() bool {
+		s, _, err := engine.ReadStatus(filepath.Join(dir, "data"))
+		if err != nil {
+			return false
+		}
+		victim = receiverOfDropped(s)
+		return victim != 0
+	})
+	if err := syscall.Kill(victim, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
+	}
+	wantOutput(t, dir, "csv", want, &stderr)
+	s, _, err := engine.ReadStatus(filepath.Join(dir, "data"))
+	if err != nil || s.Regenerated == 0 || s.Regenerated >= s.Recoveries {
+		t.Errorf("%d of %d recoveries for dropped ticks, want some, and another (%v)\n%s", s.Regenerated, s.Recoveries, err, &stderr)
+	}
+}
+
+// receiverOfDropped is the process for which a log has dropped something; 0: none has.
+func receiverOfDropped(s *control.Status) int {
+	for i := range s.Logs {
+		if l := &s.Logs[i]; l.Dropped > 0 {
+			return s.Workers[l.ToNode].PID
+		}
+	}
+	return 0
+}
