@@ -5,7 +5,7 @@
 // what a peer keeps, of all streams. These are pure. Node has them all for a process, and drives links (package netio) of an endpoint of its own, so
 // that copies never stand before live frames.
 //
-// A source journal is a stream (Journal): it never gaps, blocks rather than lose, and its owner waits for acknowledgements (PROTOCOL T7, F12). The frames of one
+// A source journal is a stream (Journal): it never gaps, blocks rather than lose, and its owner waits for acknowledgements. A Keeper decides which peers keep the copies (PROTOCOL T7, F12). The frames of one
 // (edge, destination node, core) are a stream (Log): nobody waits; a peer that cannot keep up has a gap.
 //
 // # Format

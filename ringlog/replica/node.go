@@ -48,7 +48,7 @@ func New(cfg Config) *Node {
 // of that one and not answered fails with ErrGone.
 func (n *Node) Outgoing(peer Member) netio.Outgoing {
 	n.mu.Lock()
-	o := &outgoing{node: n, peer: peer}
+	o := &outgoing{node: n, peer: peer, dropped: map[*Owned]uint64{}}
 	old := n.mu.out[peer.Node]
 	n.mu.out[peer.Node] = o
 	for _, w := range n.mu.order {

@@ -17,6 +17,8 @@ type outgoing struct {
 	turn  int // where the next round over the Logs begins
 	buf   []byte
 	lent  []lentEntry
+	// dropped says what each stream's DROP on this connection was.
+	dropped map[*Owned]uint64
 }
 
 type lentEntry struct {
@@ -45,12 +47,13 @@ func (o *outgoing) reset() {
 	for _, w := range o.node.mu.order {
 		if p := w.member(o.peer); p != nil {
 			p.Detached()
-			p.opened, p.dropped = false, false
+			p.opened = false
 		}
 	}
 	for _, a := range o.asked {
 		a.said = false
 	}
+	o.dropped = map[*Owned]uint64{}
 }
 
 // Detach implements netio.Outgoing.
@@ -118,18 +121,20 @@ func (g *gathering) flush() {
 
 // stream adds what is due of a stream.
 func (g *gathering) stream(w *Owned) {
-	p := w.member(g.o.peer)
-	if p == nil || w.fenced != 0 || !g.room() {
+	if w.fenced != 0 || !g.room() {
 		return
 	}
-	life := w.tail.life
+	life, p := w.tail.life, w.member(g.o.peer)
+	if p == nil {
+		g.drop(w, life+1)
+		return
+	}
 	if !p.opened {
 		p.opened = true
 		g.buf = wire.AppendPromise(g.buf, wire.Promise{Stream: w.tail.stream.wire(), Incarnation: life, Life: life})
 	}
-	if p.ready && !p.dropped && (w.drop > 0 || w.below > 0) {
-		p.dropped = true
-		g.buf = wire.AppendDrop(g.buf, wire.Drop{Stream: w.tail.stream.wire(), Tick: w.drop, Life: w.below})
+	if p.ready {
+		g.drop(w, w.below)
 	}
 	for g.room() {
 		k, prev, gap := p.next()
@@ -151,6 +156,15 @@ func (g *gathering) stream(w *Owned) {
 		k.uses++
 		g.o.lent = append(g.o.lent, lentEntry{w.tail, k})
 	}
+}
+
+// drop says what of a stream nobody wants any more, once to each connection.
+func (g *gathering) drop(w *Owned, below frame.Incarnation) {
+	if g.o.dropped[w] == w.dropID || w.drop == 0 && w.below == 0 || w.below == 0 && below > w.tail.life {
+		return
+	}
+	g.o.dropped[w] = w.dropID
+	g.buf = wire.AppendDrop(g.buf, wire.Drop{Stream: w.tail.stream.wire(), Tick: w.drop, Life: below})
 }
 
 // Sent implements netio.Outgoing.
@@ -206,6 +220,7 @@ func (o *outgoing) held(h wire.Held) error {
 			w.fenced, changed = max(w.fenced, h.Promised), w.cfg.Changed
 		case p != nil && p.opened && !p.ready:
 			err = p.Resume(h.Last, h.Promised)
+			p.promised = err == nil
 			changed = w.cfg.Changed
 			n.wake(o.peer.Node)
 		}

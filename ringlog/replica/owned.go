@@ -24,14 +24,15 @@ type Owned struct {
 	below  frame.Incarnation // lives below it are not wanted any more
 	fenced frame.Incarnation
 	closed bool
+	dropID uint64 // grows when what peers are to drop has changed
 }
 
 // member is a peer of a stream.
 type member struct {
 	Member
 	*Sender
-	opened  bool // PROMISE was said on this connection
-	dropped bool // DROP was said of what is to be dropped
+	opened   bool // PROMISE was said on this connection
+	promised bool // and was answered, on this or an earlier one
 }
 
 // Own begins a stream of this life. Each stream is opened once.
@@ -88,14 +89,13 @@ func (w *Owned) Trim(t frame.Tick, below frame.Incarnation) {
 		return
 	}
 	w.drop, w.below = max(w.drop, t), max(w.below, below)
+	w.dropID++
 	w.tail.Trim(w.drop)
-	for _, p := range w.peers {
-		p.dropped = false
-	}
-	w.wakePeers()
+	w.wakeAll()
 }
 
-// SetPeers says who is to have copies. Who was in the list before goes on where it is; a new one begins with the oldest entry kept.
+// SetPeers says who is to have copies. Who was in the list before goes on where it is; a new one begins with the oldest entry kept. Who is not in it any more drops what it
+// has, this life's too, once lives below it are not wanted (Trim).
 func (w *Owned) SetPeers(peers []Member) {
 	n := w.node
 	n.mu.Lock()
@@ -110,16 +110,17 @@ func (w *Owned) SetPeers(peers []Member) {
 		all = append(all, &member{Member: m, Sender: NewSender(w.tail, w.cfg.WindowBytes)})
 	}
 	w.peers = all
-	w.wakePeers()
+	w.dropID++
+	w.wakeAll()
 }
 
-// Copied is the number up to which a life of a peer has everything; false if it is not one of the peers.
+// Copied is the number up to which a life of a peer has everything; false if it is not one of the peers, or has not answered yet.
 func (w *Owned) Copied(m Member) (uint64, bool) {
 	n := w.node
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if s := w.sender(m); s != nil {
-		return s.Acked(), true
+	if p := w.member(m); p != nil {
+		return p.Acked(), p.promised
 	}
 	return 0, false
 }
@@ -191,6 +192,12 @@ func (w *Owned) release() {
 		least = min(least, p.acked)
 	}
 	w.tail.release(least)
+}
+
+func (w *Owned) wakeAll() {
+	for peer := range w.node.mu.out {
+		w.node.wake(peer)
+	}
 }
 
 func (w *Owned) wakePeers() {
