@@ -38,6 +38,16 @@ func Workloads() []measure.Workload {
 			Open:    openRepeated,
 			Require: []measure.Requirement{{Must: 5, AtMost: true}},
 		},
+		{
+			Name: "recovery", Unit: measure.Seconds, Apart: true, Whole: true,
+			About: "how long the output stands still, in the median, when one of three workers of flights is killed at half load; a fifth are stopped instead",
+			Open:  openRecovery,
+			Require: []measure.Requirement{
+				{Must: 0.3, AtMost: true}, {Of: "gap_p99_ms", Must: 1000, AtMost: true},
+				{Of: "silent_beyond_lease_p50_ms", Must: 300, AtMost: true}, {Of: "silent_beyond_lease_p99_ms", Must: 1000, AtMost: true},
+				{Of: "elsewhere_stood", Must: 0, AtMost: true}, {Of: "rolled_back", Must: 0, AtMost: true},
+			},
+		},
 	}
 }
 
@@ -80,14 +90,14 @@ func openRepeated(ctx context.Context, env measure.Env) (measure.Session, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.repeat(ctx, env); err != nil {
+	if err := r.repeat(ctx, env, months); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
 }
 
-// repeat makes the input of the month, or week, it has.
-func (r *runs) repeat(ctx context.Context, env measure.Env) (err error) {
+// repeat makes the input of n times the month, or week, it has.
+func (r *runs) repeat(ctx context.Context, env measure.Env, n int) (err error) {
 	from, shift := r.input, 31*24*time.Hour
 	if from == "" {
 		shift = 7 * 24 * time.Hour
@@ -95,9 +105,9 @@ func (r *runs) repeat(ctx context.Context, env measure.Env) (err error) {
 			return err
 		}
 	}
-	r.input = filepath.Join(r.dir, "flights-6x.parquet")
-	env.Say("flights-6x: writing %s", r.input)
-	r.rows, err = Repeat(ctx, from, r.input, months, shift)
+	r.input = filepath.Join(r.dir, fmt.Sprintf("flights-%dx.parquet", n))
+	env.Say("writing %s", r.input)
+	r.rows, err = Repeat(ctx, from, r.input, n, shift)
 	return err
 }
 
@@ -124,13 +134,22 @@ func (r *runs) Measure(ctx context.Context, d time.Duration) (measure.Sample, er
 	return measure.Sample{Value: measure.Median(seconds), Ratios: measure.MedianRatios(samples)}, failed
 }
 
-// once runs the job as a process of its own.
-func (r *runs) once(ctx context.Context) (measure.Sample, error) {
-	statsFile := filepath.Join(r.dir, "stats.json")
-	args := []string{"run", flights.Name, "--out", filepath.Join(r.dir, "result.csv"), "--stats", statsFile}
+// out is where results go.
+func (r *runs) out() string { return filepath.Join(r.dir, "result.csv") }
+
+// args are those of a run.
+func (r *runs) args() []string {
+	args := []string{"run", flights.Name, "--out", r.out()}
 	if r.input != "" {
 		args = append(args, "--input", r.input)
 	}
+	return args
+}
+
+// once runs the job, with more arguments, as a process of its own.
+func (r *runs) once(ctx context.Context, more ...string) (measure.Sample, error) {
+	statsFile := filepath.Join(r.dir, "stats.json")
+	args := append(append(r.args(), "--stats", statsFile), more...)
 	cmd := exec.CommandContext(ctx, r.exe, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it removes what it wrote
 	cmd.WaitDelay = 10 * time.Second

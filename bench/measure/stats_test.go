@@ -27,6 +27,21 @@ func TestMedianAndSpread(t *testing.T) {
 	}
 }
 
+func TestQuantile(t *testing.T) {
+	for _, c := range []struct {
+		values []float64
+		q      float64
+		want   float64
+	}{
+		{nil, 0.5, 0}, {[]float64{7}, 0.99, 7}, {[]float64{3, 1, 2}, 0, 1}, {[]float64{3, 1, 2}, 0.5, 2}, {[]float64{3, 1, 2}, 1, 3}, {[]float64{4, 3, 1, 2}, 0.5, 2},
+		{[]float64{4, 3, 1, 2}, 0.51, 3},
+	} {
+		if got := Quantile(c.values, c.q); got != c.want {
+			t.Errorf("%v of %v: got %v, want %v", c.q, c.values, got, c.want)
+		}
+	}
+}
+
 func TestMedianRatiosTakesEachByItself(t *testing.T) {
 	got := MedianRatios([]Sample{{Ratios: Ratios{"a": 1, "b": 5}}, {Ratios: Ratios{"a": 3}}, {Ratios: Ratios{"a": 2}}})
 	if want := (Ratios{"a": 2, "b": 5}); !maps.Equal(got, want) {

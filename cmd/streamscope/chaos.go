@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/streamscope/streamscope/bench/measure"
 	"github.com/streamscope/streamscope/cmd/streamscope/chaos"
 	"github.com/streamscope/streamscope/cmd/streamscope/options"
 )
@@ -116,7 +117,7 @@ func (a *app) chaos(cmd *cobra.Command, cfg chaos.Config, html, file string) err
 	gaps := r.Gaps(chaos.Kill)
 	fmt.Fprintf(a.stdout, "%d faults in %d rounds with %d managers, seed %d: every output is that of a run without faults\n", r.Counted, r.Rounds, r.Lives, r.Seed)
 	if len(gaps) > 0 {
-		fmt.Fprintf(a.stdout, "gap of the output after %d killed workers: p50 %.0f ms, p99 %.0f ms\n", len(gaps), 1000*chaos.Quantile(gaps, 0.5), 1000*chaos.Quantile(gaps, 0.99))
+		fmt.Fprintf(a.stdout, "gap of the output after %d killed workers: p50 %.0f ms, p99 %.0f ms\n", len(gaps), 1000*measure.Quantile(gaps, 0.5), 1000*measure.Quantile(gaps, 0.99))
 	}
 	return nil
 }

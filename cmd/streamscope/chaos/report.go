@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"math"
 	"strings"
+
+	"github.com/streamscope/streamscope/bench/measure"
 )
 
 //go:embed report.html
@@ -18,19 +19,11 @@ var reportPage = template.Must(template.New("report").Parse(reportHTML))
 func (r *Result) WriteHTML(w io.Writer) error {
 	kills := r.Gaps(Kill)
 	return reportPage.Execute(w, map[string]any{
-		"R": r, "Plot": r.plot(), "KillGaps": len(kills), "P50": ms(Quantile(kills, 0.5)), "P99": ms(Quantile(kills, 0.99)),
+		"R": r, "Plot": r.plot(), "KillGaps": len(kills), "P50": ms(measure.Quantile(kills, 0.5)), "P99": ms(measure.Quantile(kills, 0.99)),
 	})
 }
 
 func ms(s float64) string { return fmt.Sprintf("%.0f ms", 1000*s) }
-
-// Quantile of values in order; 0 of none.
-func Quantile(sorted []float64, q float64) float64 {
-	if len(sorted) == 0 {
-		return 0
-	}
-	return sorted[min(len(sorted)-1, int(math.Ceil(q*float64(len(sorted))))-1)]
-}
 
 const (
 	plotWidth, plotHeight           = 1100, 300
