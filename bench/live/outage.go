@@ -21,8 +21,12 @@ type Outage struct {
 	last     time.Time    // when the output went on
 }
 
-// Outage begins one: a worker is hurt now, so that it dies or does not.
+// Outage begins one: a worker is hurt now, so that it dies or does not. Node -1 stands for the manager and all workers at once: such an outage is over
+// with the first tick.
 func (ws Workers) Outage(node int, dies bool, now time.Time) Outage {
+	if node < 0 {
+		return Outage{At: now, Node: node, last: now}
+	}
 	w := &ws[node]
 	return Outage{At: now, Node: node, dies: dies, life: w.Life, executed: slices.Clone(w.Executed), last: now}
 }
@@ -32,6 +36,9 @@ func (ws Workers) Outage(node int, dies bool, now time.Time) Outage {
 func (o *Outage) Advanced(ws Workers, now time.Time) (over bool) {
 	o.Longest = max(o.Longest, now.Sub(o.last))
 	o.last = now
+	if o.Node < 0 {
+		return true
+	}
 	w := &ws[o.Node]
 	if (o.dies && w.Life <= o.life) || len(w.Executed) < len(o.executed) {
 		return false

@@ -75,6 +75,9 @@ func TestOutage(t *testing.T) {
 	step(300, false)
 	ws.Hear(report(1, 2, []frame.Tick{none, 21}, []frame.Tick{0, 4}))
 	step(310, true)
+	if all := ws.Outage(-1, true, at); !all.Advanced(ws, at) {
+		t.Error("the first tick after everything died ends nothing")
+	}
 	if o.Longest != 200*time.Millisecond {
 		t.Errorf("it stood still for %v, want 200ms", o.Longest)
 	}

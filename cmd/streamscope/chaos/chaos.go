@@ -59,7 +59,7 @@ type Fault struct {
 	Counts bool    `json:"counts"`
 	// Behind is how many ticks the victim had executed beyond its newest image: those are recomputed, if it dies.
 	Behind uint64 `json:"behind_ticks"`
-	// GapS is how long the last stage stood still; negative: until the end of the round.
+	// GapS is how long the last stage stood still at a time; negative: it was not over at the end of the round.
 	GapS float64 `json:"gap_s"`
 }
 

@@ -17,7 +17,8 @@
 //
 // # Figures
 //
-// The gap of a fault is the time from it to the first report of a tick that the last stage had not executed before. Reports come every 50 ms.
+// The gap of a fault is the longest time for which the last stage executed nothing that it had not executed before, from the fault until the worker, or its
+// successor, has executed more than the worker had (live.Outage); of the manager or a group, the time to the first such report. Reports come every 50 ms.
 //
 // # Not here
 //

@@ -39,6 +39,8 @@ func (w *world) inject(m *live.Run) (fatal bool) {
 	if err := w.hit(kind, victim.PID); err != nil {
 		return false // it is gone already
 	}
+	dies := kind != Cut && kind != Full
+	w.open = append(w.open, &outage{w.workers.Outage(f.Node, dies, time.Now()), len(w.result.Faults)})
 	w.result.Faults = append(w.result.Faults, f)
 	w.result.Counted++
 	w.say("%-7s worker %d (pid %d), %d ticks behind its image", kind, f.Node, f.PID, f.Behind)

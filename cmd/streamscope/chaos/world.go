@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,7 +29,14 @@ type world struct {
 	manager int // pid
 	workers live.Workers
 	top     uint64 // the greatest tick that the last stage has executed in this round
+	open    []*outage
 	rows    uint64
+}
+
+// outage is a fault whose gap is not over.
+type outage struct {
+	live.Outage
+	fault int // in the result
 }
 
 func (w *world) start(ctx context.Context) (*live.Run, error) {
@@ -65,14 +73,18 @@ func (w *world) hear(h events.Happening) {
 
 // advance notes how far the last stage is, and ends the gaps of faults before.
 func (w *world) advance(tick uint64) {
-	now := time.Since(w.began).Seconds()
+	now := time.Now()
 	if tick > w.top {
 		w.top = tick
-		for i := len(w.result.Faults) - 1; i >= 0 && w.result.Faults[i].GapS < 0; i-- {
-			w.result.Faults[i].GapS = now - w.result.Faults[i].AtS
-		}
+		w.open = slices.DeleteFunc(w.open, func(o *outage) bool {
+			over := o.Advanced(w.workers, now)
+			if over {
+				w.result.Faults[o.fault].GapS = o.Longest.Seconds()
+			}
+			return over
+		})
 	}
-	w.result.Samples = append(w.result.Samples, Sample{AtS: now, Tick: w.top, Rows: w.rows})
+	w.result.Samples = append(w.result.Samples, Sample{AtS: now.Sub(w.began).Seconds(), Tick: w.top, Rows: w.rows})
 }
 
 // writePIDs keeps the file of processes up to date.
@@ -95,7 +107,7 @@ func (w *world) writePIDs() {
 // round runs one job to its end through faults.
 func (w *world) round(ctx context.Context) error {
 	w.mu.Lock()
-	w.top = 0
+	w.top, w.open = 0, nil
 	w.mu.Unlock()
 	for {
 		m, err := w.start(ctx)
