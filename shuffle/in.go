@@ -24,7 +24,7 @@ type inEdge struct {
 	executed frame.Tick
 	spare    []*bucket
 	part     batch.Batch // what fold lends
-	subs     []subRef    // scratch of sorting, with starts
+	subs     []subRef    // scratch of splitting and sorting, with starts
 	starts   []int32
 	discard  frame.Tick // the tick whose folded rows were dropped in part, 0: none
 }
@@ -50,14 +50,17 @@ type dataRef struct {
 	lease ringlog.Lease
 	held  bool
 	rows  batch.Batch
+	frame frame.DataFrame // while it is leased
 }
 
-// subRef is a run of rows for one task: rows [first, first+rows) of frame refs[ref].
+// subRef is a run of rows for one task: rows [first, first+rows) of frame refs[ref]. With dense set, those rows are for so many tasks from dst
+// on, as the dense directory of the frame tells.
 type subRef struct {
 	dst, src    frame.TaskID
 	index       frame.Index
 	first, rows uint32
 	ref         int32
+	dense       int32
 }
 
 func newInEdge(x *Exchange, e *Edge, local TaskRange) *inEdge {
@@ -91,7 +94,7 @@ func (in *inEdge) data(a arrival) error {
 			if !in.local.Contains(s.Destination) || in.resent(s.Source, a.tick, a.from) {
 				continue
 			}
-			bk.subs = append(bk.subs, subRef{s.Destination, s.Source, s.FirstIndex, s.FirstRow, s.Rows, ref})
+			bk.subs = append(bk.subs, subRef{dst: s.Destination, src: s.Source, index: s.FirstIndex, first: s.FirstRow, rows: s.Rows, ref: ref})
 		}
 	}
 	if len(bk.subs) > before {
@@ -109,17 +112,39 @@ func (bk *bucket) refer(a *arrival) {
 	*r = dataRef{log: a.log, pos: a.pos, from: a.from, rows: batch.Batch{Cols: r.rows.Cols[:0]}}
 }
 
+// denseSubs notes what a dense frame has for tasks of this core, all in one.
 func (in *inEdge) denseSubs(bk *bucket, f *frame.DataFrame, ref int32, from frame.NodeID) {
 	if in.resent(0, f.Tick, from) {
 		return
 	}
 	first, count := f.DenseRange()
-	for i := range count {
-		dst := first + frame.TaskID(i)
-		if row, n := f.DenseRows(i); n > 0 && in.local.Contains(dst) {
-			bk.subs = append(bk.subs, subRef{dst: dst, first: uint32(row), rows: uint32(n), ref: ref})
+	lo, end := max(first, in.local.First), min(first+frame.TaskID(count), in.local.First+frame.TaskID(in.local.Count))
+	if lo >= end {
+		return
+	}
+	row, _ := f.DenseRows(int(lo - first))
+	last, n := f.DenseRows(int(end - first - 1))
+	if rows := last + n - row; rows > 0 {
+		bk.subs = append(bk.subs, subRef{dst: lo, first: uint32(row), rows: uint32(rows), ref: ref, dense: int32(end - lo)})
+	}
+}
+
+// split appends the runs of each task that s stands for to dst.
+func (in *inEdge) split(bk *bucket, s subRef, dst []subRef) ([]subRef, error) {
+	if s.dense == 0 {
+		return append(dst, s), nil
+	}
+	if _, err := in.lend(bk, int(s.ref)); err != nil {
+		return dst, err
+	}
+	f := &bk.refs[s.ref].frame
+	first, _ := f.DenseRange()
+	for i := range frame.TaskID(s.dense) {
+		if row, n := f.DenseRows(int(s.dst + i - first)); n > 0 {
+			dst = append(dst, subRef{dst: s.dst + i, first: uint32(row), rows: uint32(n), ref: s.ref})
 		}
 	}
+	return dst, nil
 }
 
 // resent reports rows of a tick that is closed already. Unordered rows name no source task: there the whole node must have closed it.
@@ -200,23 +225,29 @@ func (in *inEdge) recycle(bk *bucket) {
 
 // open sorts a bucket canonically: by destination, then (source task, index). Frames are sorted in themselves, so one counting pass by
 // destination leaves each destination's sub-batches nearly in order.
-func (in *inEdge) open(bk *bucket) {
+func (in *inEdge) open(bk *bucket) (err error) {
 	if bk.opened {
-		return
+		return nil
 	}
-	bk.opened = true
+	all := in.subs[:0]
+	for _, s := range bk.subs {
+		if all, err = in.split(bk, s, all); err != nil {
+			return err
+		}
+	}
+	in.subs, bk.opened = all, true
 	starts := grow(in.starts, in.local.Count+1)
 	clear(starts)
-	for i := range bk.subs {
-		starts[bk.subs[i].dst-in.local.First+1]++
+	for i := range all {
+		starts[all[i].dst-in.local.First+1]++
 	}
 	for d := range in.local.Count {
 		starts[d+1] += starts[d]
 	}
-	sorted := grow(in.subs, len(bk.subs))
-	for i := range bk.subs {
-		at := &starts[bk.subs[i].dst-in.local.First]
-		sorted[*at] = bk.subs[i]
+	sorted := grow(bk.subs, len(all))
+	for i := range all {
+		at := &starts[all[i].dst-in.local.First]
+		sorted[*at] = all[i]
 		*at++
 	}
 	from := int32(0)
@@ -226,7 +257,8 @@ func (in *inEdge) open(bk *bucket) {
 		}
 		from = to
 	}
-	in.starts, in.subs, bk.subs = starts, bk.subs, sorted
+	in.starts, bk.subs = starts, sorted
+	return nil
 }
 
 // canonical orders the sub-batches of one destination.
@@ -240,7 +272,9 @@ func (in *inEdge) peek(t frame.Tick, task frame.TaskID, dst *batch.Batch) (bool,
 		return false, nil
 	}
 	bk := in.buckets[0]
-	in.open(bk)
+	if err := in.open(bk); err != nil {
+		return false, err
+	}
 	if bk.cur == len(bk.subs) || bk.subs[bk.cur].dst != task {
 		return false, nil
 	}
@@ -295,13 +329,33 @@ func (in *inEdge) fold(t frame.Tick, take func(task frame.TaskID, rows *batch.Ba
 		if err != nil {
 			return worked, err
 		}
-		rows.SliceInto(&in.part, int(s.first), int(s.first+s.rows))
-		if err := take(s.dst, &in.part); err != nil {
+		worked = true
+		if s.dense > 0 {
+			err = in.foldDense(rows, s, &bk.refs[s.ref].frame, take)
+		} else {
+			rows.SliceInto(&in.part, int(s.first), int(s.first+s.rows))
+			err = take(s.dst, &in.part)
+		}
+		if err != nil {
 			return worked, err
 		}
-		worked = true
 	}
 	return worked, nil
+}
+
+func (in *inEdge) foldDense(rows *batch.Batch, s *subRef, f *frame.DataFrame, take func(task frame.TaskID, rows *batch.Batch) error) error {
+	first, _ := f.DenseRange()
+	for i := range frame.TaskID(s.dense) {
+		row, n := f.DenseRows(int(s.dst + i - first))
+		if n == 0 {
+			continue
+		}
+		rows.SliceInto(&in.part, row, row+n)
+		if err := take(s.dst+i, &in.part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lend leases frame i of the bucket and decodes it in place; frames stay leased until the tick is done, within the budget.
@@ -326,7 +380,7 @@ func (in *inEdge) lend(bk *bucket, i int) (*batch.Batch, error) {
 		lease.Release()
 		return nil, err
 	}
-	r.lease, r.held = lease, true
+	r.lease, r.held, r.frame = lease, true, f
 	bk.leased += len(b)
 	return &r.rows, nil
 }
@@ -335,7 +389,7 @@ func (bk *bucket) releaseAll() {
 	for i := range bk.refs {
 		if r := &bk.refs[i]; r.held {
 			r.lease.Release()
-			r.lease, r.held = ringlog.Lease{}, false
+			r.lease, r.held, r.frame = ringlog.Lease{}, false, frame.DataFrame{}
 		}
 	}
 	bk.leased = 0

@@ -1,6 +1,8 @@
 package shuffle
 
 import (
+	"slices"
+
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle/batch"
@@ -38,6 +40,12 @@ func (l *lender) next(t frame.Tick, dst *batch.Batch) (task frame.TaskID, ok boo
 	bk := l.in.buckets[0]
 	for bk.folded < len(bk.subs) {
 		i := bk.folded
+		if bk.subs[i].dense > 0 {
+			if l.in.subs, err = l.in.split(bk, bk.subs[i], l.in.subs[:0]); err != nil {
+				return 0, false, err
+			}
+			bk.subs = slices.Replace(bk.subs, i, i+1, l.in.subs...)
+		}
 		s := &bk.subs[i]
 		if i == 0 || bk.subs[i-1].ref != s.ref {
 			l.sub = 0
@@ -80,6 +88,6 @@ func (in *inEdge) keep(i int) (lease ringlog.Lease, ok bool) {
 		return lease, false
 	}
 	lease = r.lease
-	r.lease, r.held = ringlog.Lease{}, false
+	r.lease, r.held, r.frame = ringlog.Lease{}, false, frame.DataFrame{}
 	return lease, true
 }

@@ -1,10 +1,8 @@
 package shuffle
 
 import (
-	"errors"
 	"fmt"
 
-	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle/batch"
 )
@@ -30,6 +28,7 @@ type outEdge struct {
 	staged  *batch.Batch     // view that the planned frames gather from
 	varLen  []int
 	fixed   bool // no variable-length column
+	rowSize int  // bytes of a row's fixed part
 
 	index     []frame.Index // ordered edges: next index by (local task, destination)
 	indexTick []frame.Tick  // tick that a task's indexes belong to
@@ -43,19 +42,22 @@ type outEdge struct {
 	held      *held // what peers had copies of, until all of it was computed again; else nil
 }
 
-// plannedFrame is a frame that is sorted but not written: rows perm[from:to] to a node, with sub-batches subs[firstSub:lastSub].
+// plannedFrame is a frame that is sorted but not written: rows [from, to) of the sorted order to a node, with sub-batches
+// subs[firstSub:lastSub], or whole: all rows for the node, with a dense directory.
 type plannedFrame struct {
 	node              frame.NodeID
 	from, to          int32
 	firstSub, lastSub int
+	whole             bool
 }
 
 func newOutEdge(p *Port, e *Edge) (*outEdge, error) {
 	x := p.x
 	o := &outEdge{
 		port: p, e: e, local: x.cluster.On(e.Source, x.self, p.core),
-		rows:   batch.NewBuilder(e.Schema),
-		varLen: make([]int, len(e.Schema.Fields)),
+		rows:    batch.NewBuilder(e.Schema),
+		varLen:  make([]int, len(e.Schema.Fields)),
+		rowSize: e.Schema.FixedRowBytes(),
 	}
 	var err error
 	if o.sc, err = newScatter(e, x.cluster); err != nil {
@@ -128,7 +130,7 @@ func (o *outEdge) reserve(task frame.TaskID, t frame.Tick, bytes int) (*batch.Bu
 
 // bytes is what the rows of b take when they are staged.
 func (o *outEdge) bytes(b *batch.Batch) int {
-	n := b.N * o.e.Schema.FixedRowBytes()
+	n := b.N * o.rowSize
 	for i := range b.Cols {
 		if c := &b.Cols[i]; c.Kind().VarLen() {
 			offsets, _ := c.Var()
@@ -164,17 +166,49 @@ func (o *outEdge) flush() (done bool, err error) {
 func (o *outEdge) plan() error {
 	o.staged = o.rows.View()
 	o.subs, o.planned = o.subs[:0], o.planned[:0]
-	room := o.port.x.cfg.FrameBytes - frameOverhead(o.e.Schema)
+	o.sc.sort(o.staged, o.runs)
+	for n := range o.sc.parts {
+		node, part := frame.NodeID(n), &o.sc.parts[n]
+		switch {
+		case part.from == part.to:
+		case o.held != nil && o.held.covers(node, o.tick):
+			for _, c := range o.sc.cells(n) {
+				o.held.again(o.tick, c.src, c.dst, o.staged, o.sc.order()[c.from:c.to], o.take(c.src, c.dst, c.to-c.from))
+				o.count(c)
+			}
+		case o.fitsWhole(n):
+			o.planned = append(o.planned, plannedFrame{node: node, from: part.from, to: part.to, whole: true})
+			o.count(cell{node: node, src: o.local.First, from: part.from, to: part.to})
+		default:
+			if err := o.planCells(o.sc.cells(n)); err != nil {
+				return err
+			}
+		}
+	}
+	if len(o.planned) == 0 {
+		o.unstage() // all of it is held
+	}
+	return nil
+}
+
+// room is what a frame has for rows and its directory, in bytes.
+func (o *outEdge) room() int { return o.port.x.cfg.FrameBytes - frameOverhead(o.e.Schema) }
+
+// fitsWhole reports whether all rows for a node fit one frame with a dense directory, and that is the smaller one: then nothing needs to be
+// known of each of them.
+func (o *outEdge) fitsWhole(n int) bool {
+	part, dir := &o.sc.parts[n], frame.DenseDirLen(o.sc.nodes[n].Count)
+	return o.e.Unordered && o.fixed && dir <= part.groups*frame.SubBatchLen && dir+int(part.to-part.from)*o.rowSize <= o.room()
+}
+
+// planCells cuts the rows for a node into frames.
+func (o *outEdge) planCells(cells []cell) error {
+	room := o.room()
 	var cur *plannedFrame
 	used := 0
-	for _, c := range o.sc.sort(o.staged, o.runs) {
-		if o.held != nil && o.held.covers(c.node, o.tick) {
-			o.held.again(o.tick, c.src, c.dst, o.staged, o.sc.order()[c.from:c.to], o.take(c.src, c.dst, c.to-c.from))
-			o.count(c)
-			continue
-		}
+	for _, c := range cells {
 		for at := c.from; at < c.to; {
-			if cur == nil || cur.node != c.node || cur.lastSub-cur.firstSub == frame.MaxSubBatches || used+frame.SubBatchLen >= room {
+			if cur == nil || cur.lastSub-cur.firstSub == frame.MaxSubBatches || used+frame.SubBatchLen >= room {
 				o.planned = append(o.planned, plannedFrame{node: c.node, from: at, to: at, firstSub: len(o.subs), lastSub: len(o.subs)})
 				cur, used = &o.planned[len(o.planned)-1], 0
 			}
@@ -195,9 +229,6 @@ func (o *outEdge) plan() error {
 		}
 		o.count(c)
 	}
-	if len(o.planned) == 0 {
-		o.unstage() // all of it is held
-	}
 	return nil
 }
 
@@ -214,10 +245,11 @@ func frameOverhead(s *batch.Schema) int {
 
 // fit returns how many of the rows perm[from:to] fit into room bytes, and their bytes.
 func (o *outEdge) fit(from, to int32, room int) (n int32, bytes int) {
-	fixed := o.e.Schema.FixedRowBytes()
 	if o.fixed {
-		n = min(to-from, int32(max(room, 0)/fixed))
-		return n, int(n) * fixed
+		if n = to - from; int(n)*o.rowSize > room {
+			n = int32(max(room, 0) / o.rowSize)
+		}
+		return n, int(n) * o.rowSize
 	}
 	order := o.sc.order()
 	for i := from; i < to; i++ {
@@ -232,7 +264,7 @@ func (o *outEdge) fit(from, to int32, room int) (n int32, bytes int) {
 }
 
 func (o *outEdge) rowBytes(row int) int {
-	n := o.e.Schema.FixedRowBytes()
+	n := o.rowSize
 	for i := range o.staged.Cols {
 		if c := &o.staged.Cols[i]; c.Kind().VarLen() {
 			n += len(c.Bytes(row))
@@ -270,95 +302,4 @@ func (o *outEdge) counter(task frame.TaskID) int {
 func (o *outEdge) count(c cell) {
 	rows := o.sent[o.counter(c.src)].of(o.tick, o.port.x.cluster.Nodes)
 	rows[c.node] += uint64(c.to - c.from)
-}
-
-// write puts the planned frames into the log, and hands each on at once.
-func (o *outEdge) write() (done bool, err error) {
-	for i := range o.planned {
-		if err := o.writeFrame(&o.planned[i]); err != nil {
-			o.planned = append(o.planned[:0], o.planned[i:]...)
-			if errors.Is(err, ringlog.ErrNoSegment) {
-				return false, nil
-			}
-			return false, err
-		}
-	}
-	if len(o.planned) > 0 {
-		o.planned = o.planned[:0]
-		o.unstage()
-	}
-	return true, nil
-}
-
-func (o *outEdge) writeFrame(f *plannedFrame) error {
-	subs := o.subs[f.firstSub:f.lastSub]
-	count := int(f.to - f.from)
-	whole := o.fixed && count == o.staged.N
-	var rows []int32 // in order, where they must be gathered
-	if !whole {
-		rows = o.sc.order()[f.from:f.to]
-		batch.VarBytes(o.staged, rows, o.varLen)
-	}
-	h := frame.Header{Type: frame.Data, Tick: o.tick, Edge: o.e.ID, Node: f.node, OldestNs: o.port.now,
-		SubBatches: uint16(len(subs)), Buffers: uint16(o.e.Schema.Buffers())}
-	dirEnd := frame.HeaderLen + len(subs)*frame.SubBatchLen
-	starts := o.denseStarts(subs, count)
-	if starts != nil {
-		h.Flags, h.SubBatches = frame.Unordered|frame.Dense, 0
-		dirEnd = frame.HeaderLen + frame.DenseDirLen(len(starts)-1)
-	} else if o.e.Unordered {
-		h.Flags = frame.Unordered
-	}
-	n := batch.EncodedLen(o.e.Schema, dirEnd, count, o.varLen)
-	b, err := o.port.claim(o.e.ID, o.tick, n)
-	if err != nil {
-		return err
-	}
-	if starts != nil {
-		frame.PutDenseDir(b[frame.HeaderLen:], subs[0].Destination, starts)
-	} else {
-		for i, s := range subs {
-			frame.PutSubBatch(b[frame.HeaderLen+i*frame.SubBatchLen:], s)
-		}
-	}
-	if whole {
-		if f.node != o.port.x.self {
-			// What went over a link was read by the kernel, far from this core's caches. To fetch the frame's memory in order first is
-			// cheaper than line by line, in the order of the rows' destinations.
-			clear(b[dirEnd:])
-		}
-		batch.ScatterRows(b, dirEnd, o.staged, o.sc.place)
-	} else {
-		batch.EncodeRows(b, dirEnd, o.staged, rows, o.varLen)
-	}
-	h.Len = int32(n)
-	pos := o.port.log.Commit(h)
-	o.port.handOn(o.e, &h, pos, subs)
-	return nil
-}
-
-// denseStarts returns the row starts of a dense directory, or nil where sub-batches are smaller or the edge is ordered.
-func (o *outEdge) denseStarts(subs []frame.SubBatch, rows int) []uint32 {
-	if !o.e.Unordered {
-		return nil
-	}
-	count := int(subs[len(subs)-1].Destination-subs[0].Destination) + 1
-	if frame.DenseDirLen(count) > len(subs)*frame.SubBatchLen {
-		return nil
-	}
-	starts := grow(o.port.starts, count+1)
-	o.port.starts = starts
-	s := 0
-	for i := range count {
-		d := subs[0].Destination + frame.TaskID(i)
-		starts[i] = subs[min(s, len(subs)-1)].FirstRow
-		if s == len(subs) {
-			starts[i] = uint32(rows)
-		}
-		if s < len(subs) && subs[s].Destination == d {
-			s++
-		}
-	}
-	starts[count] = uint32(rows)
-	return starts
 }

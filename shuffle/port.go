@@ -169,20 +169,16 @@ func (p *Port) claim(e frame.EdgeID, t frame.Tick, n int) ([]byte, error) {
 	return b, err
 }
 
-// handOn gives a committed DATA frame to those it is for: the cores of this node, or a link.
-func (p *Port) handOn(e *Edge, h *frame.Header, pos frame.Pos, subs []frame.SubBatch) {
+// handOn gives a committed DATA frame of an edge to those it is for: the cores of this node, or a link.
+func (p *Port) handOn(o *outEdge, f *plannedFrame, h *frame.Header, pos frame.Pos) {
 	if h.Node != p.x.self {
 		p.x.peers[h.Node].push(p.core, h, pos, h.Tick)
 		return
 	}
-	a := arrival{kind: arriveData, edge: e.ID, tick: h.Tick, from: p.x.self, log: p.log, pos: pos}
-	for c, q := range p.x.ports {
-		local := q.ins[e.ID].tasks()
-		for i := range subs {
-			if local.Contains(subs[i].Destination) {
-				p.x.ports[c].box.put(a)
-				break
-			}
+	a := arrival{kind: arriveData, edge: h.Edge, tick: h.Tick, from: p.x.self, log: p.log, pos: pos}
+	for _, q := range p.x.ports {
+		if o.touches(f, q.ins[h.Edge].tasks()) {
+			q.box.put(a)
 		}
 	}
 }

@@ -7,9 +7,6 @@ type Bitmap struct {
 	off int
 }
 
-// MakeBitmap wraps bits that begin at bit off of buf.
-func MakeBitmap(buf []byte, off int) Bitmap { return Bitmap{buf, off} }
-
 // Absent reports the zero Bitmap.
 func (m Bitmap) Absent() bool { return m.buf == nil }
 
@@ -86,7 +83,10 @@ func (c *Column) sliceInto(s *Column, from, to int) {
 	if s.kind != c.kind {
 		*s = Column{kind: c.kind}
 	}
-	s.n, s.valid = to-from, c.valid.Slice(from)
+	s.n = to - from
+	if c.valid.buf != nil || s.valid.buf != nil {
+		s.valid = c.valid.Slice(from)
+	}
 	switch c.kind {
 	case Float64:
 		s.f64 = c.f64[from:to]
@@ -120,22 +120,31 @@ func (b *Batch) End(i int) int64 {
 
 // SliceInto makes dst the rows [from, to) of b in place, reusing dst's column headers. dst may be b.
 func (b *Batch) SliceInto(dst *Batch, from, to int) {
-	cols := dst.Cols
-	if cap(cols) < len(b.Cols) {
-		cols = make([]Column, len(b.Cols))
+	if dst.Schema != b.Schema || len(dst.Cols) != len(b.Cols) {
+		cols := dst.Cols
+		if cap(cols) < len(b.Cols) {
+			cols = make([]Column, len(b.Cols))
+		}
+		*dst = Batch{Schema: b.Schema, Cols: cols[:len(b.Cols)]}
 	}
-	cols = cols[:len(b.Cols)]
+	dst.N, dst.Vs = to-from, b.Vs[from:to]
+	if b.Ve != nil || dst.Ve != nil {
+		dst.Ve = span(b.Ve, from, to)
+	}
+	if b.Diff != nil || dst.Diff != nil {
+		dst.Diff = span(b.Diff, from, to)
+	}
 	for i := range b.Cols {
-		b.Cols[i].sliceInto(&cols[i], from, to)
+		b.Cols[i].sliceInto(&dst.Cols[i], from, to)
 	}
-	s := Batch{Schema: b.Schema, N: to - from, Vs: b.Vs[from:to], Cols: cols}
-	if b.Ve != nil {
-		s.Ve = b.Ve[from:to]
+}
+
+// span returns v[from:to], nil of nil.
+func span(v []int64, from, to int) []int64 {
+	if v == nil {
+		return nil
 	}
-	if b.Diff != nil {
-		s.Diff = b.Diff[from:to]
-	}
-	*dst = s
+	return v[from:to]
 }
 
 // Slice returns rows [from, to) in place.
