@@ -136,6 +136,8 @@ func TestComplaints(t *testing.T) {
 		{"--input=", []string{"--input"}},
 		{"--reliability=often --data-dir=d", []string{"--reliability: got \"often\", want off, recompute, retain or replicate=K"}},
 		{"--reliability=replicate=0 --data-dir=d", []string{"--reliability: got \"replicate=0\""}},
+		{"--reliability=replicate=2 --data-dir=d --workers=2", []string{"--reliability replicate=2 and --workers 2: copies lie on other workers; want at least 3"}},
+		{"--edge-policy=a->b=replicate=1 --data-dir=d", []string{"--edge-policy a->b=replicate=1 and --workers 0"}},
 		{"--reliability=retain", []string{"--reliability retain: give a --data-dir"}},
 		{"--edge-policy=a->b=retain", []string{"--edge-policy a->b=retain: give a --data-dir"}},
 		{"--data-dir=d --edge-policy=a->b --edge-policy=a=retain --edge-policy=->b=retain --edge-policy=a->b=x", []string{"--edge-policy: got \"a->b\"", "got \"a=retain\"", "got \"->b=retain\"", "a->b: got \"x\""}},

@@ -72,6 +72,15 @@ func (p *parser) reliability(raw Raw, run *Run) {
 			continue
 		}
 		run.Reliability.Edges = append(run.Reliability.Edges, e)
+		p.copies("--edge-policy "+given, e.Policy, run)
+	}
+	p.copies("--reliability "+run.Reliability.Policy.String(), run.Reliability.Policy, run)
+}
+
+// copies complains where there are fewer other workers than there are to be copies.
+func (p *parser) copies(given string, policy shuffle.Policy, run *Run) {
+	if policy.Copies > 0 && run.Workers <= policy.Copies {
+		p.complain("%s and --workers %d: copies lie on other workers; want at least %d workers", given, run.Workers, policy.Copies+1)
 	}
 }
 
