@@ -48,6 +48,13 @@ type (
 		Epoch Epoch
 		Peer  Peer
 	}
+	// Activated: this is the active set of the journal of a stage's unit, in answer to Activate, whether it is the one that was wanted or not.
+	Activated struct {
+		Node  frame.NodeID
+		Epoch Epoch
+		Stage StageID
+		Set   JournalSet
+	}
 	// Stop: end everything, answer Stopped, leave no temporary file if the run failed.
 	Stop struct {
 		Node  frame.NodeID
@@ -82,21 +89,22 @@ type (
 	End struct{ Outcome Outcome }
 )
 
-func (Start) isEffect()   {}
-func (Connect) isEffect() {}
-func (Run) isEffect()     {}
-func (Stop) isEffect()    {}
-func (Mark) isEffect()    {}
-func (Trim) isEffect()    {}
-func (Relink) isEffect()  {}
-func (Admit) isEffect()   {}
-func (Kill) isEffect()    {}
-func (Spawn) isEffect()   {}
-func (Persist) isEffect() {}
-func (Report) isEffect()  {}
-func (Commit) isEffect()  {}
-func (Abort) isEffect()   {}
-func (End) isEffect()     {}
+func (Start) isEffect()     {}
+func (Connect) isEffect()   {}
+func (Run) isEffect()       {}
+func (Stop) isEffect()      {}
+func (Mark) isEffect()      {}
+func (Trim) isEffect()      {}
+func (Relink) isEffect()    {}
+func (Admit) isEffect()     {}
+func (Activated) isEffect() {}
+func (Kill) isEffect()      {}
+func (Spawn) isEffect()     {}
+func (Persist) isEffect()   {}
+func (Report) isEffect()    {}
+func (Commit) isEffect()    {}
+func (Abort) isEffect()     {}
+func (End) isEffect()       {}
 
 // Peer is another worker, as a link finds it.
 type Peer struct {
@@ -128,6 +136,8 @@ type Assignment struct {
 	Marks []frame.Tick `json:",omitempty"`
 	// Peers are those that may hold copies of what the life before this one has written.
 	Peers []Peer `json:",omitempty"`
+	// Journals are the active sets of those of the worker's units that have one. Their members that are not among Peers are lost.
+	Journals []UnitJournal `json:",omitempty"`
 }
 
 // Outcome is how a run ended.

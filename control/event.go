@@ -58,6 +58,13 @@ type (
 		// Held, if set, is what the worker keeps now: sent more seldom than the rest. The newest one counts.
 		Held *Held `json:",omitempty"`
 	}
+	// Activate: the unit's journal is to be kept by these members from now on, provided that the active set is still the version before; answered by
+	// Activated. It may be said again.
+	Activate struct {
+		From
+		Stage StageID
+		Set   JournalSet
+	}
 	// Finished: all tasks have ended well, their output is complete; with recovery, durable too. The worker goes on to serve its peers.
 	Finished struct {
 		From
@@ -125,6 +132,7 @@ func (Ready) isEvent()     {}
 func (Linked) isEvent()    {}
 func (Progress) isEvent()  {}
 func (Reported) isEvent()  {}
+func (Activate) isEvent()  {}
 func (Finished) isEvent()  {}
 func (Failed) isEvent()    {}
 func (Stopped) isEvent()   {}

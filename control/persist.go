@@ -41,6 +41,7 @@ func (m *Machine) nextTxn() (t Txn) {
 	} else {
 		t.Bases = r.bases.advance()
 	}
+	t.Journals = r.takeActivations()
 	for n := range m.workers {
 		if m.workers[n].down {
 			t.Register = append(t.Register, Registration{nodeID(n), r.stored.Incarnations[n] + 1})
@@ -109,6 +110,7 @@ func (m *Machine) stored(t Txn) {
 	for _, reg := range t.Register {
 		m.registered(reg)
 	}
+	m.activated(t.Journals)
 	if len(t.Bases) > 0 && !before.equal(r.bases.needs()) {
 		m.trim()
 	}

@@ -29,6 +29,8 @@ func (m *Machine) fromWorker(f From, ev Event) {
 		m.finished(f.Node, w, ev)
 	case Reported:
 		m.reported(f.Node, w, ev)
+	case Activate:
+		m.activate(f.Node, w, ev)
 	case Failed:
 		m.workerFailed(f.Node, w, ev)
 	case Stopped:

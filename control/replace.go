@@ -130,7 +130,7 @@ func (m *Machine) assignment(node frame.NodeID) Assignment {
 		a.Incarnation = m.workers[node].incarnation
 		a.Restore, a.Needs = r.bases.restore(node), r.bases.needs()
 		a.Marks = append(a.Marks, r.marks.open...)
-		a.Peers = m.holders()
+		a.Peers, a.Journals = m.holders(), r.journals(node)
 		m.workers[node].excused = r.marks.last
 	}
 	return a

@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
@@ -58,6 +59,8 @@ type Stored struct {
 	Incarnations []frame.Incarnation
 	// Bases by stage and node; zero where the stage has no tasks. Nil means all zero.
 	Bases [][]Base
+	// Journals are the active sets of the sources whose records are kept by peers; Version 0: there never was one.
+	Journals map[Unit]JournalSet
 	// Mark is at least as great as every mark whose snapshots count in a base.
 	Mark frame.Tick
 	// Outcome of the run so far.
@@ -99,6 +102,8 @@ type Txn struct {
 	// Register are new incarnations, Bases new bases.
 	Register []Registration
 	Bases    []UnitBase
+	// Journals are new active sets.
+	Journals []UnitJournal
 }
 
 // Registration makes an incarnation the one that counts on its node. It restores every unit at its base.
@@ -115,7 +120,8 @@ type UnitBase struct {
 
 // Empty reports a transaction that changes nothing.
 func (t *Txn) Empty() bool {
-	return len(t.Schedule.Entries) == 0 && t.Mark == 0 && t.Outcome == 0 && len(t.Register) == 0 && len(t.Bases) == 0
+	return len(t.Schedule.Entries) == 0 && t.Mark == 0 && t.Outcome == 0 && len(t.Register) == 0 && len(t.Bases) == 0 &&
+		len(t.Journals) == 0
 }
 
 // Apply changes s as the store does. Nodes and stages must be within its bounds.
@@ -131,6 +137,12 @@ func (s *Stored) Apply(t Txn) {
 	for _, b := range t.Bases {
 		s.Bases[b.Stage][b.Node] = b.Base
 	}
+	for _, j := range t.Journals {
+		if s.Journals == nil {
+			s.Journals = map[Unit]JournalSet{}
+		}
+		s.Journals[j.Unit] = j.Set
+	}
 }
 
 // Clone shares nothing that changes with s.
@@ -140,5 +152,6 @@ func (s Stored) Clone() Stored {
 	for i := range s.Bases {
 		s.Bases[i] = slices.Clone(s.Bases[i])
 	}
+	s.Journals = maps.Clone(s.Journals)
 	return s
 }

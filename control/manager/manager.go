@@ -170,6 +170,8 @@ func (r *run) do(effect control.Effect) control.Event {
 		r.send(e.Node, &rpc.Down{Relink: &e})
 	case control.Admit:
 		r.send(e.Node, &rpc.Down{Admit: &e})
+	case control.Activated:
+		r.send(e.Node, &rpc.Down{Activated: &e})
 	case control.Kill:
 		r.host.Kill(e.Node, e.Incarnation)
 	case control.Spawn:

@@ -54,5 +54,13 @@ func describe(id Identity, rec control.Stored) string {
 			}
 		}
 	}
+	for stage := range rec.Bases {
+		for n := range rec.Bases[stage] {
+			u := control.Unit{Stage: control.StageID(stage), Node: frame.NodeID(n)}
+			if set := rec.Journals[u]; set.Version > 0 {
+				s += fmt.Sprintf("%v: journal %v: %v\n", u, set, set.Members)
+			}
+		}
+	}
 	return s
 }

@@ -25,6 +25,7 @@ const (
 	keyOutcome     = "outcome"
 	keyIncarnation = "incarnation/"
 	keyBase        = "base/"
+	keyJournal     = "journal/"
 )
 
 // stagesMax and nodesMax bound what a store may speak of, so that a damaged number asks for no memory.
@@ -97,8 +98,8 @@ func number(v uint64) string { return strconv.FormatUint(v, 10) }
 
 func nodeKey(prefix string, n frame.NodeID) string { return fmt.Sprintf("%s%04d", prefix, n) }
 
-func baseKey(u control.Unit) string {
-	return nodeKey(fmt.Sprintf("%s%04d/", keyBase, u.Stage), u.Node)
+func unitKey(prefix string, u control.Unit) string {
+	return nodeKey(fmt.Sprintf("%s%04d/", prefix, u.Stage), u.Node)
 }
 
 // encode lists the pairs that a transaction sets. The epoch is its guard.
@@ -121,7 +122,14 @@ func encode(t control.Txn) []Pair {
 		set = append(set, seal(nodeKey(keyIncarnation, r.Node), number(uint64(r.Incarnation))))
 	}
 	for _, b := range t.Bases {
-		set = append(set, seal(baseKey(b.Unit), number(uint64(b.Base.Base))+" "+number(uint64(b.Prev))))
+		set = append(set, seal(unitKey(keyBase, b.Unit), number(uint64(b.Base.Base))+" "+number(uint64(b.Prev))))
+	}
+	for _, j := range t.Journals {
+		b, err := json.Marshal(j.Set)
+		if err != nil {
+			panic(err) // numbers always marshal
+		}
+		set = append(set, seal(unitKey(keyJournal, j.Unit), string(b)))
 	}
 	return set
 }
@@ -197,20 +205,42 @@ func (d *decoder) pair(key, text string) {
 		}
 	case strings.HasPrefix(key, keyBase):
 		d.base(key, text)
+	case strings.HasPrefix(key, keyJournal):
+		d.journal(key)
 	default:
 		d.fail(key, fmt.Errorf("no such key in format %d", Format))
 	}
 }
 
-func (d *decoder) base(key, text string) {
-	stage, node, _ := strings.Cut(key[len(keyBase):], "/")
+// unit reads the unit in a key.
+func (d *decoder) unit(key, prefix string) (u control.Unit, ok bool) {
+	stage, node, _ := strings.Cut(key[len(prefix):], "/")
 	s, ok := d.index(key, stage, d.id.Stages)
 	n, ok2 := d.index(key, node, d.id.Nodes)
-	if !ok || !ok2 {
+	return control.Unit{Stage: control.StageID(s), Node: frame.NodeID(n)}, ok && ok2
+}
+
+func (d *decoder) journal(key string) {
+	u, ok := d.unit(key, keyJournal)
+	if !ok {
+		return
+	}
+	var set control.JournalSet
+	d.json(key, &set)
+	d.fail(key, set.Valid(u.Node, d.id.Nodes))
+	if d.rec.Journals == nil {
+		d.rec.Journals = map[control.Unit]control.JournalSet{}
+	}
+	d.rec.Journals[u] = set
+}
+
+func (d *decoder) base(key, text string) {
+	u, ok := d.unit(key, keyBase)
+	if !ok {
 		return
 	}
 	base, prev, _ := strings.Cut(text, " ")
-	d.rec.Bases[s][n] = control.Base{Base: frame.Tick(d.number(key, base, 64)), Prev: frame.Tick(d.number(key, prev, 64))}
+	d.rec.Bases[u.Stage][u.Node] = control.Base{Base: frame.Tick(d.number(key, base, 64)), Prev: frame.Tick(d.number(key, prev, 64))}
 }
 
 func (d *decoder) outcome(text string) {

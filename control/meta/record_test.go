@@ -15,12 +15,17 @@ func goodPairs() []Pair {
 		Schedule: control.TickRule{LimitByte: 5}.Schedule(1), Mark: 4, Outcome: control.OutputComplete,
 		Register: []control.Registration{{Node: 1, Incarnation: 5}},
 		Bases:    []control.UnitBase{{Unit: control.Unit{Stage: 1, Node: 1}, Base: control.Base{Base: 9, Prev: 8}}},
+		Journals: []control.UnitJournal{{Unit: control.Unit{Stage: 0, Node: 1}, Set: control.JournalSet{Version: 2, Life: 5, Members: []control.JournalMember{{Node: 0, Life: 3}}}}},
 	})...)
 }
 
 func TestHostileRecords(t *testing.T) {
-	if _, _, err := Decode(goodPairs()); err != nil {
+	_, rec, err := Decode(goodPairs())
+	if err != nil {
 		t.Fatal(err)
+	}
+	if set := rec.Journals[control.Unit{Stage: 0, Node: 1}]; set.Version != 2 || set.Life != 5 || len(set.Members) != 1 {
+		t.Errorf("journals %+v", rec.Journals)
 	}
 	for name, c := range map[string]struct {
 		change func([]Pair) []Pair
@@ -38,10 +43,16 @@ func TestHostileRecords(t *testing.T) {
 		"node too great":   {func(p []Pair) []Pair { return append(p, seal("incarnation/0002", "1")) }, ErrDamaged},
 		"stage too great":  {func(p []Pair) []Pair { return append(p, seal("base/0002/0000", "1 1")) }, ErrDamaged},
 		"half a base":      {func(p []Pair) []Pair { return append(p, seal("base/0001/0000", "1")) }, ErrDamaged},
-		"negative":         {func(p []Pair) []Pair { return append(p, seal(keyMark, "-1")) }, ErrDamaged},
-		"outcome":          {func(p []Pair) []Pair { return append(p, seal(keyOutcome, "great")) }, ErrDamaged},
-		"schedule":         {func(p []Pair) []Pair { return append(p, seal(keySchedule, `{"Entries":[]}`)) }, ErrDamaged},
-		"huge job":         {func(p []Pair) []Pair { return append(p, seal(keyJob, `{"Nodes":4096,"Stages":65536}`)) }, ErrDamaged},
+		"journal of none": {func(p []Pair) []Pair {
+			return append(p, seal("journal/0000/0000", `{"Version":1,"Life":1,"Members":[]}`))
+		}, ErrDamaged},
+		"own member": {func(p []Pair) []Pair {
+			return append(p, seal("journal/0000/0000", `{"Version":1,"Life":1,"Members":[{"Node":0,"Life":1}]}`))
+		}, ErrDamaged},
+		"negative": {func(p []Pair) []Pair { return append(p, seal(keyMark, "-1")) }, ErrDamaged},
+		"outcome":  {func(p []Pair) []Pair { return append(p, seal(keyOutcome, "great")) }, ErrDamaged},
+		"schedule": {func(p []Pair) []Pair { return append(p, seal(keySchedule, `{"Entries":[]}`)) }, ErrDamaged},
+		"huge job": {func(p []Pair) []Pair { return append(p, seal(keyJob, `{"Nodes":4096,"Stages":65536}`)) }, ErrDamaged},
 	} {
 		_, _, err := Decode(c.change(goodPairs()))
 		if !errors.Is(err, c.want) {

@@ -23,6 +23,7 @@ type Up struct {
 	Linked   *control.Linked   `json:",omitempty"`
 	Progress *control.Progress `json:",omitempty"`
 	Reported *control.Reported `json:",omitempty"`
+	Activate *control.Activate `json:",omitempty"`
 	Finished *control.Finished `json:",omitempty"`
 	Failed   *control.Failed   `json:",omitempty"`
 	Stopped  *control.Stopped  `json:",omitempty"`
@@ -30,14 +31,15 @@ type Up struct {
 
 // Down is a message to an agent: one of the commands to workers.
 type Down struct {
-	Start   *Start           `json:",omitempty"`
-	Connect *control.Connect `json:",omitempty"`
-	Run     *control.Run     `json:",omitempty"`
-	Stop    *control.Stop    `json:",omitempty"`
-	Mark    *control.Mark    `json:",omitempty"`
-	Trim    *control.Trim    `json:",omitempty"`
-	Relink  *control.Relink  `json:",omitempty"`
-	Admit   *control.Admit   `json:",omitempty"`
+	Start     *Start             `json:",omitempty"`
+	Connect   *control.Connect   `json:",omitempty"`
+	Run       *control.Run       `json:",omitempty"`
+	Stop      *control.Stop      `json:",omitempty"`
+	Mark      *control.Mark      `json:",omitempty"`
+	Trim      *control.Trim      `json:",omitempty"`
+	Relink    *control.Relink    `json:",omitempty"`
+	Admit     *control.Admit     `json:",omitempty"`
+	Activated *control.Activated `json:",omitempty"`
 }
 
 // Start is the command to start, with the job.

@@ -21,6 +21,7 @@ func workerEvents() []control.Event {
 		control.Progress{From: f, Stats: stats},
 		control.Reported{From: f, Executed: []frame.Tick{7, frame.MaxTick}, Opened: 9, Missed: 8, Saved: []control.Saved{{Stage: 1, Tick: 6}},
 			Unsaved: []control.Unsaved{{Saved: control.Saved{Tick: 7}, Reason: "no space"}}},
+		control.Activate{From: f, Stage: 1, Set: control.JournalSet{Version: 2, Life: 4, Members: []control.JournalMember{{Node: 1, Life: 6}}}},
 		control.Finished{From: f, Stats: stats},
 		control.Failed{From: f, Reason: "bad.csv:3: \"x\"", AboutPeer: true, Unreadable: &control.Saved{Stage: 2, Tick: 3}, Stats: stats}, control.Stopped{From: f},
 	}

@@ -1,0 +1,109 @@
+package control
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// JournalSet says whose copies of a source unit's journal count (PROTOCOL F12). It changes by compare-and-swap of Version.
+//
+// Invariant: Members are of rising nodes, none of them the unit's own. It is not changed once made.
+type JournalSet struct {
+	Version uint64
+	// Life of the unit's node whose records they are.
+	Life    frame.Incarnation
+	Members []JournalMember
+}
+
+// JournalMember is one life of a node.
+type JournalMember struct {
+	Node frame.NodeID
+	Life frame.Incarnation
+}
+
+// UnitJournal is the active set of a unit.
+type UnitJournal struct {
+	Unit
+	Set JournalSet
+}
+
+// Equal compares two sets.
+func (s JournalSet) Equal(t JournalSet) bool {
+	return s.Version == t.Version && s.Life == t.Life && slices.Equal(s.Members, t.Members)
+}
+
+func (s JournalSet) String() string {
+	return fmt.Sprintf("set %d of life %d with %d members", s.Version, s.Life, len(s.Members))
+}
+
+// Valid reports a set that cannot be one of the journal of a unit on a node, of so many nodes.
+func (s JournalSet) Valid(node frame.NodeID, nodes int) error {
+	if s.Version == 0 || s.Life == 0 || len(s.Members) == 0 || len(s.Members) >= nodes {
+		return fmt.Errorf("%v: want version and life above 0, and 1 to %d members", s, nodes-1)
+	}
+	for i, m := range s.Members {
+		if int(m.Node) >= nodes || m.Node == node || m.Life == 0 || i > 0 && m.Node <= s.Members[i-1].Node {
+			return fmt.Errorf("%v: member %d is node %d in its life %d, want rising ones below %d without %d", s, i, m.Node, m.Life, nodes, node)
+		}
+	}
+	return nil
+}
+
+// activate handles the wish of a source for another active set. Whatever the answer, it tells what is committed. Only the registered life is heard, so that
+// once a life has read the set it was started with, none before it can change that any more.
+func (m *Machine) activate(node frame.NodeID, w *worker, ev Activate) {
+	r := m.rec
+	if r == nil || int(ev.Stage) >= len(r.cfg.Stages) || !r.bases.units[ev.Stage][node].exists {
+		m.unexpected(node, w, "activate")
+		return
+	}
+	u := Unit{ev.Stage, node}
+	if err := ev.Set.Valid(node, m.cfg.Workers); err != nil || ev.Set.Life != w.incarnation {
+		m.unexpected(node, w, fmt.Sprintf("activate (%v, %v)", ev.Set, err))
+		return
+	}
+	if ev.Set.Version != r.stored.Journals[u].Version+1 {
+		m.emit(Activated{node, m.cfg.Epoch, ev.Stage, r.stored.Journals[u]})
+		return
+	}
+	if r.activations == nil {
+		r.activations = map[Unit]JournalSet{}
+	}
+	r.activations[u] = ev.Set
+	m.persist()
+}
+
+// takeActivations moves what is to be activated into a transaction.
+func (r *recovery) takeActivations() (all []UnitJournal) {
+	for _, u := range slices.SortedFunc(maps.Keys(r.activations), func(a, b Unit) int { return cmp.Or(cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Node, b.Node)) }) {
+		if s := r.activations[u]; s.Version == r.stored.Journals[u].Version+1 {
+			all = append(all, UnitJournal{u, s})
+		}
+	}
+	r.activations = nil
+	return all
+}
+
+// activated tells the owners of journals what is committed. One that was replaced meanwhile has been told when it was started.
+func (m *Machine) activated(all []UnitJournal) {
+	for _, j := range all {
+		if w := &m.workers[j.Node]; !w.down && w.incarnation == j.Set.Life {
+			m.emit(Activated{j.Node, m.cfg.Epoch, j.Stage, j.Set})
+		}
+	}
+}
+
+// journals are the active sets of a node's units.
+func (r *recovery) journals(node frame.NodeID) (all []UnitJournal) {
+	for s := range r.cfg.Stages {
+		u := Unit{StageID(s), node}
+		if set := r.stored.Journals[u]; set.Version > 0 {
+			all = append(all, UnitJournal{u, set})
+		}
+	}
+	return all
+}

@@ -1,0 +1,69 @@
+package control
+
+import (
+	"testing"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+func journalSet(version uint64, life frame.Incarnation, members ...JournalMember) JournalSet {
+	return JournalSet{Version: version, Life: life, Members: members}
+}
+
+// An active set changes by compare-and-swap, is committed before its owner hears of it, and is what the next life is started with.
+func TestActivate(t *testing.T) {
+	d := running(t, 3)
+	u := Unit{0, 1}
+	first := journalSet(1, 1, JournalMember{0, 1})
+	d.hold = true
+	d.step(Activate{d.from(1), 0, first})
+	if d.last["control.Activated"] != nil {
+		t.Fatal("told before it was committed")
+	}
+	d.hold = false
+	d.persist()
+	if a := d.last["control.Activated"].(Activated); a.Node != 1 || !a.Set.Equal(first) || !d.rec.Journals[u].Equal(first) {
+		t.Fatalf("told %+v, stored %+v", a, d.rec.Journals)
+	}
+
+	d.step(Activate{d.from(1), 0, journalSet(1, 1, JournalMember{2, 1})}) // somebody was quicker
+	if a := d.last["control.Activated"].(Activated); !a.Set.Equal(first) {
+		t.Errorf("told %+v", a)
+	}
+
+	old := d.from(1)
+	d.lose(1)
+	as := d.last["control.Start"].(Start).Assignment
+	if len(as.Journals) != 1 || as.Journals[0].Unit != u || !as.Journals[0].Set.Equal(first) {
+		t.Errorf("started with %+v", as.Journals)
+	}
+	d.step(Activate{old, 0, journalSet(2, 1, JournalMember{2, 1})}) // a zombie
+	if !d.rec.Journals[u].Equal(first) {
+		t.Errorf("a former life activated %+v", d.rec.Journals)
+	}
+	second := journalSet(2, 2, JournalMember{2, 1})
+	d.step(Activate{d.from(1), 0, second})
+	if !d.rec.Journals[u].Equal(second) {
+		t.Errorf("stored %+v", d.rec.Journals)
+	}
+}
+
+func TestActivateNonsense(t *testing.T) {
+	for name, ev := range map[string]Activate{
+		"itself":       {Set: journalSet(1, 1, JournalMember{1, 1})},
+		"too many":     {Set: journalSet(1, 1, JournalMember{0, 1}, JournalMember{2, 1}, JournalMember{3, 1})},
+		"nobody":       {Set: journalSet(1, 1)},
+		"twice":        {Set: journalSet(1, 1, JournalMember{0, 1}, JournalMember{0, 1})},
+		"no such node": {Set: journalSet(1, 1, JournalMember{9, 1})},
+		"another life": {Set: journalSet(1, 2, JournalMember{0, 1})},
+		"no stage":     {Stage: 5, Set: journalSet(1, 1, JournalMember{0, 1})},
+		"not its unit": {Stage: 1, Set: journalSet(1, 1, JournalMember{0, 1})},
+	} {
+		d := running(t, 3)
+		ev.From = d.from(1)
+		d.step(ev)
+		if got := d.took(); len(d.rec.Journals) > 0 || got != "kill1.1" {
+			t.Errorf("%s: stored %+v, then %q", name, d.rec.Journals, got)
+		}
+	}
+}
