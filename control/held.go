@@ -15,6 +15,11 @@ type Held struct {
 	// Journals and Images are of its units.
 	Journals []HeldJournal `json:",omitempty"`
 	Images   []HeldImages  `json:",omitempty"`
+	// Copies are those that peers keep of Logs, the HeldLogsMax that are furthest behind; CopiesLeftOut are the others.
+	Copies        []HeldCopy `json:",omitempty"`
+	CopiesLeftOut int        `json:",omitempty"`
+	// CopyBytes is the memory that copies for peers take here. ServedBytes in ServedTicks were had from peers when this life began.
+	CopyBytes, ServedBytes, ServedTicks uint64
 	// RingBytes is the memory of all its logs, SpillBytes the length of its spill file: also of what is under way within the node.
 	RingBytes, SpillBytes uint64
 	// Writing: images written by this life, from when their turn came until they were read back and counted.
@@ -39,6 +44,18 @@ type HeldLog struct {
 	First, Last frame.Tick
 	// Dropped is the tick up to which frames were dropped before nobody needed them; 0: none were.
 	Dropped frame.Tick `json:",omitempty"`
+}
+
+// HeldCopy is how far a peer is with the copies of what goes to a node on an edge.
+type HeldCopy struct {
+	Edge frame.EdgeID `json:"edge"`
+	Node frame.NodeID `json:"to_node"` // of the consumer
+	Peer frame.NodeID `json:"at_node"`
+	// Linked: the peer listens. What it does not have is LagBytes of LagTicks; Gaps is how often it fell so far behind that something was left out.
+	Linked   bool   `json:"linked"`
+	LagBytes uint64 `json:"lag_bytes"`
+	LagTicks uint64 `json:"lag_ticks"`
+	Gaps     uint64 `json:"gaps"`
 }
 
 // HeldJournal is the journal of a unit of a source stage.
@@ -69,6 +86,9 @@ func (h *Held) valid(stages, nodes int) error {
 	if len(h.Logs) > HeldLogsMax || len(h.Journals) > stages || len(h.Images) > stages {
 		return fmt.Errorf("held: %d logs, %d journals and %d chains of images, want at most %d, %d and %d",
 			len(h.Logs), len(h.Journals), len(h.Images), HeldLogsMax, stages, stages)
+	}
+	if len(h.Copies) > HeldLogsMax {
+		return fmt.Errorf("held: %d copies, want at most %d", len(h.Copies), HeldLogsMax)
 	}
 	for _, l := range h.Logs {
 		if int(l.From) >= stages || int(l.To) >= stages || int(l.Node) >= nodes {

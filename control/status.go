@@ -80,6 +80,8 @@ type EdgeStatus struct {
 	Policy shuffle.Policy `json:"policy"`
 	// Links: there are units of the two stages on different nodes, between which the policy counts.
 	Links bool `json:"links"`
+	// Lag is the copy that is furthest behind; nil without copies.
+	Lag *HeldCopy `json:"worst_copy,omitempty"`
 }
 
 // UnitStatus is a unit: what it keeps itself, and why its base is where it is.
@@ -109,6 +111,8 @@ type LogStatus struct {
 	// Dropped is the tick up to which it was dropped early, by the policy of the edge; 0: nothing was.
 	Dropped frame.Tick `json:"dropped_tick,omitempty"`
 	Why     string     `json:"why"`
+	// Copies are at other nodes, by the policy of the edge.
+	Copies []HeldCopy `json:"copies,omitempty"`
 }
 
 // WorkerStatus is a worker.
@@ -119,7 +123,11 @@ type WorkerStatus struct {
 	State       string            `json:"state"`
 	RingBytes   uint64            `json:"ring_bytes"`
 	SpillBytes  uint64            `json:"spill_bytes"`
-	Writing     Transfer          `json:"writing"`
+	// CopyBytes is the memory of copies for other nodes. ServedBytes in ServedTicks were had from others when this life began.
+	CopyBytes   uint64   `json:"copy_bytes"`
+	ServedBytes uint64   `json:"served_bytes"`
+	ServedTicks uint64   `json:"served_ticks"`
+	Writing     Transfer `json:"writing"`
 }
 
 // statusLogsMax bounds the logs that a Status tells of one by one.
@@ -181,12 +189,23 @@ func (h *Held) journal(s StageID) *HeldJournal {
 	return nil
 }
 
+// copies are those of a log.
+func (h *Held) copies(l *HeldLog) (all []HeldCopy) {
+	for _, c := range h.Copies {
+		if c.Edge == l.Edge && c.Node == l.Node {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
 func (m *Machine) workerStatus(s *Status) {
 	for n := range m.workers {
 		w := &m.workers[n]
 		t := WorkerStatus{Node: nodeID(n), PID: w.pid, Incarnation: w.incarnation, State: w.word()}
 		if h := w.held; h != nil {
 			t.RingBytes, t.SpillBytes, t.Writing = h.RingBytes, h.SpillBytes, h.Writing
+			t.CopyBytes, t.ServedBytes, t.ServedTicks = h.CopyBytes, h.ServedBytes, h.ServedTicks
 		}
 		s.Workers = append(s.Workers, t)
 	}
@@ -220,6 +239,7 @@ func (m *Machine) logStatus(s *Status) {
 		s.Logs = append(s.Logs, LogStatus{
 			UnitName: m.name(Unit{l.From, l.by}), ToStage: m.rec.cfg.Stages[l.To].Name, ToNode: l.Node, Edge: l.Edge,
 			Bytes: l.Bytes, Spilled: l.Spilled, Frames: l.Frames, First: l.First, Last: l.Last, Dropped: l.Dropped, Why: why[consumer],
+			Copies: m.workers[l.by].held.copies(l.HeldLog),
 		})
 	}
 }
@@ -230,7 +250,7 @@ func (m *Machine) stageStatus(s *Status) {
 		for _, e := range shape.Edges {
 			to := &m.rec.cfg.Stages[e.To]
 			links := len(shape.Nodes) > 1 || !slices.Equal(shape.Nodes, to.Nodes)
-			t.Edges = append(t.Edges, EdgeStatus{e.ID, to.Name, e.Policy, links})
+			t.Edges = append(t.Edges, EdgeStatus{e.ID, to.Name, e.Policy, links, m.worstCopy(e.ID)})
 		}
 		for _, n := range shape.Nodes {
 			if e := m.expected(n); e.total() >= t.Expected.total() {
@@ -252,6 +272,22 @@ func (m *Machine) stageStatus(s *Status) {
 		}
 		s.Stages = append(s.Stages, t)
 	}
+}
+
+// worstCopy is the copy of an edge's frames that is furthest behind, of those on all nodes.
+func (m *Machine) worstCopy(e frame.EdgeID) (worst *HeldCopy) {
+	for i := range m.workers {
+		h := m.workers[i].held
+		if h == nil {
+			continue
+		}
+		for j := range h.Copies {
+			if c := &h.Copies[j]; c.Edge == e && (worst == nil || c.LagBytes > worst.LagBytes) {
+				worst = c
+			}
+		}
+	}
+	return worst
 }
 
 func (m *Machine) name(u Unit) UnitName { return UnitName{m.rec.cfg.Stages[u.Stage].Name, u.Node} }

@@ -15,6 +15,7 @@ func held(bytes uint64) *Held {
 		Logs:     []HeldLog{{Edge: 0, From: 0, To: 1, Node: 1, Bytes: bytes, Frames: 3, First: 5, Last: 20}},
 		Journals: []HeldJournal{{Stage: 0, Bytes: 100, Records: 20, First: 1, Last: 20}},
 		Images:   []HeldImages{{Stage: 0, Count: 2, Bytes: 200, Newest: 90, First: 5, Last: 10}},
+		Copies:   []HeldCopy{{Edge: 0, Node: 1, Peer: 1, LagBytes: 5}, {Edge: 3, Node: 1, Peer: 1, LagBytes: 6}, {Edge: 3, Node: 1, Peer: 0, LagBytes: 7}},
 		Writing:  Transfer{Bytes: 1000, Ns: 1e6},
 	}
 }
@@ -37,7 +38,14 @@ func TestStatusSaysWhatHoldsALog(t *testing.T) {
 	if o := s.Oldest; o.Base != 0 || o.Behind != 10 || o.Unit != (UnitName{"write", 1}) || !strings.Contains(o.Why, "its next image") {
 		t.Errorf("oldest %+v", o)
 	}
-	if st := s.Stages[0]; st.LogBytes != 4000 || st.ImageBytes != 90 || st.JournalBytes != 100 || st.Strategy != "checkpoint" || fmt.Sprint(st.Edges) != "[{3 write recompute true}]" {
+	if c := s.Logs[0].Copies; len(c) != 1 || c[0].LagBytes != 5 {
+		t.Errorf("copies %+v", c)
+	}
+	if lag := s.Stages[0].Edges[0].Lag; lag == nil || lag.LagBytes != 7 {
+		t.Errorf("worst copy %+v", lag)
+	}
+	s.Stages[0].Edges[0].Lag = nil
+	if st := s.Stages[0]; st.LogBytes != 4000 || st.ImageBytes != 90 || st.JournalBytes != 100 || st.Strategy != "checkpoint" || fmt.Sprint(st.Edges) != "[{3 write recompute true <nil>}]" {
 		t.Errorf("stage %+v", st)
 	}
 	if _, err := json.Marshal(s); err != nil {

@@ -49,6 +49,28 @@ func TestJobViews(t *testing.T) {
 	}
 }
 
+// Copies are told of with how far they are behind.
+func TestJobViewsOfCopies(t *testing.T) {
+	behind := control.HeldCopy{Edge: 3, Node: 2, Peer: 1, Linked: true, LagBytes: 4096, LagTicks: 7, Gaps: 2}
+	var s seen
+	s.alive, s.Status = true, &control.Status{
+		Stages:  []control.StageStatus{{Name: "a", Edges: []control.EdgeStatus{{ID: 3, To: "b", Links: true, Lag: &behind}}}},
+		Logs:    []control.LogStatus{{Edge: 3, ToNode: 2, Bytes: 1 << 20, Copies: []control.HeldCopy{behind, {Peer: 0}, {Peer: 3, Linked: true}}}},
+		Workers: []control.WorkerStatus{{CopyBytes: 8192, ServedBytes: 1 << 20, ServedTicks: 90}},
+	}
+	var out strings.Builder
+	showRetention(&out, s)
+	showExplain(&out, s)
+	for _, words := range []string{
+		"copies at node 1, which is 4 KiB behind, of 7 ticks; it fell behind 2 times", "copies at node 0, which is not reached\n", "copies at node 3, which has everything\n",
+		"copies for others take 8 KiB of memory; when it began, it had 1 MiB of 90 ticks back from others", "furthest behind: copies at node 1",
+	} {
+		if !strings.Contains(out.String(), words) {
+			t.Errorf("no %q in\n%s", words, out.String())
+		}
+	}
+}
+
 // Whatever lies in the file, nothing but text reaches the terminal.
 func TestJobViewsOfHostileStatus(t *testing.T) {
 	dir := statusFolder(t, &control.Status{

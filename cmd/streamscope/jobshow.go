@@ -51,6 +51,10 @@ func showRetention(w io.Writer, s seen) {
 		k := &s.Workers[i]
 		fmt.Fprintf(w, "  node %d (pid %d, life %d): %s; logs take %s of memory, %s of disk\n",
 			k.Node, k.PID, k.Incarnation, k.State, report.Bytes(k.RingBytes), report.Bytes(k.SpillBytes))
+		if k.CopyBytes > 0 || k.ServedBytes > 0 {
+			fmt.Fprintf(w, "    copies for others take %s of memory; when it began, it had %s of %s ticks back from others\n",
+				report.Bytes(k.CopyBytes), report.Bytes(k.ServedBytes), report.Count(k.ServedTicks))
+		}
 	}
 }
 
@@ -64,6 +68,9 @@ func logsRetention(w io.Writer, s seen) {
 		l := &s.Logs[i]
 		fmt.Fprintf(w, "  %v to stage %s on node %d (edge %d): %s (%s on disk), %s frames, ticks %s..%s\n    %s\n", l.UnitName, l.ToStage, l.ToNode,
 			l.Edge, report.Bytes(l.Bytes), report.Bytes(l.Spilled), report.Count(l.Frames), tick(l.First), tick(l.Last), l.Why)
+		for j := range l.Copies {
+			fmt.Fprintf(w, "    %s\n", copyLag(&l.Copies[j]))
+		}
 		if l.Dropped > 0 {
 			fmt.Fprintf(w, "    memory was short: what there was up to tick %s is dropped, and executed again if it is asked for\n", tick(l.Dropped))
 		}
@@ -71,6 +78,22 @@ func logsRetention(w io.Writer, s seen) {
 	if len(s.Logs) == 0 {
 		fmt.Fprintln(w, "  none")
 	}
+}
+
+// copyLag says how far a peer is with its copies.
+func copyLag(c *control.HeldCopy) string {
+	lag := "has everything"
+	if c.LagBytes > 0 {
+		lag = fmt.Sprintf("is %s behind, of %s ticks", report.Bytes(c.LagBytes), report.Count(c.LagTicks))
+	}
+	if !c.Linked {
+		lag = "is not reached"
+	}
+	s := fmt.Sprintf("copies at node %d, which %s", c.Peer, lag)
+	if c.Gaps > 0 {
+		s += fmt.Sprintf("; it fell behind %s times, and holds what came after that", report.Count(c.Gaps))
+	}
+	return s
 }
 
 func unitRetention(w io.Writer, u *control.UnitStatus) {
@@ -116,7 +139,7 @@ func showExplain(w io.Writer, s seen) {
 		report.Bytes(total.images), time.Duration(s.SnapshotIntervalNs), perSecond(total.images, s.SnapshotIntervalNs), report.Bytes(total.logs), report.Bytes(total.journals))
 	explainRates(w, s)
 	fmt.Fprint(w, `
-not offered yet: strategies other than checkpoint (replay of a recent window, a second instance), replicas of logs on other nodes, logs kept beyond
+not offered yet: strategies other than checkpoint (replay of a recent window, a second instance), logs kept beyond
 their need, journals at peers, and a recovery-time objective that chooses among them. Everything lies on this machine: its loss is not survived.
 `)
 }
@@ -134,6 +157,9 @@ func stageExplain(w io.Writer, st *control.StageStatus) {
 			fmt.Fprintf(w, "%v: %s; ", e.Policy, keepWords[e.Policy.Keep])
 		}
 		fmt.Fprintln(w, "within a node nothing is kept, since both ends are lost together")
+		if e.Lag != nil {
+			fmt.Fprintf(w, "    furthest behind: %s\n", copyLag(e.Lag))
+		}
 	}
 	if st.Source {
 		fmt.Fprintf(w, "  journal on disk, %s: a tick is closed when its record is durable\n", report.Bytes(st.JournalBytes))

@@ -36,7 +36,13 @@ func TestLogKeepsOnlyWhatIsUnderWay(t *testing.T) {
 	for tick := range frame.Tick(20) {
 		add(tick + 1)
 	}
+	if p := own.Stats().Peers[1]; p.LagBytes != 20*5000 || p.LagTicks != 20 || p.Linked {
+		t.Errorf("before anything is sent: %+v", p)
+	}
 	w.settle(all, false)
+	if p := own.Stats().Peers[1]; p.LagBytes != 0 || p.LagTicks != 0 || !p.Linked {
+		t.Errorf("once all is sent: %+v", p)
+	}
 	w.settle(func() bool { return open == 0 }, false)
 	if st := own.Stats(); st.Bytes != 0 || open != 0 {
 		t.Fatalf("%+v, %d leases", st, open)

@@ -114,15 +114,19 @@ func (w *Owned) SetPeers(peers []Member) {
 	w.wakeAll()
 }
 
-// Copied is the number up to which a life of a peer has everything; false if it is not one of the peers, or has not answered yet.
+// Copied is the number up to which a life of a peer has everything that was not trimmed; false if it is not one of the peers, or has not answered yet.
 func (w *Owned) Copied(m Member) (uint64, bool) {
 	n := w.node
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if p := w.member(m); p != nil {
-		return p.Acked(), p.promised
+	p := w.member(m)
+	if p == nil {
+		return 0, false
 	}
-	return 0, false
+	if k := w.tail.after(p.acked); k != nil {
+		return k.number - 1, p.promised // what is between was trimmed
+	}
+	return w.tail.last, p.promised
 }
 
 // Last is the number of the newest entry.
@@ -152,6 +156,11 @@ type PeerStats struct {
 	Member
 	Acked uint64
 	Gaps  uint64
+	// Linked: it has said what it has, on the connection at hand.
+	Linked bool
+	// LagBytes and LagTicks are what it does not have of what the owner keeps.
+	LagBytes int
+	LagTicks frame.Tick
 }
 
 // Stats may be called at any time.
@@ -160,7 +169,8 @@ func (w *Owned) Stats() OwnedStats {
 	defer w.node.mu.Unlock()
 	s := OwnedStats{Stream: w.tail.stream, Bytes: w.tail.bytes, Last: w.tail.last}
 	for _, p := range w.peers {
-		s.Peers = append(s.Peers, PeerStats{p.Member, p.acked, p.gaps})
+		bytes, ticks := w.tail.lag(p.acked)
+		s.Peers = append(s.Peers, PeerStats{Member: p.Member, Acked: p.acked, Gaps: p.gaps, Linked: p.ready, LagBytes: bytes, LagTicks: ticks})
 	}
 	return s
 }

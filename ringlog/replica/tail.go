@@ -22,6 +22,7 @@ type Tail struct {
 	entries []*kept
 	bytes   int
 	last    uint64     // number of the newest that was appended
+	newest  frame.Tick // greatest tick that was appended, but MaxTick
 	lost    uint64     // entries up to it were dropped: who has not sent them has a gap
 	gap     frame.Tick // greatest tick of those, but MaxTick
 	free    *kept
@@ -54,6 +55,9 @@ func (t *Tail) Append(tick frame.Tick, b []byte, l Lease) (uint64, error) {
 	*k = kept{number: t.last, tick: tick, sum: sumOf(t.stream, t.life, t.last, tick, b), bytes: b, lease: l, uses: 1}
 	t.entries = append(t.entries, k)
 	t.bytes += len(b)
+	if tick < frame.MaxTick {
+		t.newest = max(t.newest, tick)
+	}
 	if t.stream.Kind == Log {
 		t.shed()
 	}
@@ -119,6 +123,17 @@ func (t *Tail) Trim(tick frame.Tick) {
 	}
 	clear(t.entries[len(rest):])
 	t.entries = rest
+}
+
+// lag is what is kept of the entries above a number: their bytes, and how many ticks they span, up to the newest.
+func (t *Tail) lag(number uint64) (bytes int, ticks frame.Tick) {
+	for i := len(t.entries) - 1; i >= 0 && t.entries[i].number > number; i-- {
+		bytes += len(t.entries[i].bytes)
+		if first := t.entries[i].tick; first <= t.newest {
+			ticks = max(ticks, t.newest-first+1)
+		}
+	}
+	return bytes, ticks
 }
 
 // Last is the number of the newest entry, 0 before the first.

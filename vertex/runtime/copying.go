@@ -213,6 +213,23 @@ func (n *Node) Admit(peer netio.Peer) {
 	}
 }
 
+// CopyLags tells how far peers are behind with copies of what this node writes.
+func (n *Node) CopyLags() []copies.Lag {
+	if n.copying == nil {
+		return nil
+	}
+	return n.copying.copies.Lags(nil)
+}
+
+// CopyBytes is the memory that copies for peers take here.
+func (n *Node) CopyBytes() int64 {
+	if n.copying == nil {
+		return 0
+	}
+	_, logs := n.copying.streams.HeldBytes()
+	return logs
+}
+
 // Served is what this node got back of what its former lives had written.
 func (n *Node) Served() copies.Stats { return n.served }
 

@@ -32,6 +32,7 @@ func (w *worker) held() *control.Held {
 		slices.SortFunc(h.Logs, func(a, b control.HeldLog) int { return cmp.Compare(b.Bytes, a.Bytes) })
 		h.Logs, h.LogsLeftOut = h.Logs[:control.HeldLogsMax], over
 	}
+	w.heldCopies(h)
 	for _, u := range past.Units {
 		if u.Images > 0 {
 			h.Images = append(h.Images, control.HeldImages{
@@ -45,4 +46,17 @@ func (w *worker) held() *control.Held {
 		}
 	}
 	return h
+}
+
+// heldCopies tells what peers keep of this worker's logs, and it of theirs.
+func (w *worker) heldCopies(h *control.Held) {
+	served := w.node.Served()
+	h.CopyBytes, h.ServedBytes, h.ServedTicks = uint64(w.node.CopyBytes()), served.Held, served.Ticks
+	for _, l := range w.node.CopyLags() {
+		h.Copies = append(h.Copies, control.HeldCopy{Edge: l.Edge, Node: l.Node, Peer: l.Peer, Linked: l.Linked, LagBytes: l.Bytes, LagTicks: l.Ticks, Gaps: l.Gaps})
+	}
+	if over := len(h.Copies) - control.HeldLogsMax; over > 0 {
+		slices.SortFunc(h.Copies, func(a, b control.HeldCopy) int { return cmp.Compare(b.LagBytes, a.LagBytes) })
+		h.Copies, h.CopiesLeftOut = h.Copies[:control.HeldLogsMax], over
+	}
 }
