@@ -21,6 +21,7 @@ import (
 const (
 	chaosWorkersMax = 64
 	chaosFaultsMax  = 100_000
+	chaosLongest    = 24 * time.Hour
 )
 
 func (a *app) chaosCommand() *cobra.Command {
@@ -35,7 +36,9 @@ faults, byte for byte. Faults are: kill and stop (for longer than the lease) of 
 grow for a second), and kill of the manager or of the whole group, after which the command is repeated.
 
 A fault counts only if its victim had executed something since its newest image. Runs are repeated until enough were injected. The status is 1
-if any output differs, and the folder with everything is kept then.`,
+if any output differs, and the folder with everything is kept then.
+
+With --duration it is one run of that length, in which memory and disk are watched, too: the status is 1 if they grow.`,
 		Example: "  streamscope chaos --job flights --workers 3 --kills 50 --seed 1 --report chaos.html",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -52,6 +55,12 @@ if any output differs, and the folder with everything is kept then.`,
 			}
 			if cfg.Interval < 10*time.Millisecond {
 				complain("--snapshot-interval: got %v, want at least 10ms", cfg.Interval)
+			}
+			if cfg.Duration != 0 && (cfg.Duration < time.Second || cfg.Duration > chaosLongest) {
+				complain("--duration: got %v, want 1s to %v", cfg.Duration, chaosLongest)
+			}
+			if cfg.Duration != 0 && rate != "" {
+				complain("--rate, --duration: one says what the other is to be")
 			}
 			if len(kinds) > 0 {
 				cfg.Kinds = nil
@@ -81,6 +90,7 @@ if any output differs, and the folder with everything is kept then.`,
 	f.StringArrayVar(&cfg.Input, "input", nil, "read events from this file, as `run` does; may be repeated (default: the embedded week)")
 	f.IntVar(&cfg.Workers, "workers", 3, "worker processes")
 	f.IntVar(&cfg.Faults, "kills", 50, "faults to inject")
+	f.DurationVar(&cfg.Duration, "duration", 0, "one run of so long, with all faults in it, that must take no more memory and disk in its last quarter than in the third")
 	f.StringSliceVar(&kinds, "kinds", nil, "kinds of faults, drawn with equal chances: kill,stop,cut,full,manager,group (default: all, mostly kill)")
 	f.Uint64Var(&cfg.Seed, "seed", 1, "what all choices come from")
 	f.StringVar(&rate, "rate", "", "pace of the job in events/s (default: so that it takes 30s without faults)")
@@ -113,6 +123,9 @@ func (a *app) chaos(cmd *cobra.Command, cfg chaos.Config, html, file string) err
 	}
 	if err != nil {
 		return fmt.Errorf("chaos: %w", err)
+	}
+	if r.Memory != nil {
+		fmt.Fprintf(a.stdout, "memory is %v\ndisk is %v\n", r.Memory, r.Disk)
 	}
 	gaps := r.Gaps(chaos.Kill)
 	fmt.Fprintf(a.stdout, "%d faults in %d rounds with %d managers, seed %d: every output is that of a run without faults\n", r.Counted, r.Rounds, r.Lives, r.Seed)

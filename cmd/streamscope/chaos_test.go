@@ -77,8 +77,8 @@ func TestEvents(t *testing.T) {
 }
 
 func TestChaosRefuses(t *testing.T) {
-	r := runBinary(t, t.TempDir(), "chaos", "--job", "tea", "--workers", "0", "--kills", "-1", "--kinds", "rain", "--rate", "fast", "--snapshot-interval", "1ns")
-	for _, words := range []string{"--job: got \"tea\"", "--workers: got 0", "--kills: got -1", "--kinds: got \"rain\"", "--rate", "--snapshot-interval: got 1ns"} {
+	r := runBinary(t, t.TempDir(), "chaos", "--job", "tea", "--workers", "0", "--kills", "-1", "--kinds", "rain", "--rate", "fast", "--snapshot-interval", "1ns", "--duration", "1ms")
+	for _, words := range []string{"--job: got \"tea\"", "--workers: got 0", "--kills: got -1", "--kinds: got \"rain\"", "--rate", "--snapshot-interval: got 1ns", "--duration: got 1ms", "--rate, --duration"} {
 		if r.status != 2 || !strings.Contains(string(r.stderr), words) {
 			t.Errorf("status %d, want words %q:\n%s", r.status, words, r.stderr)
 		}

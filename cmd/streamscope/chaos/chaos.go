@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,9 @@ type Config struct {
 	Faults  int // to inject
 	Kinds   []Kind
 	Seed    uint64
-	Rate    float64 // events per second; 0: so that a run without faults takes Length
+	Rate    float64 // events per second; 0: so that a run without faults takes Length, or Duration
+	// Duration, if set, is that of one round, in which all faults are injected, and memory and disk are watched.
+	Duration time.Duration
 	// Interval is the time between two images.
 	Interval time.Duration
 	// PIDs, if set, is a file that always names the processes, manager first, one a line, so that others can hurt them too.
@@ -80,10 +83,18 @@ type Result struct {
 	Same    bool     `json:"same"` // every round left the faultless output
 	Rate    float64  `json:"rate_events_per_s"`
 	Samples []Sample `json:"samples"`
+	// Usage, Memory and Disk are those of a round with a Duration; there are no trends of a short one.
+	Usage  []Usage `json:"usage,omitempty"`
+	Memory *Trend  `json:"memory,omitempty"`
+	Disk   *Trend  `json:"disk,omitempty"`
 }
 
-// ErrDiffers says that a round left another output than a run without faults.
-var ErrDiffers = errors.New("the output differs from that of a run without faults")
+var (
+	// ErrDiffers says that a round left another output than a run without faults.
+	ErrDiffers = errors.New("the output differs from that of a run without faults")
+	// ErrGrows says that memory or disk grew all the time, see Trend.
+	ErrGrows = errors.New("what the run takes grows")
+)
 
 // Run injects the faults. Its result is good as far as it came when there is an error.
 func Run(ctx context.Context, cfg Config) (*Result, error) {
@@ -105,7 +116,7 @@ func (w *world) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for w.result.Counted < w.cfg.Faults {
+	for w.result.Counted < w.cfg.Faults && (w.cfg.Duration == 0 || w.result.Rounds == 0) {
 		w.result.Rounds++
 		if err := w.round(ctx); err != nil {
 			return err
@@ -120,6 +131,10 @@ func (w *world) run(ctx context.Context) error {
 		w.say("round %d: the output is that of a run without faults; %d of %d faults", w.result.Rounds, w.result.Counted, w.cfg.Faults)
 	}
 	w.result.Same = true
+	w.result.judge()
+	if r := w.result; r.Memory != nil && !(r.Memory.Flat && r.Disk.Flat) {
+		return fmt.Errorf("%w: memory %v; disk %v", ErrGrows, r.Memory, r.Disk)
+	}
 	return nil
 }
 
@@ -143,7 +158,7 @@ func (w *world) faultless(ctx context.Context) ([]byte, error) {
 	}
 	w.result.Rate = w.cfg.Rate
 	if w.result.Rate == 0 {
-		w.result.Rate = float64(events) / Length.Seconds()
+		w.result.Rate = float64(events) / cmp.Or(w.cfg.Duration, Length).Seconds()
 	}
 	w.length = time.Duration(float64(events) / w.result.Rate * float64(time.Second))
 	w.say("seed %d: %d events at %.0f/s, %d workers", w.cfg.Seed, events, w.result.Rate, w.cfg.Workers)

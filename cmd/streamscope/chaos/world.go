@@ -109,6 +109,15 @@ func (w *world) round(ctx context.Context) error {
 	w.mu.Lock()
 	w.top, w.open = 0, nil
 	w.mu.Unlock()
+	if w.cfg.Duration > 0 {
+		watching, stop := context.WithCancel(ctx)
+		var watch sync.WaitGroup
+		watch.Go(func() { w.watch(watching) })
+		defer func() {
+			stop()
+			watch.Wait()
+		}()
+	}
 	for {
 		m, err := w.start(ctx)
 		if err != nil {
@@ -154,6 +163,9 @@ func (w *world) hurt(ctx context.Context, m *live.Run) (ended bool, err error) {
 // pause is the time to the next fault: about as long as spreads them over the round, never too short to come back in.
 func (w *world) pause() time.Duration {
 	mean := w.length / time.Duration(max(8, min(w.cfg.Faults, 40)))
+	if w.cfg.Duration > 0 {
+		mean = w.length / time.Duration(w.cfg.Faults)
+	}
 	return mean/4 + time.Duration(w.rng.ExpFloat64()*float64(mean)*3/4)
 }
 
