@@ -25,6 +25,7 @@ var Rules = []Rule{
 	{Pkg: "ringlog/frame", Pure: true},
 	{Pkg: "ringlog/vfs", May: []string{"ringlog/frame"}},
 	{Pkg: "ringlog/replica", May: []string{"ringlog/...", "netio/..."}, Goroutines: true},
+	{Pkg: "ringlog/journal", May: []string{"ringlog/...", "netio/..."}, Goroutines: true},
 	{Pkg: "ringlog/...", May: []string{"ringlog/..."}, Goroutines: true},
 
 	{Pkg: "netio/wire", May: []string{"ringlog/frame"}, Pure: true},

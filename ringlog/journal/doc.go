@@ -1,5 +1,6 @@
 // Package journal keeps what source tasks wrote down about their ticks before they closed them (PROTOCOL T7, I3, I4): a Record says which
-// rows of which splits made up a tick, in order, so that a later life of the task cuts the same ticks again.
+// rows of which splits made up a tick, in order, so that a later life of the task cuts the same ticks again. A Journal lies on the disk of its node; Peers
+// keeps the same records in the memory of other nodes.
 //
 // # Format
 //
@@ -13,6 +14,8 @@
 // sealed is how many bytes of the segment before this one count: what lies behind them was never acknowledged. Numbers rise by one from record to
 // record, over all segments.
 //
+// At peers, an entry of a replica.Stream is one such record with the number 0; its tick is the last of the record.
+//
 // # Invariants
 //
 //   - What Durable covers is on disk: its segment was synced, and so was the folder.
@@ -21,7 +24,7 @@
 //
 // # Concurrency
 //
-// All methods may be called from any goroutine. One goroutine writes and syncs: what comes while it does goes into its next round (group commit).
+// All methods may be called from any goroutine. Of a Journal, one goroutine writes and syncs: what comes while it does goes into its next round (group commit).
 //
 // # Ownership
 //

@@ -6,6 +6,8 @@ import "github.com/streamscope/streamscope/ringlog/frame"
 // they were cut.
 type Record struct {
 	Task frame.TaskID
+	// Number of the record, of those that were read from a journal.
+	Number uint64
 	// First to Last are the ticks. Rows are in First alone; the others, if any, are empty.
 	First, Last frame.Tick
 	// CTI of the source at Last.

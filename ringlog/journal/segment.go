@@ -121,7 +121,7 @@ func parseRecord(b []byte, want uint64) (r Record, n int, err error) {
 		return r, 0, fmt.Errorf("%w: record %d of %d bytes with %d runs", ErrDamaged, want, body, runs)
 	}
 	r = Record{
-		Task: frame.TaskID(le.Uint32(b)), First: frame.Tick(le.Uint64(b[8:])), Last: frame.Tick(le.Uint64(b[16:])), CTI: frame.CTI(le.Uint64(b[24:])),
+		Number: want, Task: frame.TaskID(le.Uint32(b)), First: frame.Tick(le.Uint64(b[8:])), Last: frame.Tick(le.Uint64(b[16:])), CTI: frame.CTI(le.Uint64(b[24:])),
 		Runs: make([]Run, runs),
 	}
 	for i := range r.Runs {

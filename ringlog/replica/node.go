@@ -12,6 +12,8 @@ type Config struct {
 	Self Member
 	// HoldBytes bounds what is kept of the Logs of others; 64 MiB.
 	HoldBytes int64
+	// Changed, if set, is called when a connection to a peer begins or ends.
+	Changed func()
 	// Wake says that the links to and from a peer have something to gather. It must not block, and is called with the lock held.
 	Wake func(peer frame.NodeID)
 }
@@ -94,6 +96,13 @@ func (n *Node) linked(m Member) *outgoing {
 		return o
 	}
 	return nil
+}
+
+// changed tells that links have; without the lock.
+func (n *Node) changed() {
+	if n.cfg.Changed != nil {
+		n.cfg.Changed()
+	}
 }
 
 func (n *Node) wake(peer frame.NodeID) {

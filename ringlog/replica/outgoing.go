@@ -33,12 +33,14 @@ const copiedBelow = 4 << 10
 func (o *outgoing) Attach(wire.Hello) error {
 	n := o.node
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	if n.linked(o.peer) != o {
+		n.mu.Unlock()
 		return fmt.Errorf("%w: %v", ErrGone, o.peer)
 	}
 	o.up = true
 	o.reset()
+	n.mu.Unlock()
+	n.changed()
 	return nil
 }
 
@@ -60,9 +62,12 @@ func (o *outgoing) reset() {
 func (o *outgoing) Detach(error) {
 	n := o.node
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	o.up = false
-	o.reset()
+	if n.linked(o.peer) == o {
+		o.reset()
+	}
+	n.mu.Unlock()
+	n.changed()
 }
 
 // abandon takes all that was asked.
@@ -125,8 +130,8 @@ func (g *gathering) stream(w *Owned) {
 		return
 	}
 	life, p := w.tail.life, w.member(g.o.peer)
-	if p == nil {
-		g.drop(w, life+1)
+	if p == nil || p.idle {
+		g.drop(w)
 		return
 	}
 	if !p.opened {
@@ -134,7 +139,7 @@ func (g *gathering) stream(w *Owned) {
 		g.buf = wire.AppendPromise(g.buf, wire.Promise{Stream: w.tail.stream.wire(), Incarnation: life, Life: life})
 	}
 	if p.ready {
-		g.drop(w, w.below)
+		g.drop(w)
 	}
 	for g.room() {
 		k, prev, gap := p.next()
@@ -159,12 +164,12 @@ func (g *gathering) stream(w *Owned) {
 }
 
 // drop says what of a stream nobody wants any more, once to each connection.
-func (g *gathering) drop(w *Owned, below frame.Incarnation) {
-	if g.o.dropped[w] == w.dropID || w.drop == 0 && w.below == 0 || w.below == 0 && below > w.tail.life {
+func (g *gathering) drop(w *Owned) {
+	if g.o.dropped[w] == w.dropID || w.drop == 0 && w.below == 0 {
 		return
 	}
 	g.o.dropped[w] = w.dropID
-	g.buf = wire.AppendDrop(g.buf, wire.Drop{Stream: w.tail.stream.wire(), Tick: w.drop, Life: below})
+	g.buf = wire.AppendDrop(g.buf, wire.Drop{Stream: w.tail.stream.wire(), Tick: w.drop, Life: w.below})
 }
 
 // Sent implements netio.Outgoing.

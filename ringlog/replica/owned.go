@@ -33,6 +33,7 @@ type member struct {
 	*Sender
 	opened   bool // PROMISE was said on this connection
 	promised bool // and was answered, on this or an earlier one
+	idle     bool // it is not to have copies any more
 }
 
 // Own begins a stream of this life. Each stream is opened once.
@@ -94,22 +95,21 @@ func (w *Owned) Trim(t frame.Tick, below frame.Incarnation) {
 	w.wakeAll()
 }
 
-// SetPeers says who is to have copies. Who was in the list before goes on where it is; a new one begins with the oldest entry kept. Who is not in it any more drops what it
-// has, this life's too, once lives below it are not wanted (Trim).
+// SetPeers says who is to have copies. Who was in the list before goes on where it is; a new one begins with the oldest entry kept. Who is not in it any more gets
+// nothing, but still hears of Trim; it goes on where it was if it is to have copies again.
 func (w *Owned) SetPeers(peers []Member) {
 	n := w.node
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	var all []*member
-	for _, m := range peers {
-		i := slices.IndexFunc(w.peers, func(p *member) bool { return p.Member == m })
-		if i >= 0 {
-			all = append(all, w.peers[i])
-			continue
-		}
-		all = append(all, &member{Member: m, Sender: NewSender(w.tail, w.cfg.WindowBytes)})
+	w.peers = slices.DeleteFunc(w.peers, func(p *member) bool { return n.linked(p.Member) == nil && !slices.Contains(peers, p.Member) })
+	for _, p := range w.peers {
+		p.idle = !slices.Contains(peers, p.Member)
 	}
-	w.peers = all
+	for _, m := range peers {
+		if w.member(m) == nil {
+			w.peers = append(w.peers, &member{Member: m, Sender: NewSender(w.tail, w.cfg.WindowBytes)})
+		}
+	}
 	w.dropID++
 	w.wakeAll()
 }
@@ -120,7 +120,7 @@ func (w *Owned) Copied(m Member) (uint64, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	p := w.member(m)
-	if p == nil {
+	if p == nil || p.idle {
 		return 0, false
 	}
 	if k := w.tail.after(p.acked); k != nil {
@@ -169,6 +169,9 @@ func (w *Owned) Stats() OwnedStats {
 	defer w.node.mu.Unlock()
 	s := OwnedStats{Stream: w.tail.stream, Bytes: w.tail.bytes, Last: w.tail.last}
 	for _, p := range w.peers {
+		if p.idle {
+			continue
+		}
 		bytes, ticks := w.tail.lag(p.acked)
 		s.Peers = append(s.Peers, PeerStats{Member: p.Member, Acked: p.acked, Gaps: p.gaps, Linked: p.ready, LagBytes: bytes, LagTicks: ticks})
 	}
@@ -197,9 +200,11 @@ func (w *Owned) release() {
 	if w.tail.stream.Kind != Log || len(w.peers) == 0 {
 		return
 	}
-	least := w.peers[0].acked
+	least := w.tail.last
 	for _, p := range w.peers {
-		least = min(least, p.acked)
+		if !p.idle {
+			least = min(least, p.acked)
+		}
 	}
 	w.tail.release(least)
 }

@@ -101,7 +101,9 @@ func (s *stageRun) cutRange(src *sourceTask, first, last frame.Tick, rows bool) 
 	if s.images == nil {
 		return nil
 	}
-	if !src.replaying() {
+	if src.replaying() {
+		c.number = src.replay[0].Number // it may have to become durable again
+	} else {
 		r := &src.record
 		r.Task, r.First, r.Last, r.CTI = src.f.task, first, last, src.cti
 		if !rows {

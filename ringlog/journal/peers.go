@@ -1,0 +1,285 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/streamscope/streamscope/netio/wire"
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/ringlog/replica"
+)
+
+// PeersConfig says whose journal it is, and who may keep it.
+type PeersConfig struct {
+	Streams *replica.Node
+	Stage   int
+	Self    replica.Member
+	K       int
+	// Active is the active set in the store; members that are not among Living are lost.
+	Active replica.Set
+	Living []replica.Member
+	// AcceptGap goes on with an empty journal if all members are lost, and tells Warn.
+	AcceptGap bool
+	// Changed is called when Durable has grown, Wish when there is a new set to be activated, Fail when this life must end, all from any goroutine.
+	Changed, Wish func()
+	Fail          func(error)
+	Warn          func(error)
+	// MaxBytes bounds the records that nobody has trimmed yet; 0: 256 MiB.
+	MaxBytes int
+}
+
+const peersMaxBytes = 256 << 20
+
+// Peers is the journal of the source tasks of a stage on a node in the memory of K other nodes: the records are entries of a stream of package
+// ringlog/replica, whose Keeper has the rules. It starts no goroutine.
+type Peers struct {
+	cfg  PeersConfig
+	own  *replica.Owned
+	done chan struct{} // closed when what former lives left is here, or err is set
+	mu   struct {
+		sync.Mutex
+		keeper  *replica.Keeper
+		wanted  replica.Set
+		trim    frame.Tick
+		taken   []Record
+		records []Record
+		err     error
+		ready   bool
+		durable uint64
+	}
+}
+
+// OpenPeers begins to take over what former lives have left. The links to the members of the active set exist, or are being made.
+func OpenPeers(cfg PeersConfig) *Peers {
+	if cfg.MaxBytes == 0 {
+		cfg.MaxBytes = peersMaxBytes
+	}
+	p := &Peers{cfg: cfg, done: make(chan struct{})}
+	p.own = cfg.Streams.Own(p.stream(), replica.OwnedConfig{MaxBytes: cfg.MaxBytes, Changed: p.step})
+	p.mu.keeper = replica.NewKeeper(cfg.Self, cfg.K, cfg.Active, cfg.Living)
+	p.act(func(k *replica.Keeper) (replica.Action, error) { return k.Begin() })
+	return p
+}
+
+func (p *Peers) stream() replica.Stream {
+	return replica.Stream{Kind: replica.Journal, Owner: p.cfg.Self.Node, ID: uint32(p.cfg.Stage)}
+}
+
+// Done is closed when Records can be had.
+func (p *Peers) Done() <-chan struct{} { return p.done }
+
+// Records are those that former lives have left, once Done is closed; those of a task in the order of their ticks. They are records of this life already,
+// each durable when Durable has reached its Number. The error wraps replica.ErrLost if nobody has them any more.
+func (p *Peers) Records() ([]Record, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.records, p.mu.err
+}
+
+// act lets the keeper decide, and does what it wants.
+func (p *Peers) act(decide func(*replica.Keeper) (replica.Action, error)) {
+	p.mu.Lock()
+	a, err := decide(p.mu.keeper)
+	if errors.Is(err, replica.ErrLost) && p.cfg.AcceptGap {
+		p.warn(fmt.Errorf("%w: what it held is read again from the last image on, and may be cut into other ticks: rows of this stage's ticks since then can be missing or come twice where others went on", err))
+		p.mu.keeper.Gap()
+		err = nil
+	}
+	if err != nil && p.mu.err == nil {
+		p.mu.err = fmt.Errorf("journal of stage %d: %w", p.cfg.Stage, err)
+	}
+	if a.Peers != nil {
+		p.own.SetPeers(a.Peers)
+	}
+	if a.Propose.Version != 0 {
+		p.mu.wanted = a.Propose
+	}
+	over := p.mu.err != nil || !p.mu.keeper.Taking()
+	first := over && !p.mu.ready
+	p.mu.ready = over
+	failed := p.mu.err
+	p.mu.Unlock()
+
+	if first {
+		close(p.done)
+	} else if err != nil && failed != nil && p.cfg.Fail != nil {
+		p.cfg.Fail(failed)
+	}
+	switch {
+	case a.Seal != replica.Member{}:
+		p.seal(a.Seal)
+	case a.Take != replica.Member{}:
+		p.take(a.Take)
+	}
+	if a.Propose.Version != 0 && p.cfg.Wish != nil {
+		p.cfg.Wish()
+	}
+	if first {
+		p.step()
+	}
+}
+
+func (p *Peers) warn(err error) {
+	if p.cfg.Warn != nil {
+		p.cfg.Warn(fmt.Errorf("journal of stage %d: %w", p.cfg.Stage, err))
+	}
+}
+
+// seal has a member refuse former lives.
+func (p *Peers) seal(m replica.Member) {
+	p.cfg.Streams.Seal(m, p.stream(), p.cfg.Active.Life, func(h wire.Held, err error) {
+		if err != nil {
+			p.warn(fmt.Errorf("%v: %w", m, err))
+		}
+		p.act(func(k *replica.Keeper) (replica.Action, error) {
+			a, err := k.Sealed(m, h.Promised, err)
+			if err == nil && a.Take == m && h.Last == 0 {
+				return k.Taken(m, 0, nil) // the life had come as far as to be active, and wrote nothing
+			}
+			return a, err
+		})
+	})
+}
+
+// take makes the records of a member this life's.
+func (p *Peers) take(m replica.Member) {
+	p.mu.Lock()
+	p.mu.taken = nil
+	p.mu.Unlock()
+	take := func(e replica.Entry) error {
+		r, n, err := parseRecord(e.Bytes, 0)
+		if err == nil && n != len(e.Bytes) {
+			err = fmt.Errorf("%w: a record of %d bytes in %d", ErrDamaged, n, len(e.Bytes))
+		}
+		if err != nil {
+			return err
+		}
+		p.mu.Lock()
+		p.mu.taken = append(p.mu.taken, r)
+		p.mu.Unlock()
+		return nil
+	}
+	p.cfg.Streams.Fetch(m, p.stream(), p.cfg.Active.Life, 0, 0, take, func(err error) {
+		if err != nil {
+			p.warn(fmt.Errorf("%v: %w", m, err))
+		}
+		p.act(func(k *replica.Keeper) (replica.Action, error) { return p.taken(k, m, err) })
+	})
+}
+
+// taken appends what was taken. Called with the lock.
+func (p *Peers) taken(k *replica.Keeper, m replica.Member, err error) (replica.Action, error) {
+	records := p.mu.taken
+	p.mu.taken = nil
+	for i := range records {
+		if err != nil {
+			break
+		}
+		records[i].Number, err = p.append(&records[i])
+	}
+	if err == nil {
+		p.mu.records = records
+	}
+	return k.Taken(m, uint64(len(records)), err)
+}
+
+func (p *Peers) append(r *Record) (uint64, error) {
+	return p.own.Append(r.Last, appendRecord(nil, 0, r), nil)
+}
+
+// Append adds a record behind all others and returns its number. It does not wait. The error wraps replica.ErrFull when too much was never trimmed.
+func (p *Peers) Append(r Record) (uint64, error) {
+	if len(r.Runs) > maxRuns {
+		return 0, fmt.Errorf("journal: a tick of %d runs, want at most %d", len(r.Runs), maxRuns)
+	}
+	return p.append(&r)
+}
+
+// Durable is the number up to which all members of the active set have the records.
+func (p *Peers) Durable() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.durable
+}
+
+// Trim says that nobody will ask for records of ticks up to t any more.
+func (p *Peers) Trim(t frame.Tick) {
+	p.mu.Lock()
+	p.mu.trim = max(p.mu.trim, t)
+	p.mu.Unlock()
+	p.drop()
+}
+
+// drop tells peers what nobody wants: of former lives nothing, once a set of this one is active.
+func (p *Peers) drop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	below := frame.Incarnation(0)
+	if p.mu.keeper.Active().Life == p.cfg.Self.Life {
+		below = p.cfg.Self.Life
+	}
+	p.own.Trim(p.mu.trim, below)
+}
+
+// Living says which peers are linked now.
+func (p *Peers) Living(peers []replica.Member) {
+	p.act(func(k *replica.Keeper) (replica.Action, error) {
+		k.Living(peers)
+		return k.Step(p.own.Copied), nil
+	})
+}
+
+// Wanted is the set that is to be activated; false: none, or it is.
+func (p *Peers) Wanted() (replica.Set, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.wanted, p.mu.wanted.Version > p.mu.keeper.Active().Version && p.mu.err == nil
+}
+
+// Activated says what the active set is.
+func (p *Peers) Activated(s replica.Set) {
+	p.act(func(k *replica.Keeper) (replica.Action, error) { return k.Activated(s) })
+	p.drop()
+	p.step()
+}
+
+// step looks at what peers have.
+func (p *Peers) step() {
+	if n := p.own.Fenced(); n > 0 {
+		p.act(func(*replica.Keeper) (replica.Action, error) {
+			return replica.Action{}, fmt.Errorf("%w: a peer promised life %d, this is %d", replica.ErrFenced, n, p.cfg.Self.Life)
+		})
+		return
+	}
+	grown := false
+	p.act(func(k *replica.Keeper) (replica.Action, error) {
+		a := k.Step(p.own.Copied)
+		if n := k.Durable(); n > p.mu.durable {
+			p.mu.durable, grown = n, true
+		}
+		return a, nil
+	})
+	if grown && p.cfg.Changed != nil {
+		p.cfg.Changed()
+	}
+}
+
+// Active is the set that keeps the journal, as far as is known; Version 0: none yet.
+func (p *Peers) Active() replica.Set {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.keeper.Active()
+}
+
+// Stats may be called from any goroutine.
+func (p *Peers) Stats() Stats {
+	entries, first, last := p.own.Kept()
+	return Stats{Bytes: uint64(p.own.Stats().Bytes), Records: uint64(entries), First: first, Last: last}
+}
+
+// Close ends this life's part; what peers keep stays.
+func (p *Peers) Close() error {
+	p.own.Close()
+	return nil
+}
