@@ -42,6 +42,14 @@ type (
 		Epoch Epoch
 		Peer  Peer
 	}
+	// Adopt: the worker runs already, is this manager's from now on, and goes on as it is. Needs and marks are those of commands that it may
+	// have missed; Relinks follow.
+	Adopt struct {
+		Node  frame.NodeID
+		Epoch Epoch
+		Needs Needs
+		Marks []frame.Tick `json:",omitempty"`
+	}
 	// Admit: a peer has a new life, which may ask for copies of what those before it wrote before it is linked to.
 	Admit struct {
 		Node  frame.NodeID
@@ -85,6 +93,12 @@ type (
 	Commit struct{}
 	// Abort: remove what was written, answer Aborted.
 	Abort struct{}
+	// TookOver: of the workers that had outlived the manager before, all have attached or were replaced.
+	TookOver struct {
+		Adopted int
+		// Tick is the least from which a unit goes on.
+		Tick frame.Tick
+	}
 	// End: the run is over. If the outcome is Fenced the workers belong to another manager and are left alone.
 	End struct{ Outcome Outcome }
 )
@@ -105,6 +119,8 @@ func (Report) isEffect()    {}
 func (Commit) isEffect()    {}
 func (Abort) isEffect()     {}
 func (End) isEffect()       {}
+func (Adopt) isEffect()     {}
+func (TookOver) isEffect()  {}
 
 // Peer is another worker, as a link finds it.
 type Peer struct {

@@ -25,6 +25,8 @@ type (
 	Hello struct {
 		From
 		PID int
+		// Living is set by a worker that runs already, and was told so by another manager or on another connection.
+		Living *Living `json:",omitempty"`
 	}
 	// Ready: the plan is built and the worker listens at Addr.
 	Ready struct {

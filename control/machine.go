@@ -132,11 +132,9 @@ func (m *Machine) Step(ev Event) []Effect {
 	if m.phase == Ended {
 		return nil
 	}
-	if s, ok := ev.(sender); ok {
-		m.fromWorker(s.from(), ev)
-		return m.out
-	}
 	switch ev := ev.(type) {
+	case sender:
+		m.fromWorker(ev.from(), ev.(Event))
 	case Clock:
 		m.clock(ev.Now)
 	case Lost:
@@ -150,6 +148,7 @@ func (m *Machine) Step(ev Event) []Effect {
 	case Aborted:
 		m.aborted(ev)
 	}
+	m.tookOver()
 	return m.out
 }
 

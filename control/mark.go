@@ -99,7 +99,7 @@ func (m *Machine) mark() {
 	var opened frame.Tick
 	for n := range m.workers {
 		w := &m.workers[n]
-		if m.rec.bases.hasSource(frame.NodeID(n)) && !w.reported {
+		if w.awaited || m.rec.bases.hasSource(frame.NodeID(n)) && !w.reported {
 			return
 		}
 		opened = max(opened, w.opened)

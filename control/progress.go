@@ -61,7 +61,11 @@ func (m *Machine) in(p Phase) bool {
 }
 
 func (m *Machine) hello(node frame.NodeID, w *worker, ev Hello) {
-	if w.state != Absent {
+	if ev.Living != nil {
+		m.adopt(node, w, ev)
+		return
+	}
+	if w.state != Absent || w.awaited {
 		m.unexpected(node, w, "hello")
 		return
 	}
@@ -105,7 +109,7 @@ func (m *Machine) linked(node frame.NodeID, w *worker) {
 	if m.phase == Running || !m.all(Connected) {
 		return
 	}
-	m.phase = Running
+	m.allRun()
 	for i := range m.workers {
 		if m.rec == nil {
 			m.emit(Run{frame.NodeID(i), m.cfg.Epoch})

@@ -14,6 +14,10 @@ type Recovery struct {
 	Stages []StageShape
 	// Stored is what the store held after this manager had taken it over; its epoch is that of the Config.
 	Stored Stored
+	// Living are by node the incarnations of which a process is known to have outlived the manager before; 0, or nil: none. Those that are
+	// registered are expected to attach within AttachNs. The others must have been ended.
+	Living   []frame.Incarnation
+	AttachNs int64
 	// SnapshotIntervalNs is the time between two marks.
 	SnapshotIntervalNs int64
 	// LeaseNs is how long a worker may be silent.
@@ -56,7 +60,10 @@ type recovery struct {
 	resumedTick frame.Tick
 	recoveries  uint64
 	regenerated uint64 // of them: for what was dropped early
-	observed    Recovered
+	// takingOver: workers that live on are awaited. adopted counts those that came.
+	takingOver bool
+	adopted    int
+	observed   Recovered
 }
 
 func (r Recovery) withDefaults() Recovery {
@@ -65,6 +72,9 @@ func (r Recovery) withDefaults() Recovery {
 	}
 	if r.LeaseNs == 0 {
 		r.LeaseNs = DefaultLeaseNs
+	}
+	if r.AttachNs == 0 {
+		r.AttachNs = DefaultAttachNs
 	}
 	if r.GiveUp == 0 {
 		r.GiveUp = DefaultGiveUp
@@ -103,6 +113,9 @@ func (r *Recovery) valid(workers int) error {
 	if r.SnapshotIntervalNs < 0 || r.LeaseNs < 0 || r.GiveUp < 0 || r.PersistTries < 0 || r.PersistRetryNs < 0 {
 		return fmt.Errorf("intervals and counts: got %d ns, %d ns, %d, %d, %d ns, want none below 0",
 			r.SnapshotIntervalNs, r.LeaseNs, r.GiveUp, r.PersistTries, r.PersistRetryNs)
+	}
+	if r.AttachNs < 0 || (r.Living != nil && len(r.Living) != workers) {
+		return fmt.Errorf("workers that live on: got %d within %d ns, want %d or none, and not below 0", len(r.Living), r.AttachNs, workers)
 	}
 	if len(r.Stages) == 0 {
 		return errors.New("no stages")
@@ -194,7 +207,7 @@ func (r *recovery) stats() *RecoveryStats {
 	if r == nil {
 		return nil
 	}
-	t := &RecoveryStats{Resumed: r.resumed, ResumedTick: r.resumedTick, Recoveries: r.recoveries, LeastBase: r.bases.least()}
+	t := &RecoveryStats{Managers: uint64(r.stored.Epoch), Adopted: r.adopted, Resumed: r.resumed, ResumedTick: r.resumedTick, Recoveries: r.recoveries, LeastBase: r.bases.least()}
 	for s := range r.bases.stages {
 		for _, n := range r.bases.stages[s].Nodes {
 			u := &r.bases.units[s][n]

@@ -37,6 +37,7 @@ type driver struct {
 	hold  bool
 	asked *Txn
 	last  map[string]Effect
+	epoch Epoch
 }
 
 func newDriver(t *testing.T, c Config) *driver {
@@ -45,14 +46,14 @@ func newDriver(t *testing.T, c Config) *driver {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &driver{t: t, m: m, now: 1, rec: c.Recovery.Stored.Clone(), life: make([]frame.Incarnation, c.Workers), last: map[string]Effect{}}
+	d := &driver{t: t, m: m, now: 1, rec: c.Recovery.Stored.Clone(), life: make([]frame.Incarnation, c.Workers), last: map[string]Effect{}, epoch: c.Epoch}
 	d.rec.grow(len(c.Recovery.Stages), c.Workers)
 	d.step(Clock{d.now})
 	return d
 }
 
 func (d *driver) from(n int) From {
-	return From{Node: nodeID(n), Epoch: 7, Incarnation: d.life[n]}
+	return From{Node: nodeID(n), Epoch: d.epoch, Incarnation: d.life[n]}
 }
 
 func (d *driver) step(evs ...Event) {
@@ -96,6 +97,10 @@ func (d *driver) do(e Effect) {
 		d.note("relink%d:%d.%d", e.Node, e.Peer.Node, e.Peer.Incarnation)
 	case Run:
 		d.note("run%d", e.Node)
+	case Adopt:
+		d.note("adopt%d", e.Node)
+	case TookOver:
+		d.note("tookover%d@%d", e.Adopted, e.Tick)
 	case Kill:
 		d.note("kill%d.%d", e.Node, e.Incarnation)
 	case Stop:

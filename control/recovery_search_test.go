@@ -27,11 +27,57 @@ type world struct {
 	rec  Stored
 	fate fate
 	path []Event
+	// runs are by node the incarnations whose processes have been told to run, and live; 0: none.
+	runs []frame.Incarnation
+}
+
+// succession is the end of the manager, after which another takes over from the store. carried: the transaction under way came to it.
+type succession struct{ carried bool }
+
+func (succession) isEvent() {}
+
+// successionsMax bounds the managers of a path.
+const successionsMax = 2
+
+// succeed plays it.
+func (w *world) succeed(carried bool) error {
+	if asked := w.m.rec.asked; carried && asked != nil {
+		w.rec.Apply(*asked)
+	}
+	c := w.m.cfg
+	c.Epoch++
+	w.rec.Epoch = c.Epoch
+	r := *c.Recovery
+	r.Stored, r.Living = w.rec.Clone(), slices.Clone(w.runs)
+	c.Recovery = &r
+	w.fate = fate{successions: w.fate.successions + 1, complete: w.rec.Outcome >= OutputComplete}
+	for n, i := range w.runs {
+		if i != w.rec.Incarnations[n] || w.rec.Outcome > OutputOpen {
+			w.runs[n] = 0 // ended by the driver
+		}
+	}
+	now := w.m.now
+	var err error
+	if w.m, err = NewMachine(c); err != nil {
+		return err
+	}
+	return w.step(Clock{now})
+}
+
+// running is what the process of a node says to a new manager.
+func (w *world) running(n int) Event {
+	f := From{Node: nodeID(n), Epoch: w.m.cfg.Epoch, Incarnation: w.m.workers[n].alive}
+	var peers []Peer
+	for i := range w.m.workers {
+		peers = append(peers, Peer{Node: nodeID(i), Incarnation: 1})
+	}
+	return Hello{From: f, Living: &Living{Knew: 7, Addr: "a", Fingerprint: 42, Peers: peers, Restored: []frame.Tick{0, 0}, Reported: Reported{From: f, Executed: []frame.Tick{9, 9}}}}
 }
 
 // fate is what has become of effects.
 type fate struct {
 	asked                 string // the transaction under way
+	successions           int
 	commits, aborts, ends int
 	complete              bool // OutputComplete is stored
 }
@@ -50,7 +96,7 @@ func (b *bases) clone() *bases {
 
 func (w *world) clone() *world {
 	c := *w
-	c.m, c.rec = w.m.clone(), w.rec.Clone()
+	c.m, c.rec, c.runs = w.m.clone(), w.rec.Clone(), slices.Clone(w.runs)
 	rec := *w.m.rec
 	rec.bases, rec.stored, rec.unreadable = rec.bases.clone(), rec.stored.Clone(), slices.Clone(rec.unreadable)
 	c.m.rec = &rec
@@ -60,7 +106,7 @@ func (w *world) clone() *world {
 // key is the state as far as it decides about the future: incarnations count from the stored one, times from now.
 func (w *world) key() string {
 	m, r := w.m, w.m.rec
-	s := fmt.Sprint(m.phase, w.fate, m.cause, m.deadline > m.now, r.tries, r.retryAt > m.now, r.retryAt != 0, r.allDone, r.visible, r.unreadable)
+	s := fmt.Sprint(w.runs, r.takingOver, m.phase, w.fate, m.cause, m.deadline > m.now, r.tries, r.retryAt > m.now, r.retryAt != 0, r.allDone, r.visible, r.unreadable)
 	if r.asked != nil {
 		s += fmt.Sprint(r.asked.Bases, len(r.asked.Register), r.asked.Outcome)
 		for _, g := range r.asked.Register {
@@ -69,7 +115,7 @@ func (w *world) key() string {
 	}
 	for i := range m.workers {
 		k, last := &m.workers[i], r.stored.Incarnations[i]
-		s += fmt.Sprintln(k.state, k.told, k.killed, last-k.incarnation, k.alive > 0, last-k.alive, k.down, k.due, k.linking, k.blame, k.further, k.reached, k.reported,
+		s += fmt.Sprintln(k.state, k.told, k.killed, last-k.incarnation, k.alive > 0, last-k.alive, k.down, k.due, k.awaited, k.linking, k.stale, k.blame, k.further, k.reached, k.reported,
 			k.patience > m.now, k.since+stepNs > m.now, min(m.now-k.heard, 2*stepNs))
 	}
 	return s + fmt.Sprint(r.bases.units)
@@ -79,6 +125,9 @@ func (w *world) key() string {
 func (w *world) alphabet() []Event {
 	m := w.m
 	evs := []Event{Clock{m.now}, Clock{m.now + stepNs}, Cancel{"enough"}}
+	if w.fate.successions < successionsMax && w.fate.ends == 0 {
+		evs = append(evs, succession{}, succession{carried: true})
+	}
 	if m.rec.asked != nil && m.rec.retryAt == 0 {
 		evs = append(evs, Persisted{}, Persisted{Reason: "no space"}, Persisted{Fenced: true, Reason: "epoch 8"})
 	}
@@ -91,7 +140,7 @@ func (w *world) alphabet() []Event {
 	for n := range m.workers {
 		k := &m.workers[n]
 		for _, inc := range []frame.Incarnation{k.alive, k.incarnation - 1} {
-			f := From{Node: nodeID(n), Epoch: 7, Incarnation: inc}
+			f := From{Node: nodeID(n), Epoch: m.cfg.Epoch, Incarnation: inc}
 			if inc == 0 || inc > k.incarnation {
 				continue
 			}
@@ -100,13 +149,23 @@ func (w *world) alphabet() []Event {
 				Reported{From: f, Executed: []frame.Tick{9, 9}, Saved: []Saved{{0, 9}, {1, 9}}},
 				Failed{From: f, Reason: "sum", Unreadable: &Saved{0, 9}})
 		}
+		if k.alive > 0 && w.runs[n] == k.alive {
+			evs = append(evs, w.running(n))
+		}
 	}
 	return evs
 }
 
 // step plays an event and checks what comes of it.
 func (w *world) step(ev Event) error {
+	if s, ok := ev.(succession); ok {
+		w.path = append(slices.Clip(w.path), ev)
+		return w.succeed(s.carried)
+	}
 	before := w.m.phase
+	if l, ok := ev.(Lost); ok && w.runs[l.Node] == l.Incarnation {
+		w.runs[l.Node] = 0
+	}
 	if p, ok := ev.(Persisted); ok && p.Reason == "" && w.m.rec.asked != nil {
 		w.rec.Apply(*w.m.rec.asked)
 		w.fate.asked = ""
@@ -139,6 +198,19 @@ func (w *world) check(e Effect, last bool) error {
 			return fmt.Errorf("C7: %s while %s is open", asked, w.fate.asked)
 		}
 		w.fate.asked = fmt.Sprint(e.Txn)
+	case Run:
+		w.runs[e.Node] = w.m.workers[e.Node].alive
+	case Adopt:
+		if w.rec.Incarnations[e.Node] != w.runs[e.Node] {
+			return fmt.Errorf("R35: incarnation %d of node %d is adopted, registered is %d", w.runs[e.Node], e.Node, w.rec.Incarnations[e.Node])
+		}
+		if err := w.checkNeeds(e.Needs); err != nil {
+			return err
+		}
+	case Kill:
+		if w.m.phase <= Running && w.rec.Incarnations[e.Node] == e.Incarnation {
+			return fmt.Errorf("C11: %+v while it is the registered one", e)
+		}
 	case Spawn:
 		if w.rec.Incarnations[e.Node] != e.Incarnation {
 			return fmt.Errorf("C8: %+v, registered is %d", e, w.rec.Incarnations[e.Node])
@@ -150,12 +222,8 @@ func (w *world) check(e Effect, last bool) error {
 			}
 		}
 	case Trim:
-		for s := range e.Needs {
-			for n, t := range e.Needs[s] {
-				if t != frame.MaxTick && t > w.rec.Bases[s][n].Prev {
-					return fmt.Errorf("I7: trim of stage %d on node %d to %d, committed is %+v", s, n, t, w.rec.Bases[s][n])
-				}
-			}
+		if err := w.checkNeeds(e.Needs); err != nil {
+			return err
 		}
 	case Stop:
 		if w.m.phase <= Running {
@@ -170,8 +238,19 @@ func (w *world) check(e Effect, last bool) error {
 		w.fate.aborts++
 	case End:
 		w.fate.ends++
-		if n := w.fate.commits + w.fate.aborts; !last || n > 1 || (n == 0 && !e.Outcome.Fenced) {
+		if n := w.fate.commits + w.fate.aborts; !last || n > 1 || (n == 0 && !e.Outcome.Fenced && w.rec.Outcome != OutputVisible) {
 			return fmt.Errorf("C1: %+v after %+v", e.Outcome, w.fate)
+		}
+	}
+	return nil
+}
+
+func (w *world) checkNeeds(needs Needs) error {
+	for s := range needs {
+		for n, t := range needs[s] {
+			if t != frame.MaxTick && t > w.rec.Bases[s][n].Prev {
+				return fmt.Errorf("I7: trim of stage %d on node %d to %d, committed is %+v", s, n, t, w.rec.Bases[s][n])
+			}
 		}
 	}
 	return nil
@@ -208,14 +287,17 @@ func (w *world) helpful() Event {
 	}
 	for n := range m.workers {
 		k := &m.workers[n]
-		f := From{Node: nodeID(n), Epoch: 7, Incarnation: k.alive}
+		f := From{Node: nodeID(n), Epoch: m.cfg.Epoch, Incarnation: k.alive}
 		switch {
 		case k.alive == 0:
 		case k.killed:
 			return Lost{Node: f.Node, Incarnation: k.alive, Reason: "killed"}
+		case k.down || k.due: // it does not count any more
 		case k.told && k.state != Gone:
 			return Stopped{f}
 		case m.phase > Running:
+		case k.awaited:
+			return w.running(n)
 		case k.state == Absent:
 			return Hello{From: f}
 		case k.state == Greeted:
@@ -226,12 +308,12 @@ func (w *world) helpful() Event {
 	}
 	for n := range m.workers { // finish last: all are to come up
 		if k := &m.workers[n]; k.state == Connected && m.phase == Running && m.all(Connected) {
-			return Finished{From: From{Node: nodeID(n), Epoch: 7, Incarnation: k.alive}}
+			return Finished{From: From{Node: nodeID(n), Epoch: m.cfg.Epoch, Incarnation: k.alive}}
 		}
 	}
 	for n := range m.workers {
 		if k := &m.workers[n]; k.alive > 0 && k.state >= Prepared && k.state < Gone && k.heard < m.now {
-			return Progress{From: From{Node: nodeID(n), Epoch: 7, Incarnation: k.alive}}
+			return Progress{From: From{Node: nodeID(n), Epoch: m.cfg.Epoch, Incarnation: k.alive}}
 		}
 	}
 	return Clock{m.now + stepNs}
@@ -251,12 +333,19 @@ func TestEveryStateOfRecovery(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		first := &world{m: m, rec: m.rec.stored.Clone()}
+		first := &world{m: m, rec: m.rec.stored.Clone(), runs: make([]frame.Incarnation, workers)}
 		if err := first.step(Clock{1}); err != nil {
 			t.Fatal(err)
 		}
-		known := map[string]bool{first.key(): true}
-		frontier := []*world{first}
+		atWork := first.clone()
+		for atWork.m.Phase() < Running {
+			if err := atWork.step(atWork.helpful()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		known := map[string]bool{first.key(): true, atWork.key(): true}
+		frontier := []*world{first, atWork}
+		adopted := 0
 		for len(frontier) > 0 && len(known) < most {
 			at := frontier[0]
 			frontier = frontier[1:]
@@ -270,10 +359,14 @@ func TestEveryStateOfRecovery(t *testing.T) {
 				}
 				if k := next.key(); !known[k] {
 					known[k] = true
+					adopted += next.m.rec.adopted
 					frontier = append(frontier, next)
 				}
 			}
 		}
-		t.Logf("%d workers: %d states, %d not looked into", workers, len(known), len(frontier))
+		t.Logf("%d workers: %d states, %d not looked into, %d workers adopted", workers, len(known), len(frontier), adopted)
+		if adopted == 0 {
+			t.Errorf("%d workers: nobody was adopted", workers)
+		}
 	}
 }

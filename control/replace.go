@@ -18,8 +18,11 @@ type life struct {
 	patience TimeNs
 	// alive is the incarnation whose process lives, as far as is known; 0: none.
 	alive frame.Incarnation
-	// linking: Connect was sent to this incarnation.
+	// awaited: it has outlived the manager before, and has not attached yet.
+	awaited bool
+	// linking: Connect was sent to this incarnation. stale are peers of which it knows another life than the registered one.
 	linking bool
+	stale   []frame.NodeID
 	// since is when it came to where it is; heard, when it last said anything.
 	since, heard TimeNs
 	// failures of the node since all its units had last come further than ever before, which was up to reached. blame is their weight.
@@ -68,18 +71,17 @@ func (m *Machine) regenerate(node frame.NodeID) {
 	m.persist()
 }
 
-// replace ends a node's worker, whatever it is doing, and has the next incarnation registered.
+// replace has the next incarnation of a node's worker registered. Whatever the worker is doing, it does not count any more; it is killed once
+// that is committed: a manager that was fenced without knowing kills nobody.
 func (m *Machine) replace(node frame.NodeID) {
 	w := &m.workers[node]
 	if w.down {
 		return
 	}
 	m.noteLost(node)
-	w.down, w.due, w.linking, w.further, w.missed = true, false, false, false, 0
+	w.down, w.due, w.awaited, w.linking, w.further, w.missed = true, false, false, false, false, 0
 	w.state = Absent
-	w.patience = m.now + TimeNs(m.cfg.StopNs)
 	m.rec.recoveries++
-	m.kill(node)
 	m.renewLinking()
 }
 
@@ -87,14 +89,16 @@ func (m *Machine) replace(node frame.NodeID) {
 func (m *Machine) registered(r Registration) {
 	w := &m.workers[r.Node]
 	w.incarnation, w.down, w.due = r.Incarnation, false, true
+	w.patience = m.now + TimeNs(m.cfg.StopNs)
 	m.rec.bases.register(r.Node)
+	m.kill(r.Node)
 	m.spawn(r.Node)
 }
 
-// spawn starts a registered worker as soon as nothing of the one before is left.
+// spawn starts a registered worker as soon as nothing of the one before is left, and all who live on have attached: they may have what it needs.
 func (m *Machine) spawn(node frame.NodeID) {
 	w := &m.workers[node]
-	if !w.due || w.alive != 0 || m.phase >= Stopping {
+	if !w.due || w.alive != 0 || m.rec.takingOver || m.phase >= Stopping {
 		return
 	}
 	w.due, w.killed, w.told = false, false, false
@@ -161,6 +165,12 @@ func (m *Machine) link() {
 		for _, n := range fresh {
 			m.emit(Relink{nodeID(i), m.cfg.Epoch, peers[n]})
 		}
+		for _, n := range w.stale {
+			if m.workers[n].linking { // else it is fresh
+				m.emit(Relink{nodeID(i), m.cfg.Epoch, peers[n]})
+			}
+		}
+		w.stale = nil
 	}
 	for _, n := range fresh {
 		m.workers[n].linking = true
@@ -206,6 +216,11 @@ func (m *Machine) watch(away bool) {
 				m.spawn(nodeID(i))
 			}
 		case w.down:
+		case w.awaited:
+			if m.now >= w.since+TimeNs(m.rec.cfg.AttachNs) {
+				m.replace(nodeID(i))
+				m.persist()
+			}
 		case w.stuck() && m.now >= w.since+TimeNs(m.cfg.StartNs):
 			m.failed(nodeID(i), fmt.Sprintf("worker %d%s did not %s within %d ms", i, w.process(), w.next(), m.cfg.StartNs/1e6))
 		case w.state >= Prepared && m.now >= w.heard+TimeNs(m.rec.cfg.LeaseNs):

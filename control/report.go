@@ -6,7 +6,7 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
-// resume begins with what the store holds: everybody is registered anew, or nobody, if the output is there.
+// resume begins with what the store holds: who lives on is awaited, the others are registered anew; nobody, if the output is there.
 func (m *Machine) resume() {
 	r := m.rec
 	if len(r.stored.Schedule.Entries) > 0 {
@@ -14,7 +14,11 @@ func (m *Machine) resume() {
 	}
 	if r.stored.Outcome == OutputOpen {
 		for i := range m.workers {
-			m.workers[i].down = true
+			if r.lives(i) {
+				m.await(nodeID(i))
+			} else {
+				m.workers[i].down = true
+			}
 		}
 		m.persist()
 		return

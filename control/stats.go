@@ -49,6 +49,9 @@ type RecoveryStats struct {
 	// Resumed: the run went on from what an earlier manager left; ResumedTick is the least tick at which a unit restarted then.
 	Resumed     bool
 	ResumedTick frame.Tick
+	// Managers are all that the run has had, Adopted the workers that this one took over as they were.
+	Managers uint64
+	Adopted  int
 	// Recoveries are the workers that were replaced by this manager.
 	Recoveries uint64
 	// LeastBase is the least base of a unit, NewestSaved the newest image of any: what lies between is held by somebody.

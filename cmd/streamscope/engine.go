@@ -58,7 +58,8 @@ func recoveryOf(o options.Run) *engine.Recovery {
 	if o.DataDir == "" {
 		return nil
 	}
-	return &engine.Recovery{Dir: o.DataDir, SnapshotStore: o.SnapshotStore, SnapshotInterval: o.SnapshotInterval, Reliability: o.Reliability}
+	return &engine.Recovery{Dir: o.DataDir, SnapshotStore: o.SnapshotStore, SnapshotInterval: o.SnapshotInterval, Reliability: o.Reliability,
+		ManagerPatience: o.ManagerPatience}
 }
 
 var policies = map[options.BadRows]connect.Policy{
@@ -98,7 +99,7 @@ func statsOf(s control.RunStats, children int) report.Stats {
 		t.Stages = append(t.Stages, report.Stage{Name: st.Name, Tasks: st.Tasks, RowsIn: st.RowsIn, RowsOut: st.RowsOut, BusyS: st.Busy.Seconds()})
 	}
 	if r := s.Recovery; r != nil {
-		t.Recoveries = r.Recoveries
+		t.Recoveries, t.Managers, t.Adopted = r.Recoveries, r.Managers, r.Adopted
 		if r.Resumed {
 			tick := uint64(r.ResumedTick)
 			t.ResumedTick = &tick

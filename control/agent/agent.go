@@ -66,23 +66,40 @@ type Config struct {
 	Build func(rpc.Job) (*plan.Plan, error)
 	// NewWorker makes the worker, listening.
 	NewWorker func(*plan.Plan, control.Assignment, rpc.Limits) (Worker, error)
-	// ProgressEvery is the time between two reports of progress.
+	// ProgressEvery is the time between two reports of progress, and between two looks for a manager.
 	ProgressEvery time.Duration
+	// Successor, if set, lets a worker with recovery that runs outlive its manager: it connects to whoever manages the run now, and returns that
+	// manager's epoch, or an error if there is none for the moment. The connection lasts as long as ctx. It is called by a goroutine of its
+	// own, one call at a time.
+	Successor func(ctx context.Context) (rpc.AgentConn, control.Epoch, error)
+	// Patience is how long the worker goes on without a manager.
+	Patience time.Duration
 }
 
 // agent is one Serve.
 type agent struct {
 	cfg    Config
-	conn   rpc.AgentConn
 	ctx    context.Context // ends with Serve
+	conns  context.Context // of connections: the last word is said after Serve's own has ended
+	link   *link
 	worker Worker
 	failed bool
-	// commands and lost come from the goroutine that receives; lost is its last word.
-	commands chan *rpc.Down
-	lost     chan error
 	// results carries what goroutines on the worker's behalf came to: at most one is under way.
 	results chan result
 	busy    bool
+
+	// What a successor of the manager is told, beside what the worker reports:
+	running     bool // Run was obeyed
+	fingerprint uint64
+	restored    []frame.Tick
+	marked      frame.Tick
+	peers       map[frame.NodeID]control.Peer
+	finished    *control.Finished // it has ended well
+
+	// alone is since when there is no manager; zero: there is one.
+	alone time.Time
+	found chan successor     // at most one search is under way
+	seeks context.CancelFunc // ends it; nil: none is
 }
 
 // result is the end of a call that blocks.
@@ -95,13 +112,12 @@ type result struct {
 var errStop = errors.New("stopped")
 
 // Serve says hello, follows commands until it is told to stop, and returns nil then; else the reason why it ended: ctx, or a lost
-// connection.
+// connection, after which nobody else came.
 func Serve(ctx context.Context, conn rpc.AgentConn, cfg Config) error {
+	a := &agent{cfg: cfg, conns: ctx, results: make(chan result, 1), found: make(chan successor, 1), peers: map[frame.NodeID]control.Peer{}}
 	ctx, cancel := context.WithCancel(ctx)
-	a := &agent{
-		cfg: cfg, conn: conn, ctx: ctx, results: make(chan result, 1), commands: make(chan *rpc.Down), lost: make(chan error, 1),
-	}
-	go a.receive()
+	a.ctx = ctx
+	a.link = a.begin(conn, func() {})
 	err := a.send(control.Hello{From: a.from(), PID: cfg.PID})
 	if err == nil {
 		err = a.loop()
@@ -109,8 +125,10 @@ func Serve(ctx context.Context, conn rpc.AgentConn, cfg Config) error {
 	cancel()
 	a.stop()
 	if errors.Is(err, errStop) {
-		return a.goodbye()
+		err = a.goodbye()
 	}
+	a.endSearch()
+	a.link.end()
 	return err
 }
 
@@ -123,14 +141,14 @@ func (a *agent) goodbye() error {
 	if err := a.send(control.Stopped{From: a.from()}); err != nil {
 		return err
 	}
-	half, ok := a.conn.(interface{ CloseRequest() error })
+	half, ok := a.link.conn.(interface{ CloseRequest() error })
 	if !ok {
 		return nil
 	}
 	// The manager takes a connection that breaks now for what it is: our end.
 	_ = half.CloseRequest()
 	select {
-	case <-a.lost:
+	case <-a.link.lost:
 	case <-time.After(goodbyePatience):
 	}
 	return nil
@@ -142,38 +160,25 @@ func (a *agent) loop() error {
 	for {
 		var err error
 		select {
-		case c := <-a.commands:
+		case c := <-a.link.commands:
 			err = a.follow(c)
 		case r := <-a.results:
 			a.busy = false
 			err = a.tell(r)
 		case <-tick.C:
 			err = a.report()
-		case err = <-a.lost:
+		case s := <-a.found:
+			a.seeks = nil
+			err = a.meet(s)
+		case err = <-a.link.lost:
 			err = lostManager(err)
 		case <-a.ctx.Done():
 			err = context.Cause(a.ctx)
 		}
-		if err != nil {
+		if a.outlives(err) {
+			a.leave()
+		} else if err != nil {
 			return err
-		}
-	}
-}
-
-// receive hands commands on until the connection or the agent ends.
-func (a *agent) receive() {
-	for {
-		c, err := a.conn.Receive()
-		if err == nil {
-			err = c.Valid()
-		}
-		if err != nil {
-			a.lost <- err
-			return
-		}
-		select {
-		case a.commands <- c:
-		case <-a.ctx.Done(): // and it means nothing any more
 		}
 	}
 }
@@ -182,8 +187,11 @@ func (a *agent) from() control.From {
 	return control.From{Node: a.cfg.Node, Epoch: a.cfg.Epoch, Incarnation: a.cfg.Incarnation}
 }
 
-// report tells how far the worker is.
+// report tells how far the worker is, or looks for somebody to tell.
 func (a *agent) report() error {
+	if !a.alone.IsZero() {
+		return a.wait()
+	}
 	if a.worker == nil || a.failed {
 		return nil
 	}
@@ -208,7 +216,7 @@ func (a *agent) send(ev control.Event) error {
 	if err != nil {
 		return err
 	}
-	err = a.conn.Send(up)
+	err = a.link.conn.Send(up)
 	if errors.Is(err, io.EOF) {
 		err = a.lastWord()
 	}
@@ -222,14 +230,17 @@ func (a *agent) send(ev control.Event) error {
 func (a *agent) lastWord() error {
 	for {
 		select {
-		case <-a.commands:
-		case err := <-a.lost:
+		case <-a.link.commands:
+		case err := <-a.link.lost:
 			return err
 		}
 	}
 }
 
-func lostManager(err error) error { return fmt.Errorf("lost the manager: %w", err) }
+// errLost is the end of a connection.
+var errLost = errors.New("lost the manager")
+
+func lostManager(err error) error { return fmt.Errorf("%w: %w", errLost, err) }
 
 // stop ends the worker and waits for the goroutine on its behalf.
 func (a *agent) stop() {

@@ -9,6 +9,7 @@ import (
 	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/control/plan"
 	"github.com/streamscope/streamscope/control/rpc"
+	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle"
 )
 
@@ -22,6 +23,13 @@ func (a *agent) follow(c *rpc.Down) error {
 		return errStop
 	case a.failed:
 		return nil // the manager will hear of it, and stop us
+	case c.Adopt != nil:
+		if c.Adopt.Epoch != a.cfg.Epoch {
+			return nil
+		}
+		return a.adopt(c.Adopt)
+	case !a.alone.IsZero():
+		return nil // it is not this manager's yet
 	case c.Start != nil:
 		return a.start(c.Start)
 	case c.Connect != nil:
@@ -41,12 +49,13 @@ func (a *agent) recover(c *rpc.Down) error {
 	}
 	switch {
 	case c.Mark != nil && c.Mark.Epoch == a.cfg.Epoch:
-		w.Mark(c.Mark.Tick)
+		a.mark(w, c.Mark.Tick)
 	case c.Trim != nil && c.Trim.Epoch == a.cfg.Epoch:
 		if err := w.Trim(c.Trim.Needs); err != nil {
 			return a.fail(err)
 		}
 	case c.Relink != nil && c.Relink.Epoch == a.cfg.Epoch:
+		a.peers[c.Relink.Peer.Node] = c.Relink.Peer
 		w.Relink(c.Relink.Peer)
 	case c.Admit != nil && c.Admit.Epoch == a.cfg.Epoch:
 		w.Admit(c.Admit.Peer)
@@ -54,6 +63,11 @@ func (a *agent) recover(c *rpc.Down) error {
 		return a.outOfTurn("recover")
 	}
 	return nil
+}
+
+func (a *agent) mark(w Recovering, t frame.Tick) {
+	a.marked = max(a.marked, t)
+	w.Mark(t)
 }
 
 func (a *agent) start(c *rpc.Start) error {
@@ -68,7 +82,11 @@ func (a *agent) start(c *rpc.Start) error {
 	if err != nil {
 		return a.fail(err)
 	}
-	ready := control.Ready{From: a.from(), Addr: a.worker.Addr(), Fingerprint: plan.Fingerprint(p)}
+	a.fingerprint, a.restored = plan.Fingerprint(p), c.Assignment.Restore
+	for _, t := range c.Assignment.Marks {
+		a.marked = max(a.marked, t)
+	}
+	ready := control.Ready{From: a.from(), Addr: a.worker.Addr(), Fingerprint: a.fingerprint}
 	if w, ok := a.worker.(Recovering); ok {
 		ready.CopyAddr = w.CopyAddr()
 	}
@@ -80,6 +98,9 @@ func (a *agent) connect(c *control.Connect) error {
 		return a.outOfTurn("connect")
 	}
 	w, peers := a.worker, slices.DeleteFunc(c.Peers, func(p control.Peer) bool { return p.Node == a.cfg.Node })
+	for _, p := range peers {
+		a.peers[p.Node] = p
+	}
 	a.background(control.Linked{From: a.from()}, func(ctx context.Context) error { return w.Connect(ctx, peers) })
 	return nil
 }
@@ -88,6 +109,7 @@ func (a *agent) run(c *control.Run) error {
 	if a.worker == nil || a.busy || c.Epoch != a.cfg.Epoch {
 		return a.outOfTurn("run")
 	}
+	a.running = true
 	a.worker.Start()
 	a.background(control.Finished{From: a.from()}, a.worker.Wait)
 	return nil
@@ -105,7 +127,11 @@ func (a *agent) tell(r result) error {
 		return a.fail(r.err)
 	}
 	if f, ok := r.good.(control.Finished); ok {
-		f.Stats = a.worker.Stats()
+		f.From, f.Stats = a.from(), a.worker.Stats() // another manager may have come since Run
+		a.finished = &f
+		if !a.alone.IsZero() {
+			return nil // who takes over is told
+		}
 		return a.send(f)
 	}
 	return a.send(r.good)
@@ -116,6 +142,9 @@ func (a *agent) outOfTurn(what string) error {
 }
 
 func (a *agent) fail(err error) error {
+	if !a.alone.IsZero() {
+		return err // its end tells whoever takes over
+	}
 	a.failed = true
 	ev := control.Failed{From: a.from(), Reason: err.Error(), AboutPeer: errors.Is(err, ErrPeer), Dropped: errors.Is(err, shuffle.ErrDropped),
 		Final: errors.Is(err, shuffle.ErrTripwire)}

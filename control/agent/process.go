@@ -28,6 +28,10 @@ type Parent struct {
 	Epoch control.Epoch
 	// Incarnation of the worker; 0 without recovery.
 	Incarnation frame.Incarnation `json:",omitempty"`
+	// Address, if set, is the file in which the address of whoever manages the run stands (rpc.Address). The worker then outlives its manager, for
+	// as long as Patience.
+	Address  string        `json:",omitempty"`
+	Patience time.Duration `json:",omitempty"`
 }
 
 // ParentFD is the descriptor that a worker process inherits.
@@ -61,7 +65,7 @@ func readParent(r io.Reader) (Parent, io.Reader, error) {
 }
 
 // ErrOrphan is the end of a worker that lost its parent.
-var ErrOrphan = errors.New("the parent process is gone")
+var ErrOrphan = errors.New("the process of the manager is gone")
 
 // graceOrphan is how long a worker that lost its parent may take to clean up.
 const graceOrphan = 300 * time.Millisecond
@@ -81,6 +85,13 @@ func Process(cfg Config) error {
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
+	cfg.Node, cfg.Epoch, cfg.Incarnation, cfg.PID = parent.Node, parent.Epoch, parent.Incarnation, os.Getpid()
+	if parent.Address != "" {
+		// A hangup is the end of a terminal, and of the manager perhaps.
+		signal.Ignore(syscall.SIGHUP)
+		cfg.Successor, cfg.Patience = parent.successor, parent.Patience
+		return Dial(ctx, parent, cfg)
+	}
 	go func() {
 		// Whatever ends the read, nobody speaks to us any more.
 		_, _ = io.Copy(io.Discard, rest)
@@ -89,26 +100,44 @@ func Process(cfg Config) error {
 			cancel(ErrOrphan)
 		}
 	}()
-	cfg.Node, cfg.Epoch, cfg.Incarnation, cfg.PID = parent.Node, parent.Epoch, parent.Incarnation, os.Getpid()
 	return Dial(ctx, parent, cfg)
+}
+
+// successor connects to whoever manages the run now. The worker joins the process group of that manager, where the session is the same: what
+// is done to the group is meant for all of the run.
+func (p Parent) successor(ctx context.Context) (rpc.AgentConn, control.Epoch, error) {
+	at, err := rpc.ReadAddress(p.Address, p.Token)
+	if err != nil {
+		return nil, 0, err
+	}
+	_ = syscall.Setpgid(0, at.Group)
+	stream, end := call(ctx, at.URL, at.Token)
+	context.AfterFunc(ctx, end)
+	return stream, at.Epoch, nil
 }
 
 // Dial serves the manager that parent names.
 func Dial(ctx context.Context, parent Parent, cfg Config) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, end := call(ctx, parent.URL, parent.Token)
+	defer end()
+	return Serve(ctx, stream, cfg)
+}
+
+// call begins a stream to a manager. It has to be ended; errors of that say no more than those of the stream.
+func call(ctx context.Context, url, token string) (rpc.AgentConn, func()) {
 	var options []connect.ClientOption
 	for _, o := range rpc.Options() {
 		options = append(options, o)
 	}
 	http := rpc.Client()
-	defer http.CloseIdleConnections()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	client := connect.NewClient[rpc.Up, rpc.Down](http, parent.URL+rpc.Procedure, options...)
+	client := connect.NewClient[rpc.Up, rpc.Down](http, url+rpc.Procedure, options...)
 	stream := client.CallBidiStream(ctx)
-	rpc.SetToken(stream.RequestHeader(), parent.Token)
-	err := Serve(ctx, stream, cfg)
-	// The stream is over either way; its errors say no more than err does.
-	_ = stream.CloseRequest()
-	_ = stream.CloseResponse()
-	return err
+	rpc.SetToken(stream.RequestHeader(), token)
+	return stream, func() {
+		_ = stream.CloseRequest()
+		_ = stream.CloseResponse()
+		http.CloseIdleConnections()
+	}
 }

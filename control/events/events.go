@@ -13,7 +13,7 @@ import (
 type Happening struct {
 	// UnixMs is when the manager heard of it, in milliseconds since 1970.
 	UnixMs int64 `json:"unix_ms"`
-	// Kind is spawn, hello, run, report, progress, lost, failed, mark, base or end.
+	// Kind is spawn, hello, run, report, progress, lost, failed, mark, base, adopt, takeover or end.
 	Kind string `json:"kind"`
 	// Node and Life name the worker and its incarnation.
 	Node uint32 `json:"node"`
@@ -22,8 +22,9 @@ type Happening struct {
 	// Executed is by stage the tick that all tasks of the worker have executed, Saved the newest of which they have an image; of a report.
 	Executed []frame.Tick `json:"executed,omitempty"`
 	Saved    []frame.Tick `json:"saved,omitempty"`
-	// Tick of a mark.
-	Tick frame.Tick `json:"tick,omitempty"`
+	// Tick of a mark; of a takeover, the least from which somebody goes on, with the number of workers that were Adopted.
+	Tick    frame.Tick `json:"tick,omitempty"`
+	Adopted int        `json:"adopted,omitempty"`
 	// In and Out are the worker's rows read from sources and written to sinks in this life; of progress.
 	In  uint64 `json:"in,omitempty"`
 	Out uint64 `json:"out,omitempty"`
@@ -91,6 +92,10 @@ func follows(effect control.Effect) (Happening, bool) {
 		return Happening{Kind: "mark", Node: uint32(e.Node), Tick: e.Tick}, true
 	case control.Persist:
 		return Happening{Kind: "base"}, len(e.Txn.Bases) > 0
+	case control.TookOver:
+		return Happening{Kind: "takeover", Tick: e.Tick, Adopted: e.Adopted}, true
+	case control.Adopt:
+		return Happening{Kind: "adopt", Node: uint32(e.Node)}, true
 	case control.End:
 		return Happening{Kind: "end", Reason: e.Outcome.Reason}, true
 	}

@@ -8,6 +8,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/control/rpc"
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
@@ -37,9 +38,11 @@ func (h *processes) attach(_ context.Context, stream *connect.BidiStream[rpc.Up,
 		return connect.NewError(connect.CodeInvalidArgument, fmt.Errorf("%w: the first one is no hello", rpc.ErrMessage))
 	}
 	node := first.Hello.Node
-	done, err := h.claim(node, first.Hello.Incarnation)
-	if err != nil {
+	done, err := h.claim(node, first.Hello)
+	if errors.Is(err, errStranger) {
 		return connect.NewError(connect.CodeFailedPrecondition, err)
+	} else if err != nil {
+		return connect.NewError(connect.CodeAborted, err)
 	}
 	defer close(done)
 	if err := h.hub.Attach(node, &greeted{stream, first}); err != nil {
@@ -48,22 +51,35 @@ func (h *processes) attach(_ context.Context, stream *connect.BidiStream[rpc.Up,
 	return nil
 }
 
+// errStranger is a worker that is not, or not any more, of this run.
+var errStranger = errors.New("not of this run")
+
 // claim makes the connection the child's one and only.
-func (h *processes) claim(node frame.NodeID, i frame.Incarnation) (chan struct{}, error) {
+func (h *processes) claim(node frame.NodeID, hello *control.Hello) (chan struct{}, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := h.children[node]
-	if c == nil {
-		return nil, fmt.Errorf("node %d is not of this run", node)
-	}
-	if c.incarnation != i {
-		return nil, fmt.Errorf("node %d: incarnation %d, want %d", node, i, c.incarnation)
-	}
-	if c.attached != nil {
+	switch {
+	case c == nil:
+		return nil, fmt.Errorf("node %d is %w", node, errStranger)
+	case c.incarnation != hello.Incarnation:
+		return nil, fmt.Errorf("node %d: incarnation %d is %w, %d is", node, hello.Incarnation, errStranger, c.incarnation)
+	case hello.Epoch != h.hub.Epoch():
+		return nil, fmt.Errorf("node %d: epoch %d, want %d", node, hello.Epoch, h.hub.Epoch())
+	case c.attached != nil && !closed(c.attached):
 		return nil, fmt.Errorf("node %d: %w", node, errAttached)
 	}
 	c.attached = make(chan struct{})
 	return c.attached, nil
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // greeted gives back the message that was read to see who is there.

@@ -52,6 +52,9 @@ func (h *inProcess) Kill(node frame.NodeID, _ frame.Incarnation) {
 	}
 }
 
+// Leave implements Host: who lives in this process ends with it.
+func (h *inProcess) Leave() { h.Close() }
+
 func (h *inProcess) Close() {
 	for _, cancel := range h.cancels {
 		cancel()

@@ -27,6 +27,8 @@ type Config struct {
 	// Status, if set, takes what a run with Control.Recovery keeps and why, every StatusEvery and at the end. It is called by Run's goroutine, must be
 	// quick, and may keep what it is given.
 	Status func(*control.Status)
+	// TookOver, if set, hears that the workers of an earlier manager go on under this one. It is called by Run's goroutine and must be quick.
+	TookOver func(control.TookOver)
 	// NewHost starts the host of the workers.
 	NewHost func(Hub) (Host, error)
 }
@@ -40,6 +42,8 @@ type Host interface {
 	Kill(node frame.NodeID, i frame.Incarnation)
 	// Close ends all workers that are left and returns when they are gone, and all goroutines of the host with them.
 	Close()
+	// Leave closes the host for a manager that has a successor: workers that can live on are left alone, and what waits for their end.
+	Leave()
 }
 
 // Hub is what a host tells a run. All its methods may be called by any goroutine.
@@ -97,7 +101,11 @@ func Run(ctx context.Context, cfg Config) (control.Outcome, error) {
 	r.status()
 	close(r.over)
 	r.storing.Wait()
-	r.host.Close()
+	if r.outcome.Fenced {
+		r.host.Leave()
+	} else {
+		r.host.Close()
+	}
 	return *r.outcome, nil
 }
 
@@ -168,6 +176,12 @@ func (r *run) do(effect control.Effect) control.Event {
 		r.send(e.Node, &rpc.Down{Trim: &e})
 	case control.Relink:
 		r.send(e.Node, &rpc.Down{Relink: &e})
+	case control.Adopt:
+		r.send(e.Node, &rpc.Down{Adopt: &e})
+	case control.TookOver:
+		if r.cfg.TookOver != nil {
+			r.cfg.TookOver(e)
+		}
 	case control.Admit:
 		r.send(e.Node, &rpc.Down{Admit: &e})
 	case control.Activated:
@@ -192,9 +206,11 @@ func (r *run) do(effect control.Effect) control.Event {
 	return nil
 }
 
-// send gives a command to the node's session. A node whose session is gone, or does not take commands, is killed: Lost follows.
+// send gives a command to the node's session. A node that does not take commands is killed: Lost follows. So is, without recovery, one whose
+// session is gone; with recovery its agent may come again, and hears what it missed.
 func (r *run) send(node frame.NodeID, m *rpc.Down) {
-	if !r.sessions.send(node, m) {
+	err := r.sessions.send(node, m)
+	if err != nil && (r.cfg.Control.Recovery == nil || !errors.Is(err, errNobody)) {
 		r.host.Kill(node, 0)
 	}
 }

@@ -25,6 +25,20 @@ type Spawn struct {
 	Stderr io.Writer
 	// Token is the secret that agents show; the same for all.
 	Token string
+	// Outlive, if set, has workers outlive this process, with recovery.
+	Outlive *Outlive
+}
+
+// Outlive is how workers outlive their manager.
+type Outlive struct {
+	// Listener is where workers find this manager, Address the file that says so (rpc.Address), Patience how long they go on while nobody is there.
+	Listener net.Listener
+	Address  string
+	Patience time.Duration
+	// LogDir takes what they write on standard error.
+	LogDir string
+	// Survivors are the workers of earlier managers that are expected to attach.
+	Survivors []Survivor
 }
 
 const (
@@ -35,11 +49,12 @@ const (
 // Processes hosts each worker in a child process of its own.
 func Processes(s Spawn) func(Hub) (Host, error) {
 	return func(hub Hub) (Host, error) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := s.listen()
 		if err != nil {
-			return nil, fmt.Errorf("the manager cannot listen: %w", err)
+			return nil, err
 		}
-		h := &processes{spawn: s, hub: hub, children: map[frame.NodeID]*child{}, url: "http://" + l.Addr().String()}
+		h := &processes{spawn: s, hub: hub, children: map[frame.NodeID]*child{}, url: URL(l), left: make(chan struct{})}
+		h.welcome()
 		h.server = rpc.Server(h.handler())
 		h.running.Go(func() {
 			if err := h.server.Serve(boundedListener(l, connectionsMax)); !errors.Is(err, http.ErrServerClosed) {
@@ -50,22 +65,44 @@ func Processes(s Spawn) func(Hub) (Host, error) {
 	}
 }
 
+func (s *Spawn) listen() (net.Listener, error) {
+	if s.Outlive != nil {
+		return s.Outlive.Listener, nil
+	}
+	return Listen()
+}
+
+// Listen listens for workers of this machine.
+func Listen() (net.Listener, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("the manager cannot listen: %w", err)
+	}
+	return l, nil
+}
+
+// URL is where workers find a manager that listens there.
+func URL(l net.Listener) string { return "http://" + l.Addr().String() }
+
 type processes struct {
 	spawn   Spawn
 	hub     Hub
 	server  *http.Server
 	url     string
 	running sync.WaitGroup
+	left    chan struct{} // closed by Leave
 
 	mu       sync.Mutex
 	children map[frame.NodeID]*child // the newest by node; guarded by mu, entries stay
 }
 
-// child is one worker process.
+// child is one worker process, of this manager or of one before.
 type child struct {
 	incarnation frame.Incarnation
-	cmd         *exec.Cmd
-	life        *os.File      // write end: its end tells the child that we are gone
+	pid         int
+	kill        func()
+	cmd         *exec.Cmd     // nil: of one before
+	life        *os.File      // write end: its end tells the child that we are gone, unless it outlives us
 	exited      chan struct{} // closed when the process is gone
 	attached    chan struct{} // closed when its connection has ended; nil while there was none. Guarded by processes.mu
 	stderr      tail
@@ -94,26 +131,44 @@ func (h *processes) launch(node frame.NodeID, i frame.Incarnation) (*child, erro
 		return nil, err
 	}
 	defer hear.Close()
-	errs, stderr, err := os.Pipe()
+	c := &child{incarnation: i, cmd: cmd, life: life, exited: make(chan struct{}), stderr: tail{to: h.spawn.Stderr}}
+	if err := h.connect(c, node); err != nil {
+		life.Close()
+		return nil, err
+	}
+	cmd.ExtraFiles = []*os.File{hear}
+	err = cmd.Start()
+	if theirs, ours := cmd.Stderr.(*os.File), c.stderr.from; theirs != ours {
+		theirs.Close()
+	}
 	if err != nil {
 		life.Close()
+		c.stderr.from.Close()
 		return nil, err
 	}
-	defer stderr.Close()
-	cmd.ExtraFiles = []*os.File{hear}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, stderr
-	c := &child{incarnation: i, cmd: cmd, life: life, exited: make(chan struct{}), stderr: tail{from: errs, to: h.spawn.Stderr}}
-	if err := cmd.Start(); err != nil {
-		life.Close()
-		errs.Close()
-		return nil, err
-	}
+	c.pid, c.kill = cmd.Process.Pid, func() { _ = cmd.Process.Kill() } // it fails only if the process is gone already
 	hello := agent.Parent{URL: h.url, Token: h.spawn.Token, Node: node, Epoch: h.hub.Epoch(), Incarnation: i}
+	if o := h.spawn.Outlive; o != nil {
+		hello.Address, hello.Patience = o.Address, o.Patience
+	}
 	if err := hello.Write(life); err != nil {
 		// The child is gone already; watch tells how it ended.
 		life.Close()
 	}
 	return c, nil
+}
+
+// connect gives a child its standard files: those of this process and a pipe, or none and a file, if it may outlive this process.
+func (h *processes) connect(c *child, node frame.NodeID) (err error) {
+	if o := h.spawn.Outlive; o != nil {
+		c.stderr.from, err = newLog(o.LogDir, node)
+		c.cmd.Stderr = c.stderr.from
+		return err
+	}
+	var stderr *os.File
+	c.stderr.from, stderr, err = os.Pipe()
+	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = os.Stdin, os.Stdout, stderr
+	return err
 }
 
 func (h *processes) command() (*exec.Cmd, error) {
@@ -129,10 +184,28 @@ func (h *processes) command() (*exec.Cmd, error) {
 
 // watch waits for the end of a child and tells it after all that the child has said.
 func (h *processes) watch(node frame.NodeID, c *child) {
-	c.stderr.copy()
-	err := c.cmd.Wait()
-	close(c.exited)
+	var err error
+	if h.spawn.Outlive == nil {
+		c.stderr.copy()
+		err = c.cmd.Wait()
+	} else {
+		read := make(chan struct{})
+		ended := make(chan struct{})
+		go func() {
+			defer close(read)
+			c.stderr.follow(0, ended, h.left)
+		}()
+		err = c.cmd.Wait()
+		close(ended)
+		<-read
+	}
 	c.life.Close()
+	h.ended(node, c, err)
+}
+
+// ended tells the end of a worker.
+func (h *processes) ended(node frame.NodeID, c *child, err error) {
+	close(c.exited)
 	h.mu.Lock()
 	attached := c.attached
 	h.mu.Unlock()
@@ -155,7 +228,7 @@ func (c *child) obituary(node frame.NodeID, err error) string {
 	case err != nil:
 		how = "died: " + err.Error()
 	}
-	text := fmt.Sprintf("worker %d (pid %d) %s", node, c.cmd.Process.Pid, how)
+	text := fmt.Sprintf("worker %d (pid %d) %s", node, c.pid, how)
 	if last := c.stderr.lastWords(); last != "" {
 		text += ": " + last
 	}
@@ -182,8 +255,7 @@ func (h *processes) Kill(node frame.NodeID, i frame.Incarnation) {
 	c := h.children[node]
 	h.mu.Unlock()
 	if c != nil && (i == 0 || c.incarnation == i) {
-		// It fails only if the process is gone already.
-		_ = c.cmd.Process.Kill()
+		c.kill()
 	}
 }
 
@@ -195,9 +267,11 @@ func (h *processes) Close() {
 	// Those that were told to stop exit by themselves; the others hear the end of their pipe, or must be killed.
 	if !exited(children) {
 		for _, c := range children {
-			c.life.Close()
+			if c.life != nil {
+				c.life.Close()
+			}
 		}
-		if !exited(children) {
+		if h.spawn.Outlive != nil || !exited(children) {
 			for node := range children {
 				h.Kill(node, 0)
 			}
@@ -209,4 +283,14 @@ func (h *processes) Close() {
 	// An error is about a listener that is closed already.
 	_ = h.server.Close()
 	h.running.Wait()
+}
+
+// Leave implements Host.
+func (h *processes) Leave() {
+	if h.spawn.Outlive == nil {
+		h.Close()
+		return
+	}
+	close(h.left)
+	_ = h.server.Close()
 }

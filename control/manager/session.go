@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -42,18 +43,23 @@ func (ss *sessions) close(node frame.NodeID, s *session) {
 	}
 }
 
-// send reports false if nobody takes the command.
-func (ss *sessions) send(node frame.NodeID, m *rpc.Down) bool {
+// Why a command was not sent.
+var (
+	errNobody = errors.New("no agent is attached")
+	errBusy   = errors.New("the agent takes no commands")
+)
+
+func (ss *sessions) send(node frame.NodeID, m *rpc.Down) error {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	s := ss.byNode[node]
 	if s == nil {
-		return false
+		return errNobody
 	}
 	select {
 	case s.commands <- m:
-		return true
+		return nil
 	default:
-		return false
+		return errBusy
 	}
 }

@@ -80,3 +80,6 @@ func HasToken(h http.Header, token string) bool {
 	got, ok := strings.CutPrefix(h.Get("Authorization"), bearer)
 	return ok && token != "" && subtle.ConstantTimeCompare([]byte(got), []byte(token)) == 1
 }
+
+// Unwanted reports whether a manager has ended the stream because the agent is not, or no longer, of its run: calling again is of no use.
+func Unwanted(err error) bool { return connect.CodeOf(err) == connect.CodeFailedPrecondition }

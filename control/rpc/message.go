@@ -40,6 +40,7 @@ type Down struct {
 	Relink    *control.Relink    `json:",omitempty"`
 	Admit     *control.Admit     `json:",omitempty"`
 	Activated *control.Activated `json:",omitempty"`
+	Adopt     *control.Adopt     `json:",omitempty"`
 }
 
 // Start is the command to start, with the job.

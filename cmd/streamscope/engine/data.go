@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/cespare/xxhash/v2"
-	"golang.org/x/sys/unix"
 
 	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/control/meta"
@@ -29,6 +28,8 @@ type Recovery struct {
 	SnapshotStore string
 	// SnapshotInterval is the time between two images of every stage.
 	SnapshotInterval time.Duration
+	// ManagerPatience is how long workers go on without a manager; 0: they end with theirs.
+	ManagerPatience time.Duration
 	// Reliability says what is kept of each edge.
 	Reliability plan.Reliability
 }
@@ -39,7 +40,9 @@ type Recovery struct {
 //	DIR/token        what names the run's temporary files, and its links show each other
 //	DIR/status.json  what is kept, and why, about a second old; not synced
 //	DIR/spill        where logs go that do not fit the arena, unless --spill-dir says otherwise; files without names
-//	DIR/workers      locked, shared, by every worker that lives
+//	DIR/alive/N.I    locked by the worker of node N in incarnation I as long as it lives; its pid and start time
+//	DIR/manager      where workers find the manager, as long as there is one
+//	DIR/log          what workers write on standard error
 type data struct {
 	dir   string
 	token string
@@ -49,7 +52,7 @@ type data struct {
 // storeName is the metadata store's file.
 const storeName = "meta.db"
 
-// lockPatience is how long a run waits for the manager and the workers of an earlier one to be gone.
+// lockPatience is how long a run waits for the manager of an earlier one to be gone, and for workers that it has killed.
 const lockPatience = 5 * time.Second
 
 func openData(dir string) (*data, error) {
@@ -61,48 +64,13 @@ func openData(dir string) (*data, error) {
 		return nil, fmt.Errorf("--data-dir %s: %w", dir, err)
 	}
 	d := &data{dir: dir, store: store}
-	if err = awaitWorkers(dir); err == nil {
-		d.token, err = readToken(filepath.Join(dir, "token"))
-	}
-	if err != nil {
+	if d.token, err = readToken(filepath.Join(dir, "token")); err != nil {
 		return nil, errors.Join(fmt.Errorf("--data-dir %s: %w", dir, err), store.Close())
 	}
 	return d, nil
 }
 
 func (d *data) close() error { return d.store.Close() }
-
-// awaitWorkers waits until no worker of an earlier run lives: what they write would be mixed with what ours do.
-func awaitWorkers(dir string) error {
-	f, err := os.OpenFile(filepath.Join(dir, "workers"), os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	until := time.Now().Add(lockPatience)
-	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return err
-		}
-		if time.Now().After(until) {
-			return fmt.Errorf("workers of an earlier run are still at work after %v; end them first", lockPatience)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-}
-
-// lockWorker marks the directory as used by a worker until the file is closed.
-func lockWorker(dir string) (*os.File, error) {
-	f, err := os.Open(filepath.Join(dir, "workers"))
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: another run begins: %w", f.Name(), err), f.Close())
-	}
-	return f, nil
-}
 
 // readToken reads the token of the directory, or makes one.
 func readToken(path string) (string, error) {

@@ -30,12 +30,12 @@ func (w *worker) recover(ws *workers, a control.Assignment, limits rpc.Limits) (
 		return nil, nil
 	}
 	var err error
-	if w.using, err = lockWorker(limits.DataDir); err != nil {
+	if w.using, err = appear(limits.DataDir, ws.job.Token, a); err != nil {
 		return nil, err
 	}
 	store, err := openStore(limits.SnapshotStore)
 	if err != nil {
-		return nil, errors.Join(err, w.using.Close())
+		return nil, errors.Join(err, w.using.close())
 	}
 	var r *vruntime.Recovery
 	w.past, r, err = datadir.Open(datadir.Config{
@@ -43,7 +43,7 @@ func (w *worker) recover(ws *workers, a control.Assignment, limits rpc.Limits) (
 		Warn: func(err error) { ws.log.Warn(err.Error()) },
 	}, a.Restore)
 	if err != nil {
-		return nil, errors.Join(asUnreadable(err), w.using.Close())
+		return nil, errors.Join(asUnreadable(err), w.using.close())
 	}
 	return r, nil
 }
@@ -86,7 +86,7 @@ func (w *worker) closePast() error {
 	if w.past == nil {
 		return nil
 	}
-	return errors.Join(w.past.Close(), w.using.Close())
+	return errors.Join(w.past.Close(), w.using.close())
 }
 
 // Mark implements agent.Recovering.

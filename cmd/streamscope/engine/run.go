@@ -127,11 +127,15 @@ func (cfg *Config) run(ctx context.Context, d *data) (control.RunStats, error) {
 		Observe: events.Observer(cfg.Events),
 	}
 	if d != nil {
-		if err := cfg.recoverable(&run, d, p, output); err != nil {
+		office, err := cfg.recoverable(&run, d, p, output)
+		if err != nil {
 			return control.RunStats{}, err
 		}
-	}
-	if d != nil {
+		defer func() {
+			if err := office.close(); err != nil {
+				cfg.Log.Warn(err.Error())
+			}
+		}()
 		status := newStatusFile(d.dir, cfg.Name, func(err error) { cfg.Log.Warn(err.Error()) })
 		defer status.close()
 		run.Status = status.put
@@ -147,10 +151,10 @@ func (cfg *Config) run(ctx context.Context, d *data) (control.RunStats, error) {
 }
 
 // recoverable adds to a run what it needs to go on after a failure, from where an earlier one was.
-func (cfg *Config) recoverable(run *manager.Config, d *data, p *plan.Plan, output output) error {
+func (cfg *Config) recoverable(run *manager.Config, d *data, p *plan.Plan, output output) (*office, error) {
 	stored, err := d.takeOver(cfg, p)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	run.Control.Epoch = stored.Epoch
 	run.Control.Recovery = &control.Recovery{
@@ -159,12 +163,25 @@ func (cfg *Config) recoverable(run *manager.Config, d *data, p *plan.Plan, outpu
 	run.Persist = d.persist
 	run.Abort = func() error { return nil } // what was written is for the next run
 	run.Commit = func() error { return output.commitAgain(stored.Outcome == control.OutputComplete) }
+	run.TookOver = func(t control.TookOver) {
+		cfg.Log.Info(fmt.Sprintf("took over from the manager before at tick %d; %s", t.Tick, liveOn(t.Adopted)))
+	}
+	office, err := openOffice(d.dir, d.token, stored.Epoch)
+	if err != nil {
+		return nil, err
+	}
+	if err := cfg.meetWorkers(run, d, office); err != nil {
+		return nil, errors.Join(err, office.close())
+	}
+	anybody := slices.ContainsFunc(run.Control.Recovery.Living, func(i frame.Incarnation) bool { return i > 0 })
 	if tick, resumed := resumedAt(stored, run.Control.Recovery.Stages); resumed && stored.Outcome == control.OutputOpen {
-		cfg.Log.Info(fmt.Sprintf("resumed at tick %d", tick))
+		if !anybody {
+			cfg.Log.Info(fmt.Sprintf("resumed at tick %d", tick))
+		}
 	} else if stored.Outcome == control.OutputVisible {
 		cfg.Log.Info(fmt.Sprintf("the job of %s has ended before: its output is there; remove the directory to run it again", d.dir))
 	}
-	return nil
+	return office, nil
 }
 
 // resumedAt is the least tick at which a unit restarts; false for a run that begins.

@@ -155,7 +155,7 @@ type worker struct {
 
 	self     frame.NodeID
 	past     *datadir.Dir // nil without recovery
-	using    *os.File     // the data directory
+	using    *presence    // in the data directory
 	relinks  chan func()  // news of peers, to be followed in the background
 	toldHeld time.Time    // what it keeps; of the goroutine that reports
 	linking  sync.WaitGroup

@@ -39,6 +39,7 @@ type Run struct {
 	DataDir          string
 	SnapshotStore    string // "": in DataDir
 	SnapshotInterval time.Duration
+	ManagerPatience  time.Duration
 	Reliability      plan.Reliability
 
 	Stats     string // "": none

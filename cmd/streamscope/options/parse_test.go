@@ -50,7 +50,7 @@ func TestDefaults(t *testing.T) {
 	got, errs := Parse(Raw{}, machine)
 	want := Run{
 		Tasks: 4, Tick: Tick{Bytes: MiB}, SegmentBytes: 4 * MiB, FrameBytes: 256 * KiB, CreditBytes: 4 * MiB, ArenaBytes: GiB,
-		SpillDir: "/tmp", LogFormat: "text", SnapshotInterval: 10 * time.Second,
+		SpillDir: "/tmp", LogFormat: "text", SnapshotInterval: 10 * time.Second, ManagerPatience: 30 * time.Second,
 	}
 	if len(errs) > 0 || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v\nwant %+v", got, errs, want)
@@ -60,12 +60,12 @@ func TestDefaults(t *testing.T) {
 func TestEveryFlagIsRead(t *testing.T) {
 	got, errs := Parse(rawOf(t, "--input=a.csv", "--input=b*.parquet", "--airports=x.csv", "--out=r.parquet", "--workers=3", "--tasks=16", "--tick=7ms",
 		"--segment-bytes=1MiB", "--frame-bytes=32KiB", "--credit-bytes=2MiB", "--links=auto", "--arena=64MiB", "--spill-dir=/var/spill", "--lateness=90s", "--rate=200k",
-		"--events=e.jsonl", "--data-dir=d", "--snapshot-store=s3://b/p", "--snapshot-interval=2s", "--reliability=recompute", "--edge-policy=a->b=retain", "--edge-policy=b->c=replicate=2",
+		"--events=e.jsonl", "--data-dir=d", "--snapshot-store=s3://b/p", "--snapshot-interval=2s", "--manager-patience=5s", "--reliability=recompute", "--edge-policy=a->b=retain", "--edge-policy=b->c=replicate=2",
 		"--stats=s.json", "--log-format=json", "--pprof=localhost:6060", "--on-bad-row=divert=bad.csv"), machine)
 	want := Run{
 		Inputs: []string{"a.csv", "b*.parquet"}, Airports: "x.csv", Out: "r.parquet", Workers: 3, Tasks: 16, Tick: Tick{Length: 7 * time.Millisecond},
 		SegmentBytes: MiB, FrameBytes: 32 * KiB, CreditBytes: 2 * MiB, Links: runtime.LinksAuto, ArenaBytes: 64 * MiB, ArenaGiven: true, SpillDir: "/var/spill", Lateness: 90 * time.Second, Rate: 2e5,
-		Events: "e.jsonl", DataDir: "d", SnapshotStore: "s3://b/p", SnapshotInterval: 2 * time.Second,
+		Events: "e.jsonl", DataDir: "d", SnapshotStore: "s3://b/p", SnapshotInterval: 2 * time.Second, ManagerPatience: 5 * time.Second,
 		Reliability: plan.Reliability{Policy: shuffle.Policy{Keep: shuffle.Recompute}, Edges: []plan.EdgePolicy{
 			{From: "a", To: "b"}, {From: "b", To: "c", Policy: shuffle.Policy{Keep: shuffle.Replicate, Copies: 2}},
 		}},

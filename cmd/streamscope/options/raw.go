@@ -24,6 +24,7 @@ type Raw struct {
 	DataDir          *string
 	SnapshotStore    *string
 	SnapshotInterval *string
+	ManagerPatience  *string
 	Reliability      *string
 	EdgePolicies     []string
 	Events           *string
@@ -57,6 +58,7 @@ func Flags() []Flag {
 		{"data-dir", "DIR", "survive the loss of workers, and go on from this directory when the run is repeated after the loss of everything", "none: a lost worker ends the run", func(r *Raw) **string { return &r.DataDir }},
 		{"snapshot-store", "URL", "keep images of the state in a bucket, s3://BUCKET/PREFIX, instead of the --data-dir; the AWS_ variables say how to reach it", "the --data-dir", func(r *Raw) **string { return &r.SnapshotStore }},
 		{"snapshot-interval", "TIME", "time between two images of the state, with --data-dir", DefaultSnapshotInterval.String(), func(r *Raw) **string { return &r.SnapshotInterval }},
+		{"manager-patience", "TIME", "how long worker processes go on without this one, for a repeated command to take them over; 0s: they end with it", DefaultManagerPatience.String() + " with --data-dir", func(r *Raw) **string { return &r.ManagerPatience }},
 		{"reliability", "POLICY", "what logs keep for lost workers: off, recompute (what memory holds; the rest is executed again), retain (all that they may ask for), or replicate=K (and copies on K other nodes)", "retain with --data-dir, else off", func(r *Raw) **string { return &r.Reliability }},
 		{"stats", "FILE", "write counts and rates of the run to this file, as JSON", "none", func(r *Raw) **string { return &r.Stats }},
 		{"events", "FILE", "write what happens to workers to this file as it happens, as lines of JSON", "none", func(r *Raw) **string { return &r.Events }},

@@ -15,10 +15,14 @@ import (
 // DefaultSnapshotInterval is the time between two images.
 const DefaultSnapshotInterval = 10 * time.Second
 
-// Bounds of the time between two images.
+// DefaultManagerPatience is how long workers go on without a manager.
+const DefaultManagerPatience = 30 * time.Second
+
+// Bounds of the time between two images, and of the patience with a manager that is gone.
 const (
 	snapshotIntervalMin = 10 * time.Millisecond
 	snapshotIntervalMax = 24 * time.Hour
+	managerPatienceMax  = 24 * time.Hour
 )
 
 // reliabilityOff stands beside the policies of package shuffle.
@@ -27,6 +31,7 @@ const reliabilityOff = "off"
 // recovery reads what belongs to --data-dir.
 func (p *parser) recovery(raw Raw, run *Run) {
 	run.SnapshotInterval = value(p, "--snapshot-interval", raw.SnapshotInterval, DefaultSnapshotInterval, parseSnapshotInterval)
+	run.ManagerPatience = value(p, "--manager-patience", raw.ManagerPatience, DefaultManagerPatience, parseManagerPatience)
 	if raw.DataDir != nil && *raw.DataDir == "" {
 		p.complain("--data-dir: got \"\", want a name")
 	}
@@ -40,6 +45,9 @@ func (p *parser) recovery(raw Raw, run *Run) {
 	}
 	if run.DataDir != "" && run.SpillDir == "none" {
 		p.complain("--spill-dir none and --data-dir %s: what logs keep for lost workers must have somewhere to go; name a folder, or leave out --spill-dir", run.DataDir)
+	}
+	if raw.ManagerPatience != nil && run.DataDir == "" {
+		p.complain("--manager-patience %s: give a --data-dir; without one workers end with this process", *raw.ManagerPatience)
 	}
 	if raw.SnapshotInterval != nil && run.DataDir == "" {
 		p.complain("--snapshot-interval %s: give a --data-dir for the images", *raw.SnapshotInterval)
@@ -114,6 +122,14 @@ func parseSnapshotInterval(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	if err != nil || d < snapshotIntervalMin || d > snapshotIntervalMax {
 		return 0, fmt.Errorf("got %q, want a time from %v to %v, such as 10s", s, snapshotIntervalMin, snapshotIntervalMax)
+	}
+	return d, nil
+}
+
+func parseManagerPatience(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil || d < 0 || d > managerPatienceMax {
+		return 0, fmt.Errorf("got %q, want a time up to %v, such as 30s, or 0s", s, managerPatienceMax)
 	}
 	return d, nil
 }

@@ -35,6 +35,9 @@ type Stats struct {
 	// ResumedTick is the tick at which a run with a data directory went on; absent if it began. Recoveries are its replaced workers.
 	ResumedTick *uint64 `json:"resumed_tick,omitempty"`
 	Recoveries  uint64  `json:"recoveries"`
+	// Managers are those that the run has had, and Adopted the workers that lived on under the last of them; both only with a data directory.
+	Managers uint64 `json:"managers,omitempty"`
+	Adopted  int    `json:"adopted,omitempty"`
 }
 
 // Stage is one stage of the job as its author named it, fused or not.
