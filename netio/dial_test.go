@@ -125,6 +125,23 @@ func TestFalseServers(t *testing.T) {
 	}
 }
 
+func TestLoopbackIsNotPaced(t *testing.T) {
+	s := listen(t)
+	d := dial(t, s.Addr().String(), func(*netio.Config) {})
+	s.accept().ack(1, right)
+	name := ""
+	d.net.Until("connected", func() bool {
+		var err error
+		if name, err = d.out.Congestion(); err != nil {
+			t.Fatal(err)
+		}
+		return name != ""
+	})
+	if name != "reno" {
+		t.Errorf("the kernel sends by %q, want reno, which does not pace", name)
+	}
+}
+
 func TestFinalRefusal(t *testing.T) {
 	s := listen(t)
 	told := make(chan wire.Reason, 1)

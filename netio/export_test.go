@@ -1,6 +1,10 @@
 package netio
 
-import "time"
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 // WatchAt looks at all connections as if d had passed since the last look.
 func (e *Endpoint) WatchAt(d time.Duration) { e.watch(e.now.Load() + int64(d)) }
@@ -30,4 +34,14 @@ func (l *Link) LastConnection() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.mu.last
+}
+
+// Congestion is the kernel's algorithm for the connection at hand; empty without one.
+func (l *Link) Congestion() (string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.mu.conn == nil {
+		return "", nil
+	}
+	return unix.GetsockoptString(l.mu.conn.mu.fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION)
 }

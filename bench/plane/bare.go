@@ -11,11 +11,18 @@ import (
 	"github.com/streamscope/streamscope/bench/kernel"
 	"github.com/streamscope/streamscope/bench/measure"
 	"github.com/streamscope/streamscope/bench/rows"
+	"github.com/streamscope/streamscope/netio"
 )
 
 // buffers measures bare net.Buffers from this process to a child that reads and does nothing else.
 func (t *tcp) buffers(ctx context.Context, d time.Duration) (measure.Sample, error) {
-	sample, _, err := t.bare(ctx, roleBuffers, func(c net.Conn) error { return kernel.Send(c, d) })
+	sample, _, err := t.bare(ctx, roleBuffers, net.Dialer{}, func(c net.Conn) error { return kernel.Send(c, d) })
+	return sample, err
+}
+
+// unpacedBuffers is buffers over a connection that a link would dial.
+func (t *tcp) unpacedBuffers(ctx context.Context, d time.Duration) (measure.Sample, error) {
+	sample, _, err := t.bare(ctx, roleBuffers, net.Dialer{Control: netio.Unpaced}, func(c net.Conn) error { return kernel.Send(c, d) })
 	return sample, err
 }
 
@@ -23,7 +30,7 @@ func (t *tcp) buffers(ctx context.Context, d time.Duration) (measure.Sample, err
 // it is sent, and summed where it arrives.
 func (t *tcp) busyBuffers(ctx context.Context, d time.Duration) (measure.Sample, error) {
 	made := uint64(0)
-	sample, r, err := t.bare(ctx, roleRows, func(c net.Conn) (err error) {
+	sample, r, err := t.bare(ctx, roleRows, net.Dialer{}, func(c net.Conn) (err error) {
 		made, err = sendRows(c, d)
 		return err
 	})
@@ -35,12 +42,11 @@ func (t *tcp) busyBuffers(ctx context.Context, d time.Duration) (measure.Sample,
 
 // bare measures one connection to a child that reads it in the given role, by what arrived until the child had read everything. Both ends are
 // confined as those of a link are: free ones wake each other across processors for every few packets, which costs bare net.Buffers less than a link.
-func (t *tcp) bare(ctx context.Context, role peerRole, send func(net.Conn) error) (sample measure.Sample, r peerResult, err error) {
+func (t *tcp) bare(ctx context.Context, role peerRole, dialer net.Dialer, send func(net.Conn) error) (sample measure.Sample, r peerResult, err error) {
 	peer, err := t.child(ctx, peerTask{Role: role, Apart: t.apart})
 	if err != nil {
 		return sample, r, err
 	}
-	var dialer net.Dialer
 	c, err := dialer.DialContext(ctx, "tcp", peer.Addr)
 	if err != nil {
 		return sample, r, peer.end(err)

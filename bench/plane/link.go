@@ -35,8 +35,8 @@ func openLink(_ context.Context, env measure.Env) (measure.Session, error) {
 	return measure.Func(l.measure), nil
 }
 
-// measure runs the link, and for two fifths of d bare net.Buffers between the same two processes: with the same rows made and summed, and doing
-// nothing else.
+// measure runs the link, and for three fifths of d bare net.Buffers between the same two processes: doing nothing else, also over a connection
+// like the link's, and with the same rows made and summed.
 func (l *link) measure(ctx context.Context, d time.Duration) (sample measure.Sample, err error) {
 	idle, err := l.buffers(ctx, d/5)
 	if err != nil {
@@ -46,11 +46,16 @@ func (l *link) measure(ctx context.Context, d time.Duration) (sample measure.Sam
 	if err != nil {
 		return sample, err
 	}
-	sample, err = l.frames(ctx, d-2*(d/5))
+	unpaced, err := l.unpacedBuffers(ctx, d/5)
+	if err != nil {
+		return sample, err
+	}
+	sample, err = l.frames(ctx, d-3*(d/5))
 	if err != nil {
 		return sample, err
 	}
 	sample.Ratios["of_net_buffers"] = sample.Value / idle.Value
+	sample.Ratios["of_unpaced_net_buffers"] = sample.Value / unpaced.Value
 	sample.Ratios["net_buffers_bytes_per_s"] = idle.Value
 	sample.Ratios["net_buffers_cpu_ns_per_byte"] = idle.Ratios["cpu_ns_per_byte"]
 	sample.Ratios["of_busy_net_buffers"] = sample.Value / busy.Value

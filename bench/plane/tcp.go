@@ -38,17 +38,24 @@ func newTCP(s shape, env measure.Env) *tcp {
 	return &tcp{shape: s, apart: true, start: func(ctx context.Context) (*child, error) { return startProcess(ctx, env.Exe) }}
 }
 
-// measure runs the shuffle, and then, for a share of d, bare net.Buffers between the same two processes.
+// measure runs the shuffle, and before it, for two fifths of d, bare net.Buffers between the same two processes: as a program has them, and over
+// a connection like the link's.
 func (t *tcp) measure(ctx context.Context, d time.Duration) (sample measure.Sample, err error) {
 	bare, err := t.buffers(ctx, d/5)
 	if err != nil {
 		return sample, err
 	}
-	sample, err = t.shuffle(ctx, d-d/5)
+	unpaced, err := t.unpacedBuffers(ctx, d/5)
 	if err != nil {
 		return sample, err
 	}
-	sample.Ratios["of_net_buffers"] = sample.Value * sample.Ratios["link_bytes_per_row"] / bare.Value
+	sample, err = t.shuffle(ctx, d-2*(d/5))
+	if err != nil {
+		return sample, err
+	}
+	bytes := sample.Value * sample.Ratios["link_bytes_per_row"]
+	sample.Ratios["of_net_buffers"] = bytes / bare.Value
+	sample.Ratios["of_unpaced_net_buffers"] = bytes / unpaced.Value
 	sample.Ratios["net_buffers_bytes_per_s"] = bare.Value
 	sample.Ratios["net_buffers_cpu_ns_per_byte"] = bare.Ratios["cpu_ns_per_byte"]
 	return sample, nil
