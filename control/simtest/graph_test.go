@@ -209,7 +209,10 @@ func planGraph(seed uint64, rng *rand.Rand, c class) (*graphRun, error) {
 // drawPolicies gives each edge a policy of its own.
 func drawPolicies(rng *rand.Rand, p *runtime.Plan) {
 	for i := range p.Edges {
-		p.Edges[i].Policy.Keep = []shuffle.Keep{shuffle.Retain, shuffle.Recompute}[rng.IntN(2)]
+		keep := &p.Edges[i].Policy
+		if keep.Keep = []shuffle.Keep{shuffle.Retain, shuffle.Recompute, shuffle.Replicate}[rng.IntN(3)]; keep.Keep == shuffle.Replicate {
+			keep.Copies = 1 + rng.IntN(2)
+		}
 	}
 }
 

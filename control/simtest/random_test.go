@@ -120,11 +120,15 @@ func TestSeedsRandom(t *testing.T) {
 		sum.Zombies += r.Zombies
 		sum.Dropped += r.Dropped
 		sum.Asked += r.Asked
+		sum.Served += r.Served
 		steps = append(steps, r.Steps)
 	}
 	slices.Sort(steps)
-	t.Logf("%d seeds, %d steps in the median, %d losses of workers, %d zombies, %d early drops, %d times that they were asked for", n, steps[len(steps)/2],
-		sum.Crashes, sum.Zombies, sum.Dropped, sum.Asked)
+	t.Logf("%d seeds, %d steps in the median, %d losses of workers, %d zombies, %d early drops, %d times that they were asked for, %d ticks had from copies", n, steps[len(steps)/2],
+		sum.Crashes, sum.Zombies, sum.Dropped, sum.Asked, sum.Served)
+	if n >= 50 && sum.Served == 0 {
+		t.Error("no life was served from copies")
+	}
 	if n >= 50 && sum.Asked == 0 {
 		t.Error("nobody asked for what was dropped early")
 	}

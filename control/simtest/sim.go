@@ -57,7 +57,8 @@ type Sim struct {
 	fault   error // of the engine's own
 
 	// With recovery:
-	disks   []*disk // by node
+	copying *copying // nil: no edge has copies
+	disks   []*disk  // by node
 	stored  control.Stored
 	crashed int
 
@@ -87,9 +88,10 @@ type Result struct {
 	Stats   []runtime.Stats // by node
 	Crashes int             // and other losses of workers
 	Zombies int
-	Damaged bool // images were
-	Dropped int  // times that ticks were dropped early
-	Asked   int  // that somebody asked for such
+	Damaged bool   // images were
+	Dropped int    // times that ticks were dropped early
+	Asked   int    // that somebody asked for such
+	Served  uint64 // ticks that new lives had from copies
 
 	Happened [kinds]int // faults that hit something
 }
@@ -167,6 +169,7 @@ func (s *Sim) disksFor(f *Faults) {
 		s.harms = append(s.harms, harm{cut: make([]int, l.Nodes)})
 	}
 	s.faults, s.net.Held = f.Plan, s.held
+	s.copyFor()
 	s.shapes, s.channels = control.Shapes(p, l.Nodes), map[channel]*closes{}
 	s.trimmed = make(control.Needs, len(p.Stages))
 	for i := range s.trimmed {
@@ -196,6 +199,9 @@ func (s *Sim) result(r Result) (Result, error) {
 	r.Steps, r.Crashes, r.Zombies, r.Damaged, r.Dropped, r.Asked = s.steps, s.crashed, s.zombiesSeen, s.damaged, s.dropped, s.regenerated
 	r.Happened = s.happened
 	if s.fault != nil {
+	if s.copying != nil {
+		r.Served = s.copying.served
+	}
 		return r, s.fault
 	}
 	r.Outcome = *s.outcome
@@ -231,6 +237,10 @@ func (s *Sim) step() {
 		}
 	}
 	w := s.workers[s.rng.IntN(len(s.workers))]
+		if s.copying != nil && s.rng.IntN(s.copying.seldom) == 0 {
+			s.copying.net.Step(s.rng)
+			return
+		}
 	switch s.rng.IntN(8) {
 	case 0:
 		if len(s.toBoss) > 0 {

@@ -26,6 +26,7 @@ type worker struct {
 	w        *runtime.Worker
 	end      *simnet.Node
 	links    [][]*simnet.Link // by node
+	copier   *copier          // nil: nothing is copied
 	running  bool
 	finished bool
 	stats    runtime.Stats
@@ -65,6 +66,10 @@ func (w *worker) fail(err error) {
 		}
 		return
 	}
+	if errors.Is(err, shuffle.ErrTripwire) && !w.zombie {
+		w.tell(control.Failed{From: w.from(), Reason: err.Error(), Final: true})
+		return
+	}
 	if w.broken = true; !w.zombie {
 		w.sim.fail(fmt.Errorf("node %d: %w", w.node, err))
 	}
@@ -97,10 +102,13 @@ func (w *worker) deliver() {
 		if err = w.start(cmd.Assignment); errors.As(err, &bad) {
 			err = nil
 			w.tell(control.Failed{From: w.from(), Reason: bad.Error(), Unreadable: &bad.Saved})
-		} else if err == nil {
-			w.tell(control.Ready{From: w.from(), Addr: fmt.Sprint(w.node)})
+		} else if err == nil && (w.copier == nil || w.copier.fetched == nil) {
+			w.ready()
 		}
 	case control.Connect:
+		for _, p := range cmd.Peers {
+			w.copier.connect(p)
+		}
 		if err = w.connect(cmd.Peers); err == nil {
 			w.tell(control.Linked{From: w.from()})
 		}
@@ -110,7 +118,10 @@ func (w *worker) deliver() {
 		w.w.Mark(cmd.Tick)
 	case control.Trim:
 		err = w.trim(cmd.Needs)
+	case control.Admit:
+		w.copier.admit(cmd.Peer)
 	case control.Relink:
+		w.copier.connect(cmd.Peer)
 		w.relink(netio.Peer{Node: cmd.Peer.Node, Incarnation: cmd.Peer.Incarnation, Addr: cmd.Peer.Addr})
 	case control.Stop:
 		err = w.close()
@@ -119,6 +130,15 @@ func (w *worker) deliver() {
 	if err != nil {
 		w.fail(err)
 	}
+}
+
+// ready tells that the worker listens.
+func (w *worker) ready() {
+	r := control.Ready{From: w.from(), Addr: fmt.Sprint(w.node)}
+	if w.copier != nil {
+		r.CopyAddr = r.Addr
+	}
+	w.tell(r)
 }
 
 func (w *worker) start(a control.Assignment) (err error) {
@@ -133,8 +153,15 @@ func (w *worker) start(a control.Assignment) (err error) {
 	if err != nil {
 		return err
 	}
+	var copier shuffle.Copier
+	if recovery != nil {
+		if w.copier = newCopier(w, a, recovery.Images); w.copier != nil {
+			copier = w.copier.copies
+		}
+	}
 	w.w, err = runtime.NewWorker(runtime.Config{
-		Plan: w.sim.cfg.Plan, JobID: 1, Node: a.Node, Nodes: a.Nodes, Cores: a.Cores, Incarnation: max(1, a.Incarnation), Recovery: recovery,
+		Copier: copier,
+		Plan:   w.sim.cfg.Plan, JobID: 1, Node: a.Node, Nodes: a.Nodes, Cores: a.Cores, Incarnation: max(1, a.Incarnation), Recovery: recovery,
 		Schedule: l.Schedule, Admission: l.Admission, Lateness: w.sim.cfg.Lateness, FrameBytes: l.FrameBytes, CreditBytes: l.CreditBytes, LeaseBytes: l.FrameBytes, Sums: true,
 		Arena: w.arena, Pages: func(int) state.Pages { return &state.HeapPages{} }, Nanotime: func() int64 { return w.now() },
 		Wake: func(int) {}, WakePeer: w.wakePeer, Room: w.room, Fail: w.fail,
@@ -310,6 +337,9 @@ func (w *worker) step() {
 			return
 		}
 	}
+	if w.w != nil {
+		w.copier.step()
+	}
 	if !w.running {
 		return
 	}
@@ -337,6 +367,8 @@ func (w *worker) close() error {
 		w.end.Kill()
 		w.end = nil
 	}
+	w.copier.close()
+	w.copier = nil
 	var err error
 	if w.w != nil {
 		err = w.w.Close()

@@ -50,8 +50,8 @@ func newCopying(n *Node) (*copying, error) {
 	cfg := &n.cfg
 	c := &copying{node: n, links: make([]linkPair, cfg.Nodes)}
 	self := replica.Member{Node: cfg.Node, Life: cfg.Incarnation}
-	c.streams = replica.New(replica.Config{Self: self, HoldBytes: max(1, cfg.ArenaBytes/copyHoldParts), Wake: c.wake})
-	c.copies = newCopies(cfg.Plan, cfg.Nodes, cfg.Cores, self, c.streams, min(copyLeaseMax, cfg.ArenaBytes/copyLeaseParts))
+	c.streams = replica.New(replica.Config{Self: self, HoldBytes: max(1, cfg.ArenaBytes/copyHoldParts), Wake: c.wake, Changed: c.linksChanged})
+	c.copies = NewCopies(cfg.Plan, cfg.Nodes, cfg.Cores, self, c.streams, min(copyLeaseMax, cfg.ArenaBytes/copyLeaseParts))
 	var err error
 	c.endpoint, err = netio.Listen(netio.Config{
 		Identity: wire.Identity{Job: cfg.Plan.Job + "/copies", Node: cfg.Node, Incarnation: cfg.Incarnation, Token: []byte(cfg.Token)},
@@ -63,8 +63,8 @@ func newCopying(n *Node) (*copying, error) {
 	return c, nil
 }
 
-// newCopies makes the copies of what a node's cores write.
-func newCopies(p *Plan, nodes, cores int, self replica.Member, streams *replica.Node, leaseBytes int64) *copies.Copies {
+// NewCopies makes the copies of what the cores of a worker write, for who drives one without a Node.
+func NewCopies(p *Plan, nodes, cores int, self replica.Member, streams *replica.Node, leaseBytes int64) *copies.Copies {
 	cfg := Config{Plan: p, Node: self.Node, Nodes: nodes, Cores: cores}
 	return copies.New(copies.Config{Cluster: cfg.cluster(), Self: self, Edges: buildEdges(p), Streams: streams, LeaseBytes: leaseBytes})
 }
