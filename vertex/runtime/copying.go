@@ -50,7 +50,7 @@ func newCopying(n *Node) (*copying, error) {
 	cfg := &n.cfg
 	c := &copying{node: n, links: make([]linkPair, cfg.Nodes)}
 	self := replica.Member{Node: cfg.Node, Life: cfg.Incarnation}
-	c.streams = replica.New(replica.Config{Self: self, HoldBytes: max(1, cfg.ArenaBytes/copyHoldParts), Wake: c.wake, Changed: c.linksChanged})
+	c.streams = replica.New(replica.Config{Self: self, HoldBytes: max(1, cfg.ArenaBytes/copyHoldParts), Wake: c.wake})
 	c.copies = NewCopies(cfg.Plan, cfg.Nodes, cfg.Cores, self, c.streams, min(copyLeaseMax, cfg.ArenaBytes/copyLeaseParts))
 	var err error
 	c.endpoint, err = netio.Listen(netio.Config{
