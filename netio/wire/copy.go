@@ -165,11 +165,7 @@ func (m Message) validEntry() error {
 // appendOne appends a message with one entry: a stream and words.
 func appendOne(b []byte, t Type, s Stream, words ...uint32) []byte {
 	b, at := begin(b, t)
-	b = appendStream(b, s)
-	for _, w := range words {
-		b = binary.LittleEndian.AppendUint32(b, w)
-	}
-	return finish(b, at, 1)
+	return finish(appendWords(appendStream(b, s), words...), at, 1)
 }
 
 func low(v uint64) uint32  { return uint32(v) }

@@ -66,7 +66,7 @@ func encode(t *testing.T, m Message) []byte {
 		for i := range m.Len() {
 			grants = append(grants, m.Grant(i))
 		}
-		return appendGrants(nil, m.Type, grants)
+		return appendList(nil, m.Type, grants, grantLen, encodeGrant)
 	case TypeBegin:
 		var marks []Begin
 		for i := range m.Len() {

@@ -33,36 +33,26 @@ type Begin struct {
 const (
 	grantLen = 40
 	beginLen = 8
-
-	maxGrants = (MaxMessageLen - Align) / grantLen
-	maxBegins = (MaxMessageLen - Align) / beginLen
 )
 
 // AppendAttach appends ATTACH messages with the given grants, as many as it takes.
-func AppendAttach(b []byte, grants []Grant) []byte { return appendGrants(b, TypeAttach, grants) }
+func AppendAttach(b []byte, grants []Grant) []byte {
+	return appendList(b, TypeAttach, grants, grantLen, encodeGrant)
+}
 
 // AppendCredit appends CREDIT messages with the given grants, as many as it takes.
-func AppendCredit(b []byte, grants []Grant) []byte { return appendGrants(b, TypeCredit, grants) }
+func AppendCredit(b []byte, grants []Grant) []byte {
+	return appendList(b, TypeCredit, grants, grantLen, encodeGrant)
+}
 
-func appendGrants(b []byte, t Type, grants []Grant) []byte {
+func encodeGrant(b []byte, g *Grant) []byte {
 	le := binary.LittleEndian
-	for len(grants) > 0 {
-		n := min(len(grants), maxGrants)
-		var at int
-		b, at = begin(b, t)
-		for i := range grants[:n] {
-			g := &grants[i]
-			b = le.AppendUint32(b, uint32(g.Edge))
-			b = le.AppendUint32(b, uint32(g.Session))
-			b = le.AppendUint64(b, uint64(g.Open))
-			b = le.AppendUint64(b, g.AllowedBytes)
-			b = le.AppendUint64(b, uint64(g.Closed))
-			b = le.AppendUint64(b, uint64(g.Drained))
-		}
-		b = finish(b, at, n)
-		grants = grants[n:]
-	}
-	return b
+	b = le.AppendUint32(b, uint32(g.Edge))
+	b = le.AppendUint32(b, uint32(g.Session))
+	b = le.AppendUint64(b, uint64(g.Open))
+	b = le.AppendUint64(b, g.AllowedBytes)
+	b = le.AppendUint64(b, uint64(g.Closed))
+	return le.AppendUint64(b, uint64(g.Drained))
 }
 
 func decodeGrant(b []byte) Grant {
@@ -80,18 +70,9 @@ func decodeGrant(b []byte) Grant {
 
 // AppendBegin appends BEGIN messages with the given marks, as many as it takes.
 func AppendBegin(b []byte, marks []Begin) []byte {
-	for len(marks) > 0 {
-		n := min(len(marks), maxBegins)
-		var at int
-		b, at = begin(b, TypeBegin)
-		for _, m := range marks[:n] {
-			b = binary.LittleEndian.AppendUint32(b, uint32(m.Edge))
-			b = binary.LittleEndian.AppendUint32(b, uint32(m.Session))
-		}
-		b = finish(b, at, n)
-		marks = marks[n:]
-	}
-	return b
+	return appendList(b, TypeBegin, marks, beginLen, func(b []byte, m *Begin) []byte {
+		return appendWords(b, uint32(m.Edge), uint32(m.Session))
+	})
 }
 
 func decodeBegin(b []byte) Begin {

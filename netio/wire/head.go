@@ -83,14 +83,6 @@ func (h Head) IsFrame() bool { return h.Type < firstMessage }
 // Padded is the number of bytes that the unit takes on the link.
 func (h Head) Padded() int { return frame.PadLen(int(h.Len)) }
 
-// PutHead encodes h into b[:HeadLen].
-func PutHead(b []byte, h Head) {
-	_ = b[HeadLen-1]
-	binary.LittleEndian.PutUint32(b, uint32(h.Len))
-	b[4], b[5] = byte(h.Type), h.Flags
-	binary.LittleEndian.PutUint16(b[6:], h.Count)
-}
-
 // ParseHead reads and checks b[:HeadLen]: a known type; a length that its type can have, at most maxFrame for frames, COPY and
 // FETCHED, and MaxMessageLen for other messages. The rest of the unit need not be there yet. The error wraps ErrGarbage or ErrOversized.
 func ParseHead(b []byte, maxFrame int) (Head, error) {
@@ -135,6 +127,31 @@ func finish(b []byte, at int, count int) []byte {
 	binary.LittleEndian.PutUint32(b[at:], uint32(n))
 	binary.LittleEndian.PutUint16(b[at+6:], uint16(count))
 	return append(b, zeros[:frame.PadLen(n)-n]...)
+}
+
+// entryBytes is the room for entries in a message.
+const entryBytes = MaxMessageLen - Align
+
+// appendList appends messages of type t with the given entries, as many as it takes; encode appends one entry, which takes size bytes.
+func appendList[E any](b []byte, t Type, entries []E, size int, encode func([]byte, *E) []byte) []byte {
+	for len(entries) > 0 {
+		n := min(len(entries), entryBytes/size)
+		var at int
+		b, at = begin(b, t)
+		for i := range n {
+			b = encode(b, &entries[i])
+		}
+		b = finish(b, at, n)
+		entries = entries[n:]
+	}
+	return b
+}
+
+func appendWords(b []byte, words ...uint32) []byte {
+	for _, w := range words {
+		b = binary.LittleEndian.AppendUint32(b, w)
+	}
+	return b
 }
 
 var zeros [Align]byte

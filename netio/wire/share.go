@@ -27,11 +27,6 @@ const (
 	slotLen     = 4
 	keyLen      = len(Key{})
 	asideLen    = 4
-
-	// MaxRefs is the most references that one message takes.
-	MaxRefs     = (MaxMessageLen - Align) / refLen
-	maxReleased = (MaxMessageLen - Align) / releasedLen
-	maxForget   = (MaxMessageLen - Align) / slotLen
 )
 
 // AppendOffer appends an OFFER: who can map the segments of the process with this key may say SHARE.
@@ -54,52 +49,17 @@ func AppendAside(b []byte, units uint32) []byte {
 
 // AppendRefs appends REFS messages with the given references, as many as it takes.
 func AppendRefs(b []byte, refs []Ref) []byte {
-	le := binary.LittleEndian
-	for len(refs) > 0 {
-		n := min(len(refs), MaxRefs)
-		var at int
-		b, at = begin(b, TypeRefs)
-		for _, r := range refs[:n] {
-			b = le.AppendUint32(b, uint32(r.Slot))
-			b = le.AppendUint32(b, r.Offset)
-			b = le.AppendUint32(b, r.Len)
-		}
-		b = finish(b, at, n)
-		refs = refs[n:]
-	}
-	return b
+	return appendList(b, TypeRefs, refs, refLen, func(b []byte, r *Ref) []byte { return appendWords(b, uint32(r.Slot), r.Offset, r.Len) })
 }
 
 // AppendReleased appends RELEASED messages, as many as it takes.
 func AppendReleased(b []byte, done []Released) []byte {
-	le := binary.LittleEndian
-	for len(done) > 0 {
-		n := min(len(done), maxReleased)
-		var at int
-		b, at = begin(b, TypeReleased)
-		for _, r := range done[:n] {
-			b = le.AppendUint32(b, uint32(r.Slot))
-			b = le.AppendUint32(b, r.Frames)
-		}
-		b = finish(b, at, n)
-		done = done[n:]
-	}
-	return b
+	return appendList(b, TypeReleased, done, releasedLen, func(b []byte, r *Released) []byte { return appendWords(b, uint32(r.Slot), r.Frames) })
 }
 
 // AppendForget appends FORGET messages, as many as it takes: no reference will name these slots again.
 func AppendForget(b []byte, slots []Slot) []byte {
-	for len(slots) > 0 {
-		n := min(len(slots), maxForget)
-		var at int
-		b, at = begin(b, TypeForget)
-		for _, s := range slots[:n] {
-			b = binary.LittleEndian.AppendUint32(b, uint32(s))
-		}
-		b = finish(b, at, n)
-		slots = slots[n:]
-	}
-	return b
+	return appendList(b, TypeForget, slots, slotLen, func(b []byte, s *Slot) []byte { return appendWords(b, uint32(*s)) })
 }
 
 // Ref returns entry i < Len() of a REFS.

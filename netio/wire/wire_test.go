@@ -91,7 +91,7 @@ func TestGrantsRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := rapid.SliceOfN(grant, 0, 20).Draw(t, "grants")
 		if rapid.Bool().Draw(t, "many") {
-			want = append(want, make([]Grant, 2*maxGrants)...)
+			want = append(want, make([]Grant, 2*(entryBytes/grantLen))...)
 		}
 		typ, encode := TypeAttach, AppendAttach
 		if rapid.Bool().Draw(t, "credit") {
@@ -114,7 +114,7 @@ func TestGrantsRoundTrip(t *testing.T) {
 }
 
 func TestBeginsRoundTrip(t *testing.T) {
-	for _, n := range []int{0, 1, 5, maxBegins, maxBegins + 1} {
+	for _, n := range []int{0, 1, 5, entryBytes / beginLen, entryBytes/beginLen + 1} {
 		var want, got []Begin
 		for i := range n {
 			want = append(want, Begin{frame.EdgeID(i), Session(i * i)})
