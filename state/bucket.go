@@ -14,7 +14,7 @@ const (
 	linkChained = 4
 	linkMask    = linkClass | linkChained
 
-	bucketHeaderBytes = 16
+	bucketHeaderBytes = 32
 	bucketClasses     = 3
 	hashBytes         = 8
 )
@@ -28,14 +28,16 @@ type bucketHeader struct {
 	depth uint8 // all its hashes share so many top bits
 	_     uint8
 	next  link // chain: buckets that could not be split further
-	_     [2]uint32
+	_     [6]uint32
 }
 
 const _ = -(unsafe.Sizeof(bucketHeader{}) - bucketHeaderBytes)
 
-// shape is the geometry of a table's buckets: hashes first, densely, then entries of key and cells.
+// shape is the geometry of a table's buckets: slots of a hash and an entry of key and cells, so that to find a key costs one cache line where
+// slots are small.
 type shape struct {
 	cells      int
+	stride     uintptr // from slot to slot
 	entryBytes uintptr
 	capacity   [bucketClasses]uint32
 	limit      [bucketClasses]uint32 // rows at which a bucket is full; below capacity, so that probing ends
@@ -43,8 +45,9 @@ type shape struct {
 
 func makeShape(cells int) shape {
 	s := shape{cells: cells, entryBytes: uintptr(keyBytes + 8*cells)}
+	s.stride = hashBytes + s.entryBytes
 	for i, size := range bucketSizes {
-		c := uint32((size - bucketHeaderBytes) / (hashBytes + int(s.entryBytes)))
+		c := uint32((size - bucketHeaderBytes) / int(s.stride))
 		s.capacity[i] = c
 		if c > 1 {
 			s.limit[i] = c - max(1, c/8)
@@ -66,12 +69,12 @@ func (s *shape) fit(n uint32) uint8 {
 func (l link) ref() ref     { return ref(l &^ linkMask) }
 func (l link) class() uint8 { return uint8(l & linkClass) }
 
-func hashAt(b unsafe.Pointer, i uint32) *uint64 {
-	return (*uint64)(unsafe.Add(b, bucketHeaderBytes+hashBytes*uintptr(i)))
+func (s *shape) hashAt(b unsafe.Pointer, i uint32) *uint64 {
+	return (*uint64)(unsafe.Add(b, bucketHeaderBytes+s.stride*uintptr(i)))
 }
 
-func (s *shape) entryAt(b unsafe.Pointer, class uint8, i uint32) unsafe.Pointer {
-	return unsafe.Add(b, bucketHeaderBytes+hashBytes*uintptr(s.capacity[class])+s.entryBytes*uintptr(i))
+func (s *shape) entryAt(b unsafe.Pointer, i uint32) unsafe.Pointer {
+	return unsafe.Add(b, bucketHeaderBytes+hashBytes+s.stride*uintptr(i))
 }
 
 // home is where a hash is looked for first. It uses the low bits: the top ones chose the bucket.
@@ -83,14 +86,14 @@ func home(hash uint64, capacity uint32) uint32 {
 func (s *shape) place(b unsafe.Pointer, class uint8, hash uint64) unsafe.Pointer {
 	capacity := s.capacity[class]
 	i := home(hash, capacity)
-	for *hashAt(b, i) != 0 {
+	for *s.hashAt(b, i) != 0 {
 		if i++; i == capacity {
 			i = 0
 		}
 	}
-	*hashAt(b, i) = hash
+	*s.hashAt(b, i) = hash
 	(*bucketHeader)(b).n++
-	return s.entryAt(b, class, i)
+	return s.entryAt(b, i)
 }
 
 // remove empties slot i and moves back what probing passed over it.
@@ -100,7 +103,7 @@ func (s *shape) remove(b unsafe.Pointer, class uint8, i uint32) {
 		if j++; j == capacity {
 			j = 0
 		}
-		h := *hashAt(b, j)
+		h := *s.hashAt(b, j)
 		if h == 0 {
 			break
 		}
@@ -109,11 +112,11 @@ func (s *shape) remove(b unsafe.Pointer, class uint8, i uint32) {
 		if (j-at+capacity)%capacity < (j-i+capacity)%capacity {
 			continue
 		}
-		*hashAt(b, i) = h
-		s.copyEntry(s.entryAt(b, class, i), s.entryAt(b, class, j))
+		*s.hashAt(b, i) = h
+		s.copyEntry(s.entryAt(b, i), s.entryAt(b, j))
 		i = j
 	}
-	*hashAt(b, i) = 0
+	*s.hashAt(b, i) = 0
 	(*bucketHeader)(b).n--
 }
 
@@ -126,7 +129,7 @@ func (s *shape) commonPrefix(b unsafe.Pointer, class uint8) (prefix uint8, lowes
 	lowest = ^uint64(0)
 	highest := uint64(0)
 	for i := range s.capacity[class] {
-		if h := *hashAt(b, i); h != 0 {
+		if h := *s.hashAt(b, i); h != 0 {
 			lowest, highest = min(lowest, h), max(highest, h)
 		}
 	}

@@ -124,15 +124,15 @@ func (c *checker) bucket(head, l link) error {
 	b := c.t.at(l.ref())
 	n := uint32(0)
 	for i := range c.t.capacity[class] {
-		h := *hashAt(b, i)
+		h := *c.t.hashAt(b, i)
 		if h == 0 {
 			continue
 		}
 		n++
-		if c.t.bucketOf(h).ref() != head.ref() || !reachable(b, home(h, c.t.capacity[class]), i, c.t.capacity[class]) {
+		if c.t.bucketOf(h).ref() != head.ref() || !c.t.reachable(b, home(h, c.t.capacity[class]), i, c.t.capacity[class]) {
 			return damaged("hash %#x where it would not be found, in bucket %#x", h, l)
 		}
-		if err := c.entry(h, c.t.entryAt(b, class, i)); err != nil {
+		if err := c.entry(h, c.t.entryAt(b, i)); err != nil {
 			return err
 		}
 	}
@@ -144,9 +144,9 @@ func (c *checker) bucket(head, l link) error {
 }
 
 // reachable reports whether probing from slot home comes to slot i.
-func reachable(b unsafe.Pointer, home, i, capacity uint32) bool {
+func (s *shape) reachable(b unsafe.Pointer, home, i, capacity uint32) bool {
 	for home != i {
-		if *hashAt(b, home) == 0 {
+		if *s.hashAt(b, home) == 0 {
 			return false
 		}
 		if home++; home == capacity {

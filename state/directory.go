@@ -79,8 +79,10 @@ func (t *Table) newBucket(at *link, class, depth uint8) (link, error) {
 		return 0, ErrFull
 	}
 	b := t.at(r)
-	clear(unsafe.Slice((*byte)(b), bucketHeaderBytes+hashBytes*int(t.capacity[class])))
-	(*bucketHeader)(b).depth = depth
+	*(*bucketHeader)(b) = bucketHeader{depth: depth}
+	for i := range t.capacity[class] {
+		*t.hashAt(b, i) = 0
+	}
 	t.buckets++
 	t.peak = max(t.peak, t.buckets)
 	*at = link(r) | link(class)
@@ -130,9 +132,9 @@ func (t *Table) freeBucket(l link) {
 func (t *Table) moveAll(src unsafe.Pointer, class uint8, to func(hash uint64) link) {
 	t.moves++
 	for i := range t.capacity[class] {
-		if h := *hashAt(src, i); h != 0 {
+		if h := *t.hashAt(src, i); h != 0 {
 			l := to(h)
-			t.copyEntry(t.place(t.at(l.ref()), l.class(), h), t.entryAt(src, class, i))
+			t.copyEntry(t.place(t.at(l.ref()), l.class(), h), t.entryAt(src, i))
 		}
 	}
 }
@@ -147,7 +149,7 @@ func (t *Table) split(hash uint64, l link) (bool, error) {
 	depth := (*bucketHeader)(b).depth
 	var halves [2]uint32
 	for i := range t.capacity[l.class()] {
-		if h := *hashAt(b, i); h != 0 {
+		if h := *t.hashAt(b, i); h != 0 {
 			halves[h<<prefix>>63]++
 		}
 	}

@@ -20,17 +20,17 @@ func (t *Table) Key(e Entry) []byte { return t.storedKey(t.entry(e)) }
 func (t *Table) Cells(e Entry) []uint64 { return t.cellsOf(t.entry(e)) }
 
 func (t *Table) entry(e Entry) unsafe.Pointer {
-	return t.entryAt(t.at(e.bucket.ref()), e.bucket.class(), e.slot)
+	return t.entryAt(t.at(e.bucket.ref()), e.slot)
 }
 
-func (t *Table) hashOf(e Entry) uint64 { return *hashAt(t.at(e.bucket.ref()), e.slot) }
+func (t *Table) hashOf(e Entry) uint64 { return *t.hashAt(t.at(e.bucket.ref()), e.slot) }
 
 // appendBucket appends the entries of a bucket and its chain.
 func (t *Table) appendBucket(dst []Entry, l link) []Entry {
 	for l != 0 {
 		b := t.at(l.ref())
 		for i := range t.capacity[l.class()] {
-			if *hashAt(b, i) != 0 {
+			if *t.hashAt(b, i) != 0 {
 				dst = append(dst, Entry{l, i})
 			}
 		}

@@ -116,7 +116,7 @@ func (m *Multimap) drop(sideNo int, b ref) {
 	hash, older := h.hash, h.older
 	at := m.keys.findCell(hash, sideNo, uint64(b))
 	sp.free(b)
-	cells := m.keys.cellsOf(m.keys.entryAt(at.b, at.l.class(), at.index))
+	cells := m.keys.cellsOf(m.keys.entryAt(at.b, at.index))
 	sp.touch(at.l.ref())
 	cells[sideNo] = uint64(older)
 	for _, c := range cells {
@@ -138,8 +138,8 @@ func (m *Multimap) EachBlock(side int, f func(b Block)) {
 func (t *Table) findCell(hash uint64, cell int, value uint64) slot {
 	for l := t.bucketOf(hash); l != 0; {
 		b, class := t.at(l.ref()), l.class()
-		for i := home(hash, t.capacity[class]); *hashAt(b, i) != 0; {
-			if *hashAt(b, i) == hash && t.cellsOf(t.entryAt(b, class, i))[cell] == value {
+		for i := home(hash, t.capacity[class]); *t.hashAt(b, i) != 0; {
+			if *t.hashAt(b, i) == hash && t.cellsOf(t.entryAt(b, i))[cell] == value {
 				return slot{b, l, i}
 			}
 			if i++; i == t.capacity[class] {

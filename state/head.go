@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// Kinds of state in the head of an image.
+// Kinds of state in the head of an image. 1 and 2 were those whose buckets had all hashes before all entries.
 const (
-	headTable    = 1
-	headMultimap = 2
+	headTable    = 3
+	headMultimap = 4
 )
 
 const (

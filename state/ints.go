@@ -73,7 +73,7 @@ func (t *Table) look(hashes []uint64, spots *[intsAhead]spot) {
 		b, class := t.at(l.ref()), l.class()
 		slot, s := home(tag(hash), t.capacity[class]), &spots[i&(intsAhead-1)]
 		s.bucket, s.slot, s.class, s.ref = b, slot, class, l.ref()
-		s.seen = *hashAt(b, slot)
+		s.seen = *t.hashAt(b, slot)
 	}
 }
 
@@ -89,10 +89,10 @@ func (t *Table) probe(hashes []uint64, spots *[intsAhead]spot) {
 			if slot++; slot == capacity {
 				slot = 0
 			}
-			s.seen = *hashAt(s.bucket, slot)
+			s.seen = *t.hashAt(s.bucket, slot)
 		}
 		if s.seen != 0 {
-			s.entry = t.entryAt(s.bucket, s.class, slot)
+			s.entry = t.entryAt(s.bucket, slot)
 		}
 	}
 }

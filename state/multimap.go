@@ -79,7 +79,7 @@ func (m *Multimap) Get(hash uint64, key []byte) Chains {
 }
 
 func (m *Multimap) chainsAt(s slot) Chains {
-	return Chains{m.keys.cellsOf(m.keys.entryAt(s.b, s.l.class(), s.index)), s.l.ref()}
+	return Chains{m.keys.cellsOf(m.keys.entryAt(s.b, s.index)), s.l.ref()}
 }
 
 // Add adds a row as the newest of a key. cells and vars are copied; their numbers are those of the shape. The error is ErrFull.

@@ -83,8 +83,8 @@ func (t *Table) find(hash uint64, k keyWords, key []byte) slot {
 		class := l.class()
 		capacity := t.capacity[class]
 		for i := home(hash, capacity); ; {
-			h := *hashAt(b, i)
-			if h == hash && t.keyIs(t.entryAt(b, class, i), k, key) {
+			h := *t.hashAt(b, i)
+			if h == hash && t.keyIs(t.entryAt(b, i), k, key) {
 				return slot{b, l, i}
 			}
 			if h == 0 {
@@ -113,7 +113,7 @@ func (t *Table) Get(hash uint64, key []byte) []uint64 {
 		return nil
 	}
 	t.touch(s.l.ref())
-	return t.cellsOf(t.entryAt(s.b, s.l.class(), s.index))
+	return t.cellsOf(t.entryAt(s.b, s.index))
 }
 
 // Put returns the cells of a key, all zero if it is fresh. The error is ErrFull; the table is as before then.
@@ -129,7 +129,7 @@ func (t *Table) Put(hash uint64, key []byte) (cells []uint64, fresh bool, err er
 // that are not fresh.
 func (t *Table) put(hash uint64, k keyWords, key []byte) (cells []uint64, bucket ref, fresh bool, err error) {
 	if s := t.find(hash, k, key); s.b != nil {
-		return t.cellsOf(t.entryAt(s.b, s.l.class(), s.index)), s.l.ref(), false, nil
+		return t.cellsOf(t.entryAt(s.b, s.index)), s.l.ref(), false, nil
 	}
 	l, err := t.roomFor(hash)
 	if err != nil {
@@ -161,7 +161,7 @@ func (t *Table) Delete(hash uint64, key []byte) bool {
 
 func (t *Table) deleteSlot(hash uint64, s slot) {
 	t.moves++
-	t.dropKey(t.entryAt(s.b, s.l.class(), s.index))
+	t.dropKey(t.entryAt(s.b, s.index))
 	t.touch(s.l.ref())
 	t.remove(s.b, s.l.class(), s.index)
 	t.n--
