@@ -198,10 +198,10 @@ func (s *Sim) clock() {
 func (s *Sim) result(r Result) (Result, error) {
 	r.Steps, r.Crashes, r.Zombies, r.Damaged, r.Dropped, r.Asked = s.steps, s.crashed, s.zombiesSeen, s.damaged, s.dropped, s.regenerated
 	r.Happened = s.happened
+	if s.copying != nil {
+		r.Served = s.copying.served
+	}
 	if s.fault != nil {
-		if s.copying != nil {
-			r.Served = s.copying.served
-		}
 		return r, s.fault
 	}
 	r.Outcome = *s.outcome
@@ -235,12 +235,12 @@ func (s *Sim) step() {
 			s.stepZombie()
 			return
 		}
+		if s.copying != nil && s.rng.IntN(s.copying.seldom) == 0 {
+			s.copying.net.Step(s.rng)
+			return
+		}
 	}
 	w := s.workers[s.rng.IntN(len(s.workers))]
-	if s.copying != nil && s.rng.IntN(s.copying.seldom) == 0 {
-		s.copying.net.Step(s.rng)
-		return
-	}
 	switch s.rng.IntN(8) {
 	case 0:
 		if len(s.toBoss) > 0 {
