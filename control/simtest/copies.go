@@ -52,6 +52,7 @@ type copier struct {
 type copyLink struct {
 	*simnet.Link
 	life frame.Incarnation
+	lent []netio.Outgoing // of all lives
 }
 
 // copyWait is a link that is made once the one with the peer's former life has ended.
@@ -135,8 +136,12 @@ func (c *copier) link(p netio.Peer, in bool) {
 	var err error
 	if in {
 		at.Link, err = c.end.Expect(p, c.streams.Incoming(m))
-	} else if at.Link, err = c.end.Dial(p, c.streams.Outgoing(m)); err == nil {
-		c.copies.SetPeer(m)
+	} else {
+		out := c.streams.Outgoing(m)
+		at.lent = append(at.lent, out)
+		if at.Link, err = c.end.Dial(p, out); err == nil {
+			c.copies.SetPeer(m)
+		}
 	}
 	if at.life = p.Incarnation; err != nil {
 		c.w.fail(fmt.Errorf("copies: %w", err))
@@ -174,8 +179,14 @@ func (c *copier) step() {
 }
 
 func (c *copier) close() {
-	if c != nil {
-		c.end.Kill()
-		c.copies.Close()
+	if c == nil {
+		return
 	}
+	c.end.Kill()
+	for _, l := range c.out {
+		for _, out := range l.lent {
+			out.Sent(nil) // the network does not say so of a node that is killed
+		}
+	}
+	c.copies.Close()
 }
