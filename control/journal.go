@@ -11,6 +11,8 @@ import (
 
 // JournalSet says whose copies of a source unit's journal count (PROTOCOL F12). It changes by compare-and-swap of Version.
 //
+// Without members and life, what it kept was given up.
+//
 // Invariant: Members are of rising nodes, none of them the unit's own. It is not changed once made.
 type JournalSet struct {
 	Version uint64
@@ -42,6 +44,9 @@ func (s JournalSet) String() string {
 
 // Valid reports a set that cannot be one of the journal of a unit on a node, of so many nodes.
 func (s JournalSet) Valid(node frame.NodeID, nodes int) error {
+	if s.Version > 0 && s.Life == 0 && len(s.Members) == 0 {
+		return nil
+	}
 	if s.Version == 0 || s.Life == 0 || len(s.Members) == 0 || len(s.Members) >= nodes {
 		return fmt.Errorf("%v: want version and life above 0, and 1 to %d members", s, nodes-1)
 	}
@@ -95,6 +100,42 @@ func (m *Machine) activated(all []UnitJournal) {
 			m.emit(Activated{j.Node, m.cfg.Epoch, j.Stage, j.Set})
 		}
 	}
+}
+
+// GiveUpJournals makes the transaction by which a run goes on although peers kept its journals and nobody of them lives any more: every unit goes back to a
+// tick at which all have an image, so that what sources read again may be cut into other ticks. It is empty if there is nothing to give up.
+func (s *Stored) GiveUpJournals(stages []StageShape) (t Txn, to frame.Tick, err error) {
+	if len(s.Journals) == 0 {
+		return Txn{}, 0, nil
+	}
+	to = frame.MaxTick
+	each := func(visit func(Unit, Base)) {
+		for i := range stages {
+			for _, n := range stages[i].Nodes {
+				visit(Unit{StageID(i), n}, s.Bases[i][n])
+			}
+		}
+	}
+	each(func(u Unit, b Base) {
+		to = min(to, b.Base)
+		if set := s.Journals[u]; len(set.Members) > 0 {
+			t.Journals = append(t.Journals, UnitJournal{u, JournalSet{Version: set.Version + 1}})
+		}
+	})
+	if len(t.Journals) == 0 {
+		return Txn{}, 0, nil
+	}
+	t.Epoch = s.Epoch
+	each(func(u Unit, b Base) {
+		switch to {
+		case b.Base:
+		case b.Prev:
+			t.Bases = append(t.Bases, UnitBase{u, Base{Base: to, Prev: to}})
+		default:
+			err = fmt.Errorf("%v has images after ticks %d and %d, others restart at tick %d: there is no tick to go on from; begin anew in another directory", u, b.Base, b.Prev, to)
+		}
+	})
+	return t, to, err
 }
 
 // journals are the active sets of a node's units.

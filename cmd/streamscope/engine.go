@@ -59,6 +59,7 @@ func recoveryOf(o options.Run) *engine.Recovery {
 		return nil
 	}
 	return &engine.Recovery{Dir: o.DataDir, SnapshotStore: o.SnapshotStore, SnapshotInterval: o.SnapshotInterval, Reliability: o.Reliability,
+		JournalPeers: o.JournalPeers, AcceptGap: o.AcceptGap,
 		ManagerPatience: o.ManagerPatience}
 }
 

@@ -41,5 +41,6 @@ func runFlags(set *pflag.FlagSet, raw *options.Raw) {
 	for _, f := range options.Flags() {
 		set.Var(textFlag{f.Target(raw), f.Meta}, f.Name, fmt.Sprintf("%s (default: %s)", f.Help, f.Default))
 	}
+	set.BoolVar(&raw.AcceptGap, "accept-gap", false, "go on although all workers that kept the journal of a source are lost: it reads again from its last image on, and what is written may differ from what was seen")
 	set.Var(listFlag{&raw.EdgePolicies, "STAGE->STAGE=POLICY"}, "edge-policy", "what logs keep of the edges from one stage to another, as --reliability says it of all; job explain prints the names; may be repeated")
 }

@@ -51,11 +51,12 @@ func (a *app) runCommand() *cobra.Command {
 
 func completeRunFlags(cmd *cobra.Command) {
 	fixed := map[string][]string{
-		"log-format":  {"text", "json"},
-		"links":       {"tcp", "auto", "shm"},
-		"on-bad-row":  {"fail", "skip", "divert="},
-		"reliability": {"off", "recompute", "retain", "replicate=1"},
-		"tick":        {"5ms", "20ms", "bytes:64KiB", "bytes:1MiB", "bytes:16MiB"},
+		"log-format":        {"text", "json"},
+		"links":             {"tcp", "auto", "shm"},
+		"on-bad-row":        {"fail", "skip", "divert="},
+		"reliability":       {"off", "recompute", "retain", "replicate=1"},
+		"source-durability": {"disk", "peers(1)", "memory"},
+		"tick":              {"5ms", "20ms", "bytes:64KiB", "bytes:1MiB", "bytes:16MiB"},
 	}
 	for name, words := range fixed {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))

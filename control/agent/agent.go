@@ -42,6 +42,12 @@ type Recovering interface {
 	CopyAddr() string
 	// Admit lets a peer's new life ask for copies, in the background.
 	Admit(control.Peer)
+	// Activated says what the active set of a journal is, in answer to an Activate.
+	Activated(stage control.StageID, set control.JournalSet)
+	// Activations are those that are wanted and not answered yet; From is filled in by the agent, which says them with every report, and when Wishes has
+	// something: a signal of capacity 1, that there are new ones.
+	Activations() []control.Activate
+	Wishes() <-chan struct{}
 	// Report tells how far the worker is, or what has ended it; From is filled in by the agent.
 	Report() (control.Reported, error)
 }
@@ -167,6 +173,8 @@ func (a *agent) loop() error {
 			err = a.tell(r)
 		case <-tick.C:
 			err = a.report()
+		case <-a.wishes():
+			err = a.wish()
 		case s := <-a.found:
 			a.seeks = nil
 			err = a.meet(s)
@@ -206,7 +214,29 @@ func (a *agent) report() error {
 			return a.fail(err)
 		}
 		r.From = a.from()
-		return a.send(r)
+		if err := a.send(r); err != nil {
+			return err
+		}
+		return a.wish()
+	}
+	return nil
+}
+
+// wishes is the worker's signal, nil without one.
+func (a *agent) wishes() <-chan struct{} {
+	if w, ok := a.worker.(Recovering); ok && a.cfg.Incarnation > 0 && !a.failed && a.alone.IsZero() {
+		return w.Wishes()
+	}
+	return nil
+}
+
+// wish says which sets of journals the worker wants to be active.
+func (a *agent) wish() error {
+	for _, ev := range a.worker.(Recovering).Activations() {
+		ev.From = a.from()
+		if err := a.send(ev); err != nil {
+			return err
+		}
 	}
 	return nil
 }

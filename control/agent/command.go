@@ -10,6 +10,7 @@ import (
 	"github.com/streamscope/streamscope/control/plan"
 	"github.com/streamscope/streamscope/control/rpc"
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/ringlog/replica"
 	"github.com/streamscope/streamscope/shuffle"
 )
 
@@ -59,6 +60,8 @@ func (a *agent) recover(c *rpc.Down) error {
 		w.Relink(c.Relink.Peer)
 	case c.Admit != nil && c.Admit.Epoch == a.cfg.Epoch:
 		w.Admit(c.Admit.Peer)
+	case c.Activated != nil && c.Activated.Epoch == a.cfg.Epoch:
+		w.Activated(c.Activated.Stage, c.Activated.Set)
 	default:
 		return a.outOfTurn("recover")
 	}
@@ -147,7 +150,7 @@ func (a *agent) fail(err error) error {
 	}
 	a.failed = true
 	ev := control.Failed{From: a.from(), Reason: err.Error(), AboutPeer: errors.Is(err, ErrPeer), Dropped: errors.Is(err, shuffle.ErrDropped),
-		Final: errors.Is(err, shuffle.ErrTripwire)}
+		Final: errors.Is(err, shuffle.ErrTripwire) || errors.Is(err, replica.ErrLost)}
 	var image UnreadableImage
 	if errors.As(err, &image) {
 		unreadable := image.Unreadable()

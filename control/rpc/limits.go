@@ -11,6 +11,8 @@ type Limits struct {
 	LatenessUs   int64
 	// DataDir is where workers with recovery keep images and journals.
 	DataDir string `json:",omitempty"`
+	// JournalPeers is how many other workers keep the journal of each source, in memory; 0: it lies in DataDir.
+	JournalPeers int `json:",omitempty"`
 	// SnapshotStore is where they keep images instead, as s3://BUCKET/PREFIX; empty: in DataDir.
 	SnapshotStore string `json:",omitempty"`
 	// RatePerS paces all sources together, in events per second; 0: as fast as they can.

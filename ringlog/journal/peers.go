@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 
@@ -19,8 +18,6 @@ type PeersConfig struct {
 	// Active is the active set in the store; members that are not among Living are lost.
 	Active replica.Set
 	Living []replica.Member
-	// AcceptGap goes on with an empty journal if all members are lost, and tells Warn.
-	AcceptGap bool
 	// Changed is called when Durable has grown, Wish when there is a new set to be activated, Fail when this life must end, all from any goroutine.
 	Changed, Wish func()
 	Fail          func(error)
@@ -81,11 +78,6 @@ func (p *Peers) Records() ([]Record, error) {
 func (p *Peers) act(decide func(*replica.Keeper) (replica.Action, error)) {
 	p.mu.Lock()
 	a, err := decide(p.mu.keeper)
-	if errors.Is(err, replica.ErrLost) && p.cfg.AcceptGap {
-		p.warn(fmt.Errorf("%w: what it held is read again from the last image on, and may be cut into other ticks: rows of this stage's ticks since then can be missing or come twice where others went on", err))
-		p.mu.keeper.Gap()
-		err = nil
-	}
 	if err != nil && p.mu.err == nil {
 		p.mu.err = fmt.Errorf("journal of stage %d: %w", p.cfg.Stage, err)
 	}

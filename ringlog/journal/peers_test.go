@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/streamscope/streamscope/netio"
@@ -22,7 +21,6 @@ type cluster struct {
 	procs []*process
 	store replica.Set
 	k     int
-	gap   bool
 }
 
 type process struct {
@@ -72,7 +70,7 @@ func (c *cluster) start(node frame.NodeID, life frame.Incarnation) *process {
 		}
 	}
 	if node == 0 {
-		p.journal = OpenPeers(PeersConfig{Streams: p.streams, Stage: 3, Self: p.self, K: c.k, Active: c.store, Living: living, AcceptGap: c.gap,
+		p.journal = OpenPeers(PeersConfig{Streams: p.streams, Stage: 3, Self: p.self, K: c.k, Active: c.store, Living: living,
 			Warn: func(err error) { p.warned = append(p.warned, err.Error()) }, Fail: func(err error) { p.failed = err }})
 	}
 	return p
@@ -221,7 +219,7 @@ func whole(c *cluster) bool {
 	return c.store.Version > 0 && !slices.ContainsFunc(c.store.Members, func(m replica.Member) bool { return c.procs[m.Node].self != m })
 }
 
-// All members lost: the next life says so and goes no further, unless that is what is wanted.
+// All members lost: the next life says so and goes no further, until what they had is given up.
 func TestPeersAllLost(t *testing.T) {
 	c := newCluster(t, 1, 3, 1)
 	j := c.procs[0].journal
@@ -238,11 +236,11 @@ func TestPeersAllLost(t *testing.T) {
 	if _, err := j.Records(); !errors.Is(err, replica.ErrLost) {
 		t.Errorf("got %v", err)
 	}
-	c.gap = true
+	c.store = replica.Set{Version: c.store.Version + 1}
 	j = c.start(0, 3).journal
 	<-j.Done()
-	if got, err := j.Records(); err != nil || len(got) > 0 || len(c.procs[0].warned) != 1 || !strings.Contains(c.procs[0].warned[0], "lost") {
-		t.Errorf("got %v, %v, warned %q", got, err, c.procs[0].warned)
+	if got, err := j.Records(); err != nil || len(got) > 0 {
+		t.Errorf("got %v, %v", got, err)
 	}
 	if _, err := j.Append(Record{First: 1, Last: 1, Runs: []Run{}}); err != nil {
 		t.Fatal(err)

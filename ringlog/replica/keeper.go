@@ -11,6 +11,7 @@ import (
 // Set is the active set of a journal, as it is committed: the copies of a life's entries that its members have are the journal. All of them.
 type Set struct {
 	Version uint64 // rises by one with every activation, which is a compare-and-swap; 0: there never was one
+	// Life whose entries they are. Without members there is nothing to take over: there never was a set, or what it had was given up.
 	Life    frame.Incarnation
 	Members []Member
 }
@@ -86,7 +87,7 @@ func NewKeeper(self Member, k int, active Set, living []Member) *Keeper {
 
 // Begin is called first. The error wraps ErrLost.
 func (k *Keeper) Begin() (Action, error) {
-	if k.active.Version == 0 {
+	if len(k.active.Members) == 0 {
 		k.state = copying
 		return Action{}, nil
 	}
@@ -150,9 +151,6 @@ func (k *Keeper) Taken(m Member, entries uint64, err error) (Action, error) {
 	k.taken, k.state = entries, copying
 	return Action{}, nil
 }
-
-// Gap goes on without what the lost set had, as the user said.
-func (k *Keeper) Gap() { k.state = copying }
 
 // Living says which peers there are now.
 func (k *Keeper) Living(peers []Member) { k.living = slices.Clone(peers) }

@@ -30,12 +30,16 @@ type copying struct {
 	endpoint *netio.Endpoint
 	links    []linkPair // by node
 	mu       sync.Mutex // one change of links at a time
+	journals journals
 }
 
-// copied reports whether an edge of the plan has copies.
+// copied reports whether peers keep anything: journals, or what an edge of the plan carries.
 func (cfg *NodeConfig) copied() bool {
 	if cfg.Recovery == nil || cfg.Nodes < 2 {
 		return false
+	}
+	if cfg.Journals != nil {
+		return true
 	}
 	for i := range cfg.Plan.Edges {
 		if cfg.Plan.Edges[i].Policy.Copies > 0 {
@@ -50,7 +54,7 @@ func newCopying(n *Node) (*copying, error) {
 	cfg := &n.cfg
 	c := &copying{node: n, links: make([]linkPair, cfg.Nodes)}
 	self := replica.Member{Node: cfg.Node, Life: cfg.Incarnation}
-	c.streams = replica.New(replica.Config{Self: self, HoldBytes: max(1, cfg.ArenaBytes/copyHoldParts), Wake: c.wake})
+	c.streams = replica.New(replica.Config{Self: self, HoldBytes: max(1, cfg.ArenaBytes/copyHoldParts), Wake: c.wake, Changed: c.linksChanged})
 	c.copies = NewCopies(cfg.Plan, cfg.Nodes, cfg.Cores, self, c.streams, min(copyLeaseMax, cfg.ArenaBytes/copyLeaseParts))
 	var err error
 	c.endpoint, err = netio.Listen(netio.Config{

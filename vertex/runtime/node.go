@@ -44,6 +44,8 @@ type NodeConfig struct {
 	Links        LinkMode
 	// Recovery keeps what the worker needs to come back; nil: reliability is off.
 	Recovery *Recovery
+	// Journals, if set, has peers keep the journals of sources; only with Recovery and several nodes.
+	Journals *Journals
 	// Holders are peers that may hold copies of what former lives of this node have written, with the addresses of CopyAddr.
 	Holders []netio.Peer
 	// Warn, if set, is told when memory for logs or room to spill them cannot be had: that is tried again until it can, and sources wait
@@ -101,7 +103,7 @@ func NewNode(cfg NodeConfig) (*Node, error) {
 		Plan: cfg.Plan, JobID: cfg.JobID, Node: cfg.Node, Nodes: cfg.Nodes, Cores: cfg.Cores, Incarnation: cfg.Incarnation,
 		Schedule: cfg.Schedule, Admission: cfg.Admission, Lateness: cfg.Lateness, Rate: cfg.Rate,
 		FrameBytes: cfg.FrameBytes, CreditBytes: cfg.CreditBytes, LeaseBytes: int(min(leaseBytesMax, cfg.ArenaBytes/8)), Sums: cfg.Sums, Arena: n.arena, Pages: cfg.Pages,
-		Nanotime: nanotime, Wake: n.wake, WakePeer: n.wakePeer, Room: n.room, Fail: n.fail, Recovery: cfg.Recovery, Copier: n.copying.copier(),
+		Nanotime: nanotime, Wake: n.wake, WakePeer: n.wakePeer, Room: n.room, Fail: n.fail, Recovery: n.recovery(), Copier: n.copying.copier(),
 	})
 	if err == nil {
 		err = n.copying.preload(fetched, began)

@@ -30,6 +30,10 @@ type Recovery struct {
 	SnapshotInterval time.Duration
 	// ManagerPatience is how long workers go on without a manager; 0: they end with theirs.
 	ManagerPatience time.Duration
+	// JournalPeers is how many other workers keep the journal of each source, in memory; 0: it lies in Dir.
+	JournalPeers int
+	// AcceptGap gives up the journals that peers kept for an earlier run, of which nobody lives any more: see control.Stored.GiveUpJournals.
+	AcceptGap bool
 	// Reliability says what is kept of each edge.
 	Reliability plan.Reliability
 }
@@ -119,7 +123,7 @@ func (d *data) takeOver(cfg *Config, p *plan.Plan) (control.Stored, error) {
 	}
 	stored, err := meta.TakeOver(d.store, id)
 	if errors.Is(err, meta.ErrOther) {
-		err = fmt.Errorf("%w (a run goes on with the job, inputs, outputs, --workers, --tasks, --tick, --lateness, --on-bad-row and --snapshot-store that it began with)", err)
+		err = fmt.Errorf("%w (a run goes on with the job, inputs, outputs, --workers, --tasks, --tick, --lateness, --on-bad-row, --source-durability and --snapshot-store that it began with)", err)
 	}
 	if err != nil {
 		return stored, fmt.Errorf("--data-dir %s: %w", d.dir, err)
@@ -134,6 +138,9 @@ func identity(cfg *Config, p *plan.Plan) (meta.Identity, error) {
 	shape := []any{j, cfg.Tasks, cfg.Tick, cfg.Limits.LatenessUs, plan.Shape(p)}
 	if cfg.Limits.SnapshotStore != "" {
 		shape = append(shape, cfg.Limits.SnapshotStore) // the images to go on from lie there
+	}
+	if cfg.Limits.JournalPeers > 0 {
+		shape = append(shape, "journals at peers") // those on disk are not theirs
 	}
 	text, err := json.Marshal(shape)
 	if err != nil {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -44,6 +45,11 @@ func (w *worker) held() *control.Held {
 				Stage: control.StageID(u.Stage), Bytes: j.Bytes, Records: j.Records, First: j.First, Last: j.Last,
 			})
 		}
+	}
+	journals := w.node.JournalStats()
+	for _, stage := range slices.Sorted(maps.Keys(journals)) {
+		j := journals[stage]
+		h.Journals = append(h.Journals, control.HeldJournal{Stage: control.StageID(stage), Bytes: j.Bytes, Records: j.Records, First: j.First, Last: j.Last})
 	}
 	return h
 }

@@ -75,7 +75,7 @@ func (cfg *Config) runRecoverable(ctx context.Context) (stats control.RunStats, 
 	if cfg.Job.Out == "" {
 		cfg.Log.Warn("standard output is at-least-once: after a failure rows may come again, since nothing takes them back; --out FILE has each once")
 	}
-	cfg.Limits.SnapshotStore = cfg.Recovery.SnapshotStore
+	cfg.Limits.SnapshotStore, cfg.Limits.JournalPeers = cfg.Recovery.SnapshotStore, cfg.Recovery.JournalPeers
 	d, err := openData(cfg.Recovery.Dir)
 	if err != nil {
 		return stats, err
@@ -174,6 +174,12 @@ func (cfg *Config) recoverable(run *manager.Config, d *data, p *plan.Plan, outpu
 		return nil, errors.Join(err, office.close())
 	}
 	anybody := slices.ContainsFunc(run.Control.Recovery.Living, func(i frame.Incarnation) bool { return i > 0 })
+	if cfg.Recovery.AcceptGap && !anybody {
+		if err := cfg.acceptGap(d, &stored, run.Control.Recovery.Stages); err != nil {
+			return nil, errors.Join(err, office.close())
+		}
+		run.Control.Recovery.Stored = stored
+	}
 	if tick, resumed := resumedAt(stored, run.Control.Recovery.Stages); resumed && stored.Outcome == control.OutputOpen {
 		if !anybody {
 			cfg.Log.Info(fmt.Sprintf("resumed at tick %d", tick))

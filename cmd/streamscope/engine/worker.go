@@ -61,7 +61,7 @@ func (w *workers) newWorker(p *plan.Plan, a control.Assignment, limits rpc.Limit
 	if err != nil {
 		return nil, err
 	}
-	n := &worker{plan: p, self: a.Node, state: extent.NewArena(budget)}
+	n := &worker{plan: p, self: a.Node, state: extent.NewArena(budget), wishes: make(chan struct{}, 1)}
 	listen := ""
 	if a.Nodes > 1 {
 		listen = "127.0.0.1:0"
@@ -82,7 +82,7 @@ func (w *workers) newWorker(p *plan.Plan, a control.Assignment, limits rpc.Limit
 		Lateness: time.Duration(limits.LatenessUs) * time.Microsecond, Rate: limits.RatePerS,
 		FrameBytes: limits.FrameBytes, SegmentBytes: limits.SegmentBytes, CreditBytes: limits.CreditBytes, Links: vruntime.LinkMode(limits.Links),
 		ArenaBytes: limits.ArenaBytes, SpillDir: limits.SpillDir, Token: w.job.Token, Listen: listen, Sums: a.Nodes > 1,
-		Pages: n.newPages, LinkEvents: w.linkEvents(), Recovery: recovery, Warn: warn, Holders: holders(a.Peers),
+		Pages: n.newPages, LinkEvents: w.linkEvents(), Recovery: recovery, Warn: warn, Holders: holders(a.Peers), Journals: n.journals(a, limits),
 	})
 	if err != nil {
 		err = errors.Join(asUnreadable(err), n.closePast()) // parts of images are read while the node is made
@@ -154,10 +154,11 @@ type worker struct {
 	stopped  bool
 
 	self     frame.NodeID
-	past     *datadir.Dir // nil without recovery
-	using    *presence    // in the data directory
-	relinks  chan func()  // news of peers, to be followed in the background
-	toldHeld time.Time    // what it keeps; of the goroutine that reports
+	past     *datadir.Dir  // nil without recovery
+	using    *presence     // in the data directory
+	relinks  chan func()   // news of peers, to be followed in the background
+	wishes   chan struct{} // capacity 1: see agent.Recovering
+	toldHeld time.Time     // what it keeps; of the goroutine that reports
 	linking  sync.WaitGroup
 }
 

@@ -41,6 +41,8 @@ type Run struct {
 	SnapshotInterval time.Duration
 	ManagerPatience  time.Duration
 	Reliability      plan.Reliability
+	JournalPeers     int // 0: journals lie in DataDir
+	AcceptGap        bool
 
 	Stats     string // "": none
 	Events    string // "": none

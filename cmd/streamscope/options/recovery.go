@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/streamscope/streamscope/control/plan"
@@ -53,6 +54,46 @@ func (p *parser) recovery(raw Raw, run *Run) {
 		p.complain("--snapshot-interval %s: give a --data-dir for the images", *raw.SnapshotInterval)
 	}
 	p.reliability(raw, run)
+	p.durability(raw, run)
+}
+
+// durability reads where sources write down what they read.
+func (p *parser) durability(raw Raw, run *Run) {
+	where := text(raw.SourceDurability, "")
+	k, err := parseDurability(where)
+	switch {
+	case err != nil:
+		p.complain("--source-durability: %v", err)
+	case where == durabilityMemory && run.DataDir != "":
+		p.complain("--source-durability memory and --data-dir %s: after the loss of a worker nobody would know what it had read; use disk or peers(1), or leave out --data-dir", run.DataDir)
+	case where != "" && where != durabilityMemory && run.DataDir == "":
+		p.complain("--source-durability %s: give a --data-dir for images", where)
+	case k > 0 && run.Workers <= k:
+		p.complain("--source-durability peers(%d) and --workers %d: a worker and its peers are %d, want at least as many --workers", k, run.Workers, k+1)
+	}
+	run.JournalPeers = k
+	if run.AcceptGap = raw.AcceptGap; run.AcceptGap && k == 0 {
+		p.complain("--accept-gap: only journals at peers can be lost while the --data-dir is there; give the --source-durability that the run began with, or leave it out")
+	}
+}
+
+const (
+	durabilityMemory = "memory"
+	durabilityDisk   = "disk"
+)
+
+// parseDurability reads `memory`, `disk` or `peers(K)`; k is 0 for the others.
+func parseDurability(s string) (k int, err error) {
+	if s == "" || s == durabilityMemory || s == durabilityDisk {
+		return 0, nil
+	}
+	number, ok := strings.CutPrefix(s, "peers(")
+	if number, ok2 := strings.CutSuffix(number, ")"); ok && ok2 {
+		if k, err := parseCount(number, 1, workersMax-1); err == nil {
+			return k, nil
+		}
+	}
+	return 0, fmt.Errorf("got %q, want disk, peers(K) with K from 1 to %d, or memory", s, workersMax-1)
 }
 
 // reliability reads what logs keep.

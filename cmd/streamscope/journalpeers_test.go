@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bytes"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// atPeers is a command whose journals are kept by a peer.
+func atPeers(dir string, more ...string) *exec.Cmd {
+	cmd := recoverable(dir, "csv", 3)
+	cmd.Args = append(cmd.Args, append([]string{"--source-durability", "peers(1)"}, more...)...)
+	return cmd
+}
+
+// TestJournalAtPeers kills the worker of the source, then the one that keeps its journal, then the third, and all again: each is the oldest at its time.
+func TestJournalAtPeers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	want := faultless(t, dir, "csv")
+	cmd := atPeers(dir)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }()
+	eventually(t, "images are saved", 20*time.Second, func() bool {
+		files, _ := filepath.Glob(filepath.Join(dir, "data", "snapshots", "*", "*", "*.snap"))
+		return len(files) >= 3 && len(childrenOf(cmd.Process.Pid)) == 3 || gone(cmd.Process.Pid)
+	})
+	kills := 0
+	for ; kills < 6; kills++ {
+		alive := childrenOf(cmd.Process.Pid)
+		if len(alive) < 3 {
+			break // it has come to its end meanwhile
+		}
+		oldest := slices.Min(alive)
+		if err := syscall.Kill(oldest, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		before := newestImages(dir)
+		eventually(t, "the worker is replaced and all have saved images since, or the job ended", 20*time.Second, func() bool {
+			now := childrenOf(cmd.Process.Pid)
+			return gone(cmd.Process.Pid) || len(now) == 3 && !slices.Contains(now, oldest) && newer(before, newestImages(dir))
+		})
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("after %d kills: %v\n%s", kills, err, &stderr)
+	}
+	if kills < 2 {
+		t.Fatalf("%d workers were killed before the job ended, want at least the source's and its peer's", kills)
+	}
+	if journals, _ := filepath.Glob(filepath.Join(dir, "data", "journal", "*")); len(journals) > 0 {
+		t.Errorf("journals on disk: %v", journals)
+	}
+	wantOutput(t, dir, "csv", want, &stderr)
+}
+
+// newestImages are the newest image of each unit.
+func newestImages(dir string) map[string]string {
+	files, _ := filepath.Glob(filepath.Join(dir, "data", "snapshots", "*", "*", "*.snap")) // sorted, and named by tick
+	newest := map[string]string{}
+	for _, f := range files {
+		newest[filepath.Dir(f)] = f
+	}
+	return newest
+}
+
+func newer(before, now map[string]string) bool {
+	for unit, f := range before {
+		if now[unit] <= f {
+			return false
+		}
+	}
+	return true
+}
+
+// TestJournalsAllLost kills everything: what was in memory is lost, which is said, and gone on without only if that is asked for.
+func TestJournalsAllLost(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cmd := atPeers(dir)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "images are saved", 20*time.Second, func() bool {
+		files, _ := filepath.Glob(filepath.Join(dir, "data", "snapshots", "*", "*", "*.snap"))
+		return len(files) >= 6 || gone(cmd.Process.Pid)
+	})
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	_ = cmd.Wait()
+
+	again := finish(t, atPeers(dir))
+	for _, want := range []string{"all peers that kept the journal are lost", "the last tick that is known is", "--accept-gap"} {
+		if again.status != 1 || !bytes.Contains(again.stderr, []byte(want)) {
+			t.Errorf("status %d, want 1 and %q:\n%s", again.status, want, again.stderr)
+		}
+	}
+	want := faultless(t, dir, "csv")
+	on := finish(t, atPeers(dir, "--accept-gap"))
+	if on.status != 0 || !bytes.Contains(on.stderr, []byte("are given up")) {
+		t.Errorf("with --accept-gap: status %d\n%s", on.status, on.stderr)
+	}
+	// This job's output depends on events alone, not on ticks, and its input is there to be read again.
+	wantOutput(t, dir, "csv", want, bytes.NewBuffer(on.stderr))
+}

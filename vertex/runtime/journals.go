@@ -1,0 +1,136 @@
+package runtime
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/streamscope/streamscope/netio"
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/ringlog/journal"
+	"github.com/streamscope/streamscope/ringlog/replica"
+)
+
+// Journals has other nodes keep the journals of a node's source tasks, in the place of Recovery.Journal.
+type Journals struct {
+	Peers int // how many nodes keep each
+	// Active are the active sets in the store, by stage. Members that are not among NodeConfig.Holders are lost.
+	Active map[int]replica.Set
+	// Wish is called, by any goroutine, when there is a set to be activated: see Node.Wanted.
+	Wish func()
+}
+
+// journalPatience is how long a new life waits for those who keep what former ones have written down.
+const journalPatience = 5 * time.Second
+
+// journals are the journals of a node that are kept by peers.
+type journals struct {
+	mu      sync.Mutex
+	byStage map[int]*journal.Peers
+}
+
+func (j *journals) all() map[int]*journal.Peers {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	all := make(map[int]*journal.Peers, len(j.byStage))
+	for s, p := range j.byStage {
+		all[s] = p
+	}
+	return all
+}
+
+func (j *journals) add(stage int, p *journal.Peers) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.byStage == nil {
+		j.byStage = map[int]*journal.Peers{}
+	}
+	j.byStage[stage] = p
+}
+
+// recovery is the worker's, with the journals where they are to be.
+func (n *Node) recovery() *Recovery {
+	if n.cfg.Journals == nil {
+		return n.cfg.Recovery
+	}
+	r := *n.cfg.Recovery
+	r.Journal = n.copying.journal
+	return &r
+}
+
+// journal is Recovery.Journal.
+func (c *copying) journal(stage int, changed func()) (Journal, []journal.Record, error) {
+	cfg := &c.node.cfg
+	p := journal.OpenPeers(journal.PeersConfig{
+		Streams: c.streams, Stage: stage, Self: replica.Member{Node: cfg.Node, Life: cfg.Incarnation}, K: cfg.Journals.Peers, Active: cfg.Journals.Active[stage],
+		Living: members(cfg.Holders), Changed: changed, Wish: cfg.Journals.Wish, Fail: c.node.fail, Warn: c.node.warn,
+	})
+	c.journals.add(stage, p)
+	timer := time.NewTimer(journalPatience)
+	defer timer.Stop()
+	select {
+	case <-p.Done():
+	case <-timer.C:
+		return nil, nil, fmt.Errorf("the nodes that keep it did not answer within %v", journalPatience)
+	}
+	records, err := p.Records()
+	if err != nil {
+		last := frame.Tick(0)
+		if images := cfg.Recovery.Images; images != nil && images[stage] != nil {
+			last = images[stage].Tick
+		}
+		return nil, nil, fmt.Errorf("%w; the last tick that is known is %d, of the image that the stage goes on from; run again with --accept-gap to go on from there", err, last)
+	}
+	p.Living(c.streams.Linked())
+	return p, records, nil
+}
+
+func members(peers []netio.Peer) (all []replica.Member) {
+	for _, p := range peers {
+		all = append(all, replica.Member{Node: p.Node, Life: p.Incarnation})
+	}
+	return all
+}
+
+// linksChanged tells the journals who is there.
+func (c *copying) linksChanged() {
+	for _, p := range c.journals.all() {
+		p.Living(c.streams.Linked())
+	}
+}
+
+// Wanted are the sets, by stage, that are to be activated and are not yet, as far as is known.
+func (n *Node) Wanted() map[int]replica.Set {
+	wanted := map[int]replica.Set{}
+	if n.copying == nil {
+		return wanted
+	}
+	for stage, p := range n.copying.journals.all() {
+		if s, ok := p.Wanted(); ok {
+			wanted[stage] = s
+		}
+	}
+	return wanted
+}
+
+// Activated says what the active set of a stage's journal is.
+func (n *Node) Activated(stage int, s replica.Set) {
+	if n.copying == nil {
+		return
+	}
+	if p := n.copying.journals.all()[stage]; p != nil {
+		p.Activated(s)
+	}
+}
+
+// JournalStats is what this node's journals have in the memory of peers, by stage.
+func (n *Node) JournalStats() map[int]journal.Stats {
+	stats := map[int]journal.Stats{}
+	if n.copying == nil {
+		return stats
+	}
+	for stage, p := range n.copying.journals.all() {
+		stats[stage] = p.Stats()
+	}
+	return stats
+}
