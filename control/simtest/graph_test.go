@@ -47,29 +47,37 @@ func (g *gate) open() {
 	}
 }
 
-// gatedSource does not end while the gate is shut.
+// gatedSource does not end while the gate is shut, and gives rows to one in so many reads: what is written down at once is lost with no fault.
 type gatedSource struct {
 	*vertextest.MemorySource
-	gate *gate
+	gate   *gate
+	seldom int
 }
 
 func (s *gatedSource) Open(split vertex.Split, at vertex.SnapshotReader, wake func()) (vertex.SplitReader, error) {
 	r, err := s.MemorySource.Open(split, at, wake)
-	if split.ID > 0 && !s.gate.all {
-		return r, err
+	g := &gatedReader{SplitReader: r, wake: wake, seldom: s.seldom}
+	if split.ID == 0 || s.gate.all {
+		g.gate = s.gate
 	}
-	return &gatedReader{r, s.gate, wake}, err
+	return g, err
 }
 
 type gatedReader struct {
 	vertex.SplitReader
-	gate *gate
-	wake func()
+	gate   *gate // nil: it has none
+	wake   func()
+	seldom int
+	reads  int
 }
 
 func (r *gatedReader) Read(rows int) (*batch.Batch, error) {
+	if r.reads++; r.reads%r.seldom != 0 {
+		r.wake()
+		return nil, nil
+	}
 	b, err := r.SplitReader.Read(rows)
-	if r.gate.shut && errors.Is(err, io.EOF) {
+	if r.gate != nil && r.gate.shut && errors.Is(err, io.EOF) {
 		r.gate.wakes = append(r.gate.wakes, r.wake)
 		return nil, nil
 	}
@@ -79,17 +87,19 @@ func (r *gatedReader) Read(rows int) (*batch.Batch, error) {
 // class bounds what random runs draw.
 type class struct {
 	rows, sources, splits, ops, tasks int // rows of a split, splits of a source, tasks of a stage
-	least                             int // rows of the first split
+	least, seldom                     int // rows of the first split; a power of two bounds how many reads bring nothing for one that does
 	draw                              func(*rand.Rand) (Limits, *Faults)
 }
 
-var large = class{rows: randomRows, sources: 3, splits: 3, ops: 5, tasks: 5, draw: drawLarge}
+var large = class{rows: randomRows, sources: 3, splits: 3, ops: 5, tasks: 5, seldom: 4, draw: drawLarge}
 
 // drawGraph builds a random job that writes to sink.
 func drawGraph(rng *rand.Rand, sink job.Sink, c class, end *gate) (*job.Graph, error) {
 	g := &graph{rng: rng, job: job.New("random")}
 	for i := range 1 + rng.IntN(c.sources) {
-		g.push(g.job.Source(fmt.Sprint("source", i), &gatedSource{g.source(c), end}))
+		src := g.source(c)
+		seldom := min(1<<g.rng.IntN(c.seldom), src.MaxRead) // no more reads than there are rows
+		g.push(g.job.Source(fmt.Sprint("source", i), &gatedSource{src, end, seldom}))
 	}
 	for range 1 + rng.IntN(c.ops) {
 		g.grow()

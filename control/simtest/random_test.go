@@ -54,7 +54,7 @@ type randomRun struct {
 }
 
 // randomSteps is far more than any run takes that comes to an end.
-const randomSteps = 2_000_000
+const randomSteps = 6_000_000
 
 // do runs it, compares, and returns the faults there were.
 func (rr *randomRun) do() (Result, []Fault, error) {

@@ -188,8 +188,10 @@ func (s *Sim) disksFor(f *Faults) {
 	}
 }
 
-// flaky tells whether what is being written fails.
-func (s *Sim) flaky() bool { return s.cfg.Faults.Flaky > 0 && s.rng.IntN(s.cfg.Faults.Flaky) == 0 }
+// flaky tells whether what is being written fails: until the run is to settle.
+func (s *Sim) flaky() bool {
+	return s.calmMark == 0 && s.cfg.Faults.Flaky > 0 && s.rng.IntN(s.cfg.Faults.Flaky) == 0
+}
 
 func (s *Sim) clock() {
 	s.obey(s.machine.Step(control.Clock{Now: control.TimeNs(s.now + s.bossSkewNs)}))
@@ -241,38 +243,48 @@ func (s *Sim) step() {
 		}
 	}
 	w := s.workers[s.rng.IntN(len(s.workers))]
-	switch s.rng.IntN(8) {
+	switch s.rng.IntN(8) { // who has nothing to do leaves the step to the core
 	case 0:
 		if len(s.toBoss) > 0 {
 			ev := s.toBoss[0]
 			s.toBoss = s.toBoss[1:]
 			s.obey(s.machine.Step(ev))
+			return
 		}
 	case 1:
-		w.deliver()
+		if len(w.mail) > 0 {
+			w.deliver()
+			return
+		}
 	case 2:
-		if w.arena != nil {
-			w.arena.Step()
+		if w.arena != nil && w.arena.Step() {
+			return
 		}
 		if s.cfg.Faults != nil && w.w != nil && s.steps%8 == 0 && w.w.Exchange().DropEarly() {
 			s.dropped++
 		}
 	case 3, 4:
 		s.net.Step(s.rng)
+		return
 	case 5:
 		if len(s.disks) > 0 {
 			if s.steps >= s.harms[w.node].stall {
 				s.disks[w.node].step(s.rng)
 			}
-			w.report()
+			if s.rng.IntN(reportSeldom) == 0 {
+				w.report()
+			}
 		}
 		s.clock()
-	default:
-		if s.harms == nil || s.steps >= s.harms[w.node].slow || s.rng.IntN(30) == 0 {
-			w.step()
-		}
+		return
+	}
+	if s.harms == nil || s.steps >= s.harms[w.node].slow || s.rng.IntN(30) == 0 {
+		w.step()
 	}
 }
+
+// reportSeldom keeps reports from being most of what the manager hears.
+const reportSeldom = 2
 
 // crashAll ends the manager and all workers, and begins a new manager with what the store holds.
 func (s *Sim) crashAll() {

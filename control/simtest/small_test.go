@@ -12,18 +12,18 @@ import (
 )
 
 // small runs are over soon, so that there can be very many: two or three nodes of one core, and few rows in ticks of their own.
-var small = class{rows: 48, sources: 2, splits: 2, ops: 3, tasks: 2, least: 24, draw: drawSmall}
+var small = class{rows: 24, sources: 2, splits: 2, ops: 3, tasks: 2, least: 20, seldom: 3, draw: drawSmall}
 
 // drawSmall draws limits and faults of a small run. The first fault kills.
 func drawSmall(rng *rand.Rand) (Limits, *Faults) {
 	l := Degenerate(rng)
 	l.Nodes, l.Cores = 2+rng.IntN(2), 1
-	l.Admission = runtime.Admission{Ticks: 1 + rng.IntN(8), Bytes: 1 + rng.IntN(1<<10)}
+	l.Admission = runtime.Admission{Ticks: 1 << rng.IntN(6), Bytes: 1 + rng.IntN(1<<10)}
 	l.Schedule = runtime.Schedule{Bytes: 1 + rng.IntN(24)}
 	if rng.IntN(4) == 0 {
 		l.Schedule = runtime.Schedule{Length: time.Duration(5+rng.IntN(30)) * time.Microsecond, StartNs: startNs}
 	}
-	faults := DrawFaults(rng, DrawKinds(rng), 4+rng.IntN(5), 20<<rng.IntN(4), l.Nodes)
+	faults := DrawFaults(rng, DrawKinds(rng), 4+rng.IntN(5), 40<<rng.IntN(4), l.Nodes)
 	if faults[0].Kind = Crash; rng.IntN(4) == 0 {
 		faults[0].Kind = CrashAll
 	}
@@ -51,11 +51,11 @@ func counts(p *runtime.Plan, r Result) bool {
 
 // TestSeedsSmall runs small random graphs under random faults, and wants what one node gives in peace.
 func TestSeedsSmall(t *testing.T) {
-	n, first := seeds(t, 400), firstSeed(t)
+	dir, n, first := t.TempDir(), seeds(t, 400), firstSeed(t)
 	var sum Result
 	var steps []int
 	for seed := first; seed < first+n; seed++ {
-		rr := &randomRun{seed: seed, class: small} // nothing is spilled
+		rr := &randomRun{seed: seed, class: small, dir: dir}
 		r, faults, err := rr.do()
 		if err != nil {
 			t.Fatalf("%v\nthe smallest of its kind:\n%s", err, rr.shrink(err, faults, r.Steps))
