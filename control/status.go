@@ -69,6 +69,8 @@ type StageStatus struct {
 	ImageBytes   uint64 `json:"image_bytes"`
 	LogBytes     uint64 `json:"log_bytes"`
 	JournalBytes uint64 `json:"journal_bytes"`
+	// JournalPeers is how many nodes keep the journal of each of its units in memory; 0: it lies on disk.
+	JournalPeers int `json:"journal_peers,omitempty"`
 	// Expected is how long it takes to come back when the worst placed of its units is lost now.
 	Expected Expected `json:"expected"`
 }
@@ -93,8 +95,10 @@ type UnitStatus struct {
 	Newest   frame.Tick   `json:"newest_image"`
 	Images   HeldImages   `json:"images"`
 	Journal  *HeldJournal `json:"journal,omitempty"`
-	Failed   string       `json:"image_failed,omitempty"`
-	Why      string       `json:"why"`
+	// JournalAt are the nodes that keep the journal in memory; none: it lies on disk.
+	JournalAt []JournalMember `json:"journal_at,omitempty"`
+	Failed    string          `json:"image_failed,omitempty"`
+	Why       string          `json:"why"`
 }
 
 // LogStatus is what the log of a unit keeps for one node.
@@ -160,6 +164,7 @@ func (m *Machine) unitStatus(s *Status) {
 		for _, n := range b.stages[i].Nodes {
 			u, id := &b.units[i][n], Unit{StageID(i), n}
 			t := UnitStatus{UnitName: m.name(id), Base: u.Base.Base, Prev: u.Prev, Executed: u.executed, Newest: u.newestSaved(), Why: m.whyBase(id)}
+			t.JournalAt = m.rec.stored.Journals[id].Members
 			if u.unsaved.Tick > u.newestSaved() {
 				t.Failed = u.unsaved.Reason
 			}
@@ -256,6 +261,7 @@ func (m *Machine) stageStatus(s *Status) {
 			if e := m.expected(n); e.total() >= t.Expected.total() {
 				t.Expected = e
 			}
+			t.JournalPeers = max(t.JournalPeers, len(m.rec.stored.Journals[Unit{StageID(i), n}].Members))
 			h := m.workers[n].held
 			if h == nil {
 				continue

@@ -97,10 +97,14 @@ func copyLag(c *control.HeldCopy) string {
 }
 
 func unitRetention(w io.Writer, u *control.UnitStatus) {
+	at := "on disk"
+	for i, m := range u.JournalAt {
+		at = fmt.Sprintf("%s node %d", []string{"in the memory of", at + " and"}[min(i, 1)], m.Node)
+	}
 	fmt.Fprintf(w, "  %v: restarts at tick %s, has executed %s\n", u.UnitName, tick(u.Base), tick(u.Executed))
 	if j := u.Journal; j != nil {
-		fmt.Fprintf(w, "    journal: %s, %s records, ticks %s..%s; held for the stage itself, which reads again from tick %s\n",
-			report.Bytes(j.Bytes), report.Count(j.Records), tick(j.First), tick(j.Last), tick(u.Prev))
+		fmt.Fprintf(w, "    journal %s: %s, %s records, ticks %s..%s; held for the stage itself, which reads again from tick %s\n",
+			at, report.Bytes(j.Bytes), report.Count(j.Records), tick(j.First), tick(j.Last), tick(u.Prev))
 	}
 	if i := &u.Images; i.Count > 0 {
 		fmt.Fprintf(w, "    images: %d, %s, ticks %s..%s; those from tick %s on are kept: its base and the one before\n",
@@ -140,8 +144,16 @@ func showExplain(w io.Writer, s seen) {
 	explainRates(w, s)
 	fmt.Fprint(w, `
 not offered yet: strategies other than checkpoint (replay of a recent window, a second instance), logs kept beyond
-their need, journals at peers, and a recovery-time objective that chooses among them. Everything lies on this machine: its loss is not survived.
+their need, and a recovery-time objective that chooses among them. Everything lies on this machine: its loss is not survived.
 `)
+}
+
+// journalPlace says where the journal of a source is.
+func journalPlace(peers int) string {
+	if peers == 0 {
+		return "on disk"
+	}
+	return fmt.Sprintf("in the memory of %d others (lost only together with the worker and all of them, or with this machine)", peers)
 }
 
 func stageExplain(w io.Writer, st *control.StageStatus) {
@@ -162,7 +174,7 @@ func stageExplain(w io.Writer, st *control.StageStatus) {
 		}
 	}
 	if st.Source {
-		fmt.Fprintf(w, "  journal on disk, %s: a tick is closed when its record is durable\n", report.Bytes(st.JournalBytes))
+		fmt.Fprintf(w, "  journal %s, %s: a tick is closed when its record is durable\n", journalPlace(st.JournalPeers), report.Bytes(st.JournalBytes))
 	}
 	fmt.Fprintf(w, "  newest images %s, logs for other nodes %s\n", report.Bytes(st.ImageBytes), report.Bytes(st.LogBytes))
 	e := &st.Expected
