@@ -31,6 +31,8 @@ func TestSeeds(t *testing.T) {
 		sum.ManagerLosses += r.ManagerLosses
 		sum.Fallbacks += r.Fallbacks
 		sum.Zombies += r.Zombies
+		sum.Adopted += r.Adopted
+		sum.Belated += r.Belated
 		sum.Recoveries += r.Recoveries
 		sum.LeastBase += r.LeastBase
 	}
@@ -41,7 +43,7 @@ func TestSeeds(t *testing.T) {
 // record that is asked for and gone.
 func TestCanaries(t *testing.T) {
 	const within = 10_000
-	for _, c := range []Canary{M01, M01a, M04d, M07, M11, M23, M25, R26} {
+	for _, c := range []Canary{M01, M01a, M04d, M07, M11, M23, M25, R26, R35, R36, R37} {
 		t.Run(string(c), func(t *testing.T) {
 			t.Parallel()
 			for seed := range uint64(within) {

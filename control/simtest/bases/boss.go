@@ -20,9 +20,11 @@ type boss struct {
 	unsure  bool // from Persist until Persisted is heard
 	// saved is all ever reported as saved, for M01.
 	saved map[control.Unit][]control.Saved
+	// life is by node the newest life that was spawned or found alive.
+	life []frame.Incarnation
 }
 
-// appoint starts a manager from what the store holds.
+// appoint starts a manager from what the store holds, and from who lives.
 func (w *World) appoint() {
 	var rec control.Stored
 	for {
@@ -35,7 +37,7 @@ func (w *World) appoint() {
 			return
 		}
 	}
-	b := &boss{w: w, epoch: rec.Epoch, saved: map[control.Unit][]control.Saved{}}
+	b := &boss{w: w, epoch: rec.Epoch, saved: map[control.Unit][]control.Saved{}, life: w.survivors(rec)}
 	stages := slices.Clone(w.stages)
 	for i := range stages {
 		if w.cfg.Broken == R26 {
@@ -46,7 +48,7 @@ func (w *World) appoint() {
 	b.machine, err = control.NewMachine(control.Config{
 		Epoch: rec.Epoch, Workers: w.nodes, Cores: 1, Tick: control.TickRule{LengthNs: 5e6}, StartNs: startNs, StopNs: stopNs,
 		Recovery: &control.Recovery{
-			Stages: stages, Stored: rec, SnapshotIntervalNs: intervalNs, LeaseNs: leaseNs, GiveUp: w.giveUp, PersistTries: 30, PersistRetryNs: 10,
+			Stages: stages, Stored: rec, SnapshotIntervalNs: intervalNs, LeaseNs: leaseNs, Living: slices.Clone(b.life), AttachNs: attachNs, GiveUp: w.giveUp, PersistTries: 30, PersistRetryNs: 10,
 		},
 	})
 	if err != nil {
@@ -57,21 +59,56 @@ func (w *World) appoint() {
 	b.step(control.Clock{Now: w.now})
 }
 
-// resign ends a manager, and with it the workers that it started. A transaction under way may still come to the store.
+// survivors are by node the registered lives that have outlived the manager before. Others that live are killed, which may be too late.
+func (w *World) survivors(rec control.Stored) []frame.Incarnation {
+	living := make([]frame.Incarnation, w.nodes)
+	for _, p := range slices.Clone(w.procs) {
+		switch {
+		case w.cfg.Broken == R35 && rec.Incarnations != nil:
+			living[p.node] = rec.Incarnations[p.node]
+		case rec.Incarnations != nil && rec.Incarnations[p.node] == p.inc && rec.Outcome == control.OutputOpen:
+			living[p.node] = p.inc
+		case w.faults && w.chance(8):
+			w.res.Zombies++
+		default:
+			w.die(p, false)
+		}
+	}
+	return living
+}
+
+// resign ends a manager. A transaction under way may still come to the store. The workers that it started end with it, or those that run live
+// on; then it may be slow rather than dead.
 func (w *World) resign() {
 	b := w.boss
 	w.boss = nil
-	if b.asked != nil && w.chance(2) {
+	outlive := w.faults && !w.done && w.chance(2)
+	if outlive && w.chance(2) {
+		w.old = append(w.old, b)
+	} else if b.asked != nil && w.chance(2) {
 		w.late = append(w.late, *b.asked)
 	}
 	for _, p := range slices.Clone(w.procs) {
-		if w.faults && w.chance(8) {
+		switch {
+		case outlive && (p.running || w.chance(4)):
+		case w.faults && w.chance(w.undead):
 			w.res.Zombies++ // it does not know yet
-			continue
+		default:
+			w.die(p, false)
 		}
-		w.die(p, false)
 	}
 }
+
+// bosses are all managers there are.
+func (w *World) bosses() []*boss {
+	if w.boss == nil {
+		return w.old
+	}
+	return append(slices.Clone(w.old), w.boss)
+}
+
+// retire ends a manager that has a successor.
+func (w *World) retire(b *boss) { w.old = remove(w.old, b) }
 
 func (b *boss) step(ev control.Event) {
 	for _, e := range b.machine.Step(ev) {
@@ -83,13 +120,15 @@ func (b *boss) do(e control.Effect) {
 	w := b.w
 	switch e := e.(type) {
 	case control.Spawn:
-		w.checkSpawn(e)
+		w.checkSpawn(b, e)
 		p := &proc{w: w, node: e.Node, inc: e.Incarnation, epoch: b.epoch}
+		b.life[e.Node] = e.Incarnation
 		w.procs = append(w.procs, p)
 		b.inbox = append(b.inbox, control.Hello{From: p.from()})
 	case control.Kill:
+		w.checkKill(b, e)
 		if p := w.process(e.Node, e.Incarnation); p != nil {
-			if w.faults && w.chance(10) {
+			if w.faults && w.chance(w.undead) {
 				w.res.Zombies++ // it will die late, or never
 				return
 			}
@@ -101,13 +140,17 @@ func (b *boss) do(e control.Effect) {
 			b.trimEarly(e.Txn)
 		}
 	case control.Start:
-		w.checkStart(e)
+		w.checkStart(b, e)
 		b.post(e.Node, e)
 	case control.Connect:
 		b.post(e.Node, e)
 	case control.Relink:
 		b.post(e.Node, e)
 	case control.Run:
+		b.post(e.Node, e)
+	case control.Adopt:
+		w.checkNeeds(e.Needs)
+		w.res.Adopted++
 		b.post(e.Node, e)
 	case control.Mark:
 		w.res.LastMark = e.Tick
@@ -128,10 +171,10 @@ func (b *boss) do(e control.Effect) {
 	}
 }
 
-// post sends a command to the newest process of a node that this manager started.
+// post sends a command to the newest process of a node that this manager started or found. It may have another manager by now.
 func (b *boss) post(node frame.NodeID, cmd control.Effect) {
 	for _, p := range slices.Backward(b.w.procs) {
-		if p.node == node && p.epoch == b.epoch {
+		if p.node == node && (p.inc == b.life[node] || b.w.cfg.Broken == R35) {
 			p.mail = append(p.mail, cmd)
 			return
 		}
@@ -214,6 +257,9 @@ func (b *boss) end(o control.Outcome) {
 	switch {
 	case o.OK():
 		w.done = true
+	case b != w.boss:
+		w.retire(b)
+		return
 	case o.Fenced:
 		w.fail("fenced without another manager: %s", o.Reason)
 	case !w.faults && w.giveUp > 3:

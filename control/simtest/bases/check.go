@@ -57,8 +57,8 @@ func (w *World) checkNeeds(needs control.Needs) {
 }
 
 // checkSpawn asserts R35: nobody is started who is not registered.
-func (w *World) checkSpawn(e control.Spawn) {
-	if got := w.stored().Incarnations[e.Node]; got != e.Incarnation && w.cfg.Broken == Intact {
+func (w *World) checkSpawn(b *boss, e control.Spawn) {
+	if got := w.stored().Incarnations[e.Node]; got != e.Incarnation && b == w.boss && w.cfg.Broken == Intact {
 		w.fail("T1: node %d is spawned as %d, registered is %d", e.Node, e.Incarnation, got)
 	}
 	if w.process(e.Node, e.Incarnation) != nil {
@@ -66,15 +66,22 @@ func (w *World) checkSpawn(e control.Spawn) {
 	}
 }
 
+// checkKill asserts C11: while a run goes on, nobody is killed who is registered.
+func (w *World) checkKill(b *boss, e control.Kill) {
+	if w.stored().Incarnations[e.Node] == e.Incarnation && b.machine.Phase() <= control.Running && w.cfg.Broken == Intact {
+		w.fail("C11: the manager of epoch %d kills %+v, which is registered", b.epoch, e)
+	}
+}
+
 // checkStart asserts that a unit restarts at its committed base. If others have fallen back meanwhile that may be less now; then it
 // restarts where it was registered to, as long as nobody will ask for what lies before.
-func (w *World) checkStart(e control.Start) {
+func (w *World) checkStart(b *boss, e control.Start) {
 	if w.cfg.Broken != Intact {
 		return
 	}
 	w.checkNeeds(e.Assignment.Needs)
 	rec := w.stored()
-	if e.Assignment.Incarnation != rec.Incarnations[e.Node] || w.boss.unsure {
+	if e.Assignment.Incarnation != rec.Incarnations[e.Node] || b != w.boss || b.unsure {
 		return // it will be replaced if the store has changed meanwhile
 	}
 	w.each(func(u control.Unit) {

@@ -5,8 +5,8 @@
 // # Model
 //
 // A World is a random graph of stages over a few nodes. Run first plays a schedule of steps from one seed, among them faults: workers
-// killed or frozen at any moment, during recovery too, managers lost and started again from the store, zombies of both, reports lost,
-// repeated and out of order, a store that fails before or after its work, images that cannot be saved or read. One kind of step is starved, one
+// killed or frozen at any moment, during recovery too, managers lost and started again from the store, whose workers die with them or live on and are
+// taken over, zombies of both, managers that act on beside their successor, commands of two managers in any order, reports lost, repeated and out of order, a store that fails before or after its work, images that cannot be saved or read. One kind of step is starved, one
 // unit slow. Then all faults end and the job must come to its end.
 //
 // # Invariants
@@ -17,7 +17,8 @@
 // # Canaries
 //
 // Config.Broken breaks one rule. A schedule must find it within a bounded number of seeds, and by what follows from it: with a rule
-// broken the invariants are not looked at, only whether the job comes to its end.
+// broken the invariants are not looked at, only whether the job comes to its end. A manager that heeds reports of workers that another epoch was told is
+// none: they are true of the incarnation that they name, and say no more than was so.
 //
 // # Not here
 //

@@ -34,30 +34,119 @@ type proc struct {
 	started  bool
 	running  bool
 	finished bool
+	// told is the greatest mark that it was told; restored, by stage where it began.
+	told     frame.Tick
+	restored []frame.Tick
+	// offered: it has said hello to a manager that has not adopted it yet.
+	offered bool
 }
 
 func (p *proc) from() control.From {
-	return control.From{Node: p.node, Epoch: p.epoch, Incarnation: p.inc}
+	f := control.From{Node: p.node, Epoch: p.epoch, Incarnation: p.inc}
+	if p.w.cfg.Broken == R35 { // whoever speaks for a node is taken for the registered one
+		f.Incarnation = p.w.stored().Incarnations[p.node]
+	}
+	return f
+}
+
+// manager is the one that the process has, nil while there is none.
+func (p *proc) manager() *boss {
+	for _, b := range p.w.bosses() {
+		if b.epoch == p.epoch {
+			return b
+		}
+	}
+	return nil
 }
 
 // tell is a message that arrives, and in order, if the manager lives to hear it.
 func (p *proc) tell(ev control.Event) {
-	if b := p.w.boss; b != nil && b.epoch == p.epoch {
+	if b := p.manager(); b != nil && !p.offered {
 		b.inbox = append(b.inbox, ev)
 	}
 }
 
+// attach says hello to a newer manager than the one that it had. One that does not run yet, or that is not wanted, ends.
+func (p *proc) attach() (moved bool) {
+	b := p.w.boss
+	if b == nil || b.epoch <= p.epoch {
+		return false
+	}
+	if !p.running || (b.life[p.node] != p.inc && p.w.cfg.Broken != R35) {
+		p.w.die(p, false)
+		return true
+	}
+	hello := control.Hello{Living: &control.Living{Knew: p.epoch, Addr: "there", Restored: p.restored, Marked: p.told}}
+	p.epoch, p.offered = b.epoch, true
+	hello.From = p.from()
+	hello.Living.Reported = p.report()
+	for n := range frame.NodeID(p.w.nodes) {
+		peer := control.Peer{Node: n, Incarnation: p.peers[n]}
+		if p.w.cfg.Broken == R36 {
+			peer.Incarnation = p.w.stored().Incarnations[n]
+		}
+		hello.Living.Peers = append(hello.Living.Peers, peer)
+	}
+	b.inbox = append(b.inbox, hello)
+	return true
+}
+
+// epochOf is the epoch of a command.
+func epochOf(cmd control.Effect) control.Epoch {
+	switch cmd := cmd.(type) {
+	case control.Start:
+		return cmd.Assignment.Epoch
+	case control.Connect:
+		return cmd.Epoch
+	case control.Relink:
+		return cmd.Epoch
+	case control.Run:
+		return cmd.Epoch
+	case control.Mark:
+		return cmd.Epoch
+	case control.Trim:
+		return cmd.Epoch
+	case control.Adopt:
+		return cmd.Epoch
+	case control.Stop:
+		return cmd.Epoch
+	}
+	return 0
+}
+
 // fenced: a later life of the node has taken its files.
 func (p *proc) fenced() bool { return p.w.fence[p.node] > p.inc }
+
+// next is the command that comes next: each manager's come in order, but who knows in which order those of two managers do.
+func (p *proc) next() int {
+	i := slices.IndexFunc(p.mail, func(cmd control.Effect) bool { return epochOf(cmd) != epochOf(p.mail[0]) })
+	if i > 0 && p.w.chance(2) {
+		return i
+	}
+	return 0
+}
 
 // obey follows the next command.
 func (p *proc) obey() {
 	if len(p.mail) == 0 {
 		return
 	}
-	cmd := p.mail[0]
-	p.mail = p.mail[1:]
+	at := p.next()
+	cmd := p.mail[at]
+	p.mail = slices.Delete(p.mail, at, at+1)
+	if epochOf(cmd) != p.epoch && p.w.cfg.Broken != R37 {
+		return
+	}
 	switch cmd := cmd.(type) {
+	case control.Adopt:
+		p.offered = false
+		for _, t := range cmd.Marks {
+			p.mark(t)
+		}
+		p.trim(cmd.Needs)
+		if p.finished {
+			p.tell(control.Finished{From: p.from()})
+		}
 	case control.Start:
 		p.start(cmd.Assignment)
 	case control.Connect:
@@ -86,7 +175,11 @@ func (p *proc) obey() {
 
 // start restores the units. An image that is not there is a broken promise; one that cannot be read is bad luck.
 func (p *proc) start(a control.Assignment) {
-	p.w.fence[p.node] = max(p.w.fence[p.node], p.inc)
+	if p.fenced() {
+		p.w.die(p, false)
+		return
+	}
+	p.w.fence[p.node], p.restored = p.inc, a.Restore
 	for s := range p.w.stages {
 		id := control.Unit{Stage: control.StageID(s), Node: p.node}
 		d := p.w.disks[id]
@@ -146,6 +239,7 @@ func (p *proc) restore(id control.Unit, at frame.Tick) *unit {
 }
 
 func (p *proc) mark(t frame.Tick) {
+	p.told = max(p.told, t)
 	for _, u := range p.units {
 		if u.exec >= t {
 			p.missed = max(p.missed, t)

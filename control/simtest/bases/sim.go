@@ -68,26 +68,19 @@ func (w *World) step() {
 	if w.faults && w.fault() {
 		return
 	}
-	if w.boss == nil {
-		if w.chance(5) {
-			w.appoint()
-		}
+	if w.boss == nil && w.chance(20) {
+		w.appoint()
 		return
 	}
 	kind := w.rng.IntN(kinds)
 	if kind == w.starved && !w.chance(10) {
 		return
 	}
-	b := w.boss
 	switch kind {
-	case kindHear:
-		if !b.hear() {
-			b.step(control.Clock{Now: w.now})
+	case kindHear, kindRead, kindPersist:
+		if all := w.bosses(); len(all) > 0 {
+			w.stepBoss(all[w.rng.IntN(len(all))], kind)
 		}
-	case kindRead:
-		w.readLoose()
-	case kindPersist:
-		b.persist()
 	default:
 		if len(w.procs) > 0 {
 			w.stepProc(w.procs[w.rng.IntN(len(w.procs))], kind)
@@ -95,9 +88,25 @@ func (w *World) step() {
 	}
 }
 
+// stepBoss has a manager do something of a kind.
+func (w *World) stepBoss(b *boss, kind int) {
+	if b != w.boss {
+		w.res.Belated++
+	}
+	switch kind {
+	case kindHear:
+		if !b.hear() {
+			b.step(control.Clock{Now: w.now})
+		}
+	case kindRead:
+		w.readLoose(b)
+	case kindPersist:
+		b.persist()
+	}
+}
+
 // readLoose delivers a report, any of those under way, and perhaps leaves it there to come again.
-func (w *World) readLoose() {
-	b := w.boss
+func (w *World) readLoose(b *boss) {
 	if len(b.loose) == 0 {
 		return
 	}
@@ -118,7 +127,10 @@ func (w *World) stepProc(p *proc, kind int) {
 	case kindObey:
 		p.obey()
 	case kindReport:
-		if b := w.boss; b != nil && b.epoch == p.epoch && p.started {
+		if p.attach() {
+			return
+		}
+		if b := p.manager(); b != nil && p.started && !p.offered {
 			b.loose = append(b.loose, p.report())
 			if len(b.loose) > 20 {
 				b.loose = slices.Delete(b.loose, 0, 1)
@@ -158,7 +170,13 @@ func (w *World) die(p *proc, clean bool) {
 		for w.chance(2) && p.save(u) {
 		}
 	}
-	p.tell(control.Lost{Node: p.node, Incarnation: p.inc, Reason: "killed", Clean: clean})
+	lost := control.Lost{Node: p.node, Incarnation: p.inc, Reason: "killed", Clean: clean}
+	for _, b := range w.bosses() {
+		if b.life[p.node] == p.inc || w.cfg.Broken == R35 {
+			lost.Incarnation = b.life[p.node]
+			b.inbox = append(b.inbox, lost)
+		}
+	}
 }
 
 // fault has something go wrong, now and then.
@@ -169,7 +187,11 @@ func (w *World) fault() bool {
 		}
 		return false
 	}
-	switch w.rng.IntN(400) {
+	kind := w.rng.IntN(400)
+	if kind < 9 && w.frail > 0 && w.chance(w.frail) {
+		kind = 4
+	}
+	switch kind {
 	case 0, 1, 2:
 		w.crash()
 	case 3:
@@ -229,6 +251,7 @@ func (w *World) damage() {
 
 // drain lets everything happen that can, without faults, until over says so or nothing moves any more.
 func (w *World) drain(over func() bool) bool {
+	w.old = nil
 	for _, p := range w.procs {
 		p.frozen = false
 	}
@@ -271,7 +294,8 @@ func (w *World) round() (moved bool) {
 			moved = p.save(u) || moved
 		}
 		moved = p.finish() || moved
-		if p.started && p.epoch == b.epoch {
+		moved = p.attach() || moved
+		if p.started && p.epoch == b.epoch && !p.offered {
 			b.loose = append(b.loose, p.report())
 		}
 	}

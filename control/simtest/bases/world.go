@@ -24,6 +24,9 @@ const (
 	M23    Canary = "M23"  // trims before the commit
 	M25    Canary = "M25"  // restart from the newest image
 	R26    Canary = "R26"  // base without I9: consumers do not count; not in PROTOCOL
+	R35    Canary = "R35"  // a manager adopts whoever lives, of whatever incarnation; not in PROTOCOL
+	R36    Canary = "R36"  // who is adopted does not hear of the lives of peers that it has missed; likewise
+	R37    Canary = "R37"  // commands of lower epochs are obeyed; likewise
 )
 
 // Config is one schedule.
@@ -37,8 +40,10 @@ type Config struct {
 // Result tells what a schedule did.
 type Result struct {
 	Steps, Crashes, ManagerLosses, Fallbacks, Zombies int
-	Recoveries                                        uint64
-	LeastBase, LastMark                               frame.Tick // when sources were held, after the faults
+	// Adopted workers, and events of managers that had a successor already.
+	Adopted, Belated    int
+	Recoveries          uint64
+	LeastBase, LastMark frame.Tick // when sources were held, after the faults
 }
 
 // unitDisk is what a unit has on disk.
@@ -65,6 +70,7 @@ type World struct {
 	store  *meta.Memory
 	cached *control.Stored // what the store holds; nil: it may have changed
 	boss   *boss
+	old    []*boss // managers that have a successor, and do not know it yet
 	// late are transactions of managers that are gone, still on their way to the store.
 	late    []control.Txn
 	procs   []*proc
@@ -72,6 +78,8 @@ type World struct {
 	faults  bool
 	starved int          // kind of step that is rare
 	slow    control.Unit // unit that is slow
+	undead  int          // one in so many kills does not reach its victim
+	frail   int          // one in so many faults is made the loss of a manager; 0: none
 	giveUp  int          // failures without progress that end a run
 	commits int
 	done    bool
@@ -79,7 +87,7 @@ type World struct {
 	res     Result
 }
 
-const intervalNs, leaseNs, startNs, stopNs = 100, 3000, 6000, 500
+const intervalNs, leaseNs, startNs, stopNs, attachNs = 100, 3000, 6000, 500, 1000
 
 func newWorld(cfg Config) *World {
 	w := &World{cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 1)), now: 1, disks: map[control.Unit]*unitDisk{}, store: meta.NewMemory()}
@@ -95,6 +103,10 @@ func newWorld(cfg Config) *World {
 	if cfg.Calm {
 		w.starved, w.slow.Stage = kinds, control.StageID(len(w.stages))
 		w.end, w.hold = 600, 500
+	}
+	w.undead, w.frail = 10, 0
+	if cfg.Broken == R35 || cfg.Broken == R36 || cfg.Broken == R37 { // they show where managers follow each other
+		w.undead, w.frail = 3, 2
 	}
 	w.giveUp = 1000
 	if !cfg.Calm && w.chance(4) {
