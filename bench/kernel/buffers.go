@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/streamscope/streamscope/bench/measure"
+	"github.com/streamscope/streamscope/netio"
 )
 
 // Pieces of one flush of bare net.Buffers: the shape of a link's flush.
@@ -68,7 +69,7 @@ func loopback(ctx context.Context, d time.Duration) (measure.Sample, error) {
 		}
 		read <- err
 	}()
-	var dialer net.Dialer
+	dialer := net.Dialer{Control: netio.Unpaced} // as a link has it, since it stands for what a link could do
 	c, err := dialer.DialContext(ctx, "tcp", ln.Addr().String())
 	if err != nil {
 		return measure.Sample{}, errors.Join(err, ln.Close(), <-read)

@@ -24,7 +24,7 @@ func Workloads() []measure.Workload {
 		{Name: "scatter", Unit: measure.RowsPerSecond, About: "kernel: hash the key and sort rows to 64 destinations, one core", Open: open(scatter)},
 		{Name: "copy", Unit: measure.BytesPerSecond, About: "kernel: copy 64 MiB in memory, one core", Open: open(memcopy)},
 		{Name: "checksum", Unit: measure.BytesPerSecond, About: "kernel: the sum of a frame of 128 KiB in cache, one core", Open: open(checksum)},
-		{Name: "buffers", Unit: measure.BytesPerSecond, About: "kernel: net.Buffers of 1 MiB over loopback within this process, all cores", Open: openBuffers},
+		{Name: "buffers", Unit: measure.BytesPerSecond, About: "kernel: net.Buffers of 1 MiB over loopback, not paced, within this process, all cores", Open: openBuffers},
 	}
 }
 
