@@ -41,5 +41,6 @@ func rank(id shuffle.CopyID, self, n frame.NodeID) uint64 {
 		h = (h ^ v) * 0xBF58476D1CE4E5B9
 		h ^= h >> 29
 	}
-	return h
+	h *= 0x94D049BB133111EB
+	return h ^ h>>31
 }
