@@ -10,7 +10,7 @@
 // # Failure
 //
 // A Run that ends with another status than 0 has an Err that says how, with the last line of what it wrote on standard error. The end of its
-// context kills the manager; its workers end with it.
+// context kills the manager and its workers.
 //
 // # Not here
 //

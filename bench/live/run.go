@@ -41,6 +41,7 @@ func Start(ctx context.Context, exe string, args []string, hear func(events.Happ
 	r.cmd = exec.CommandContext(ctx, exe, append(args, "--events", "/dev/fd/3")...)
 	r.cmd.ExtraFiles, r.cmd.Stderr = []*os.File{to}, &r.stderr
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	r.cmd.Cancel = func() error { return syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL) } // its workers would outlive it
 	r.cmd.WaitDelay = waitDelay
 	if err := r.cmd.Start(); err != nil {
 		from.Close()

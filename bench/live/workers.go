@@ -37,6 +37,15 @@ func (w *Worker) LastStage() (frame.Tick, bool) {
 // Workers are those of a run by node.
 type Workers []Worker
 
+// Left are those that a manager has left, as far as they are known before another one has heard of them.
+func (ws Workers) Left() Workers {
+	left := make(Workers, len(ws))
+	for n, w := range ws {
+		left[n] = Worker{Life: w.Life, In: w.In}
+	}
+	return left
+}
+
 // Hear takes in what happened. It reports whether a process came or went, and the rows that were read since.
 func (ws Workers) Hear(h events.Happening) (changed bool, rows uint64) {
 	if int(h.Node) >= len(ws) {
@@ -45,7 +54,11 @@ func (ws Workers) Hear(h events.Happening) (changed bool, rows uint64) {
 	w := &ws[h.Node]
 	switch h.Kind {
 	case "hello":
-		*w = Worker{PID: h.PID, Life: h.Life}
+		in := uint64(0)
+		if w.Life == h.Life { // it lives on under another manager
+			in = w.In
+		}
+		*w = Worker{PID: h.PID, Life: h.Life, In: in}
 		return true, 0
 	case "lost":
 		if h.Life == w.Life {

@@ -33,7 +33,7 @@ func (a *app) chaosCommand() *cobra.Command {
 		Short: "Run a job, kill its processes at random moments, and compare the output",
 		Long: `Run a job as real processes over a data directory, hurt them at random moments, and compare the output with that of a run without
 faults, byte for byte. Faults are: kill and stop (for longer than the lease) of a worker, cut of all its links, full (its files cannot
-grow for a second), and kill of the manager or of the whole group, after which the command is repeated.
+grow for a second), and kill of the manager, whose workers live on, or of the whole group, after which the command is repeated.
 
 A fault counts only if its victim had executed something since its newest image. Runs are repeated until enough were injected. The status is 1
 if any output differs, and the folder with everything is kept then.

@@ -84,3 +84,28 @@ func TestChaosRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestChaosManager kills managers alone, one after the other: all workers live on, the output grows meanwhile, and is the right one.
+func TestChaosManager(t *testing.T) {
+	t.Parallel()
+	var said strings.Builder
+	cfg := chaos.Config{
+		Exe: binary, Job: "flights", Workers: 3, Faults: 4, Kinds: []chaos.Kind{chaos.Manager}, Seed: 1, Rate: 20_000, Interval: 100 * time.Millisecond, Out: &said,
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	r, err := chaos.Run(ctx, cfg)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &said)
+	}
+	grown := int64(0)
+	for _, f := range r.Faults {
+		grown += f.AloneBytes
+		if f.Living != cfg.Workers || f.LivedOn != cfg.Workers {
+			t.Errorf("%+v", f)
+		}
+	}
+	if !r.Same || r.Counted != cfg.Faults || grown == 0 {
+		t.Errorf("%d bytes grown, %+v\n%s", grown, r, &said)
+	}
+}

@@ -64,6 +64,12 @@ type Fault struct {
 	Behind uint64 `json:"behind_ticks"`
 	// GapS is how long the last stage stood still at a time; negative: it was not over at the end of the round.
 	GapS float64 `json:"gap_s"`
+	// Of a killed manager: the workers that lived when the command was repeated, those of them that lived on under the next manager, and by how much the
+	// output grew meanwhile, in AloneS.
+	Living     int     `json:"living,omitempty"`
+	LivedOn    int     `json:"lived_on,omitempty"`
+	AloneBytes int64   `json:"alone_bytes,omitempty"`
+	AloneS     float64 `json:"alone_s,omitempty"`
 }
 
 // Sample is how far the output was.

@@ -10,7 +10,7 @@
 //	stop     SIGSTOP of a worker for longer than its lease: the manager must replace it, and the zombie must do no harm
 //	cut      all links of a worker are cut
 //	full     a worker's files cannot grow for a second, as on a full disk
-//	manager  SIGKILL of the manager alone, whose workers end then; the command is repeated
+//	manager  SIGKILL of the manager alone, whose workers go on; the command is repeated within about a second, and takes them over
 //	group    SIGKILL of the whole process group; the command is repeated
 //
 // A kill counts only if its victim had executed ticks since its newest image: else there would be nothing to recompute.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/streamscope/streamscope/bench/live"
@@ -28,7 +29,8 @@ type world struct {
 	mu      sync.Mutex
 	manager int // pid
 	workers live.Workers
-	top     uint64 // the greatest tick that the last stage has executed in this round
+	left    live.Workers // as the manager before has left them
+	top     uint64       // the greatest tick that the last stage has executed in this round
 	open    []*outage
 	rows    uint64
 }
@@ -41,7 +43,10 @@ type outage struct {
 
 func (w *world) start(ctx context.Context) (*live.Run, error) {
 	w.mu.Lock()
-	w.workers = make(live.Workers, w.cfg.Workers)
+	if w.left = w.workers; w.left == nil {
+		w.left = make(live.Workers, w.cfg.Workers)
+	}
+	w.workers = w.left.Left()
 	w.mu.Unlock()
 	m, err := live.Start(ctx, w.cfg.Exe, w.args(w.out(), "--data-dir", w.data(), "--workers", fmt.Sprint(w.cfg.Workers),
 		"--rate", fmt.Sprint(w.result.Rate), "--snapshot-interval", w.cfg.Interval.String()), w.hear)
@@ -63,6 +68,9 @@ func (w *world) hear(h events.Happening) {
 	w.rows += rows
 	if changed {
 		w.writePIDs()
+	}
+	if h.Kind == "takeover" {
+		w.tookOver()
 	}
 	if h.Kind == "report" && int(h.Node) < len(w.workers) && h.Life == w.workers[h.Node].Life {
 		if tick, ok := w.workers[h.Node].LastStage(); ok {
@@ -107,7 +115,7 @@ func (w *world) writePIDs() {
 // round runs one job to its end through faults.
 func (w *world) round(ctx context.Context) error {
 	w.mu.Lock()
-	w.top, w.open = 0, nil
+	w.top, w.open, w.workers = 0, nil, nil
 	w.mu.Unlock()
 	if w.cfg.Duration > 0 {
 		watching, stop := context.WithCancel(ctx)
@@ -121,6 +129,9 @@ func (w *world) round(ctx context.Context) error {
 	for {
 		m, err := w.start(ctx)
 		if err != nil {
+			if w.manager != 0 { // its workers live on, in its group
+				_ = syscall.Kill(-w.manager, syscall.SIGKILL)
+			}
 			return err
 		}
 		ended, err := w.hurt(ctx, m)
@@ -155,6 +166,7 @@ func (w *world) hurt(ctx context.Context, m *live.Run) (ended bool, err error) {
 			if m.Err() == nil {
 				return true, nil // it was quicker
 			}
+			w.leaveAlone(ctx)
 			return false, nil
 		}
 	}
