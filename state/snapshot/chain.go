@@ -29,7 +29,8 @@ type Chain struct {
 	Config
 	manifest manifest
 	version  Version
-	failed   error // what left it unknown what the store holds
+	failed   error   // what left it unknown what the store holds
+	tried    []Entry // by the commit that failed
 
 	last  map[uint64]lastPart // parts as the newest snapshot has them; empty: the next file is full
 	since int                 // files since the last full one, that one counted
@@ -64,6 +65,24 @@ func OpenChain(cfg Config) (*Chain, error) {
 	return c, c.sweep()
 }
 
+// Reload makes a chain usable again after an error that left unknown what the store holds: it finds out whether that happened. It fences nobody; the
+// error is ErrConflict if another has opened the chain since, or one of the store. The next file is full.
+func (c *Chain) Reload() error {
+	if c.failed == nil {
+		return nil
+	}
+	m, version, err := readManifest(c.Store, c.Job, c.Task)
+	if err != nil {
+		return err
+	}
+	done := m.Generation == c.manifest.Generation+1 && slices.Equal(m.Snapshots, c.tried)
+	if m.Generation != c.manifest.Generation && !done {
+		return fmt.Errorf("snapshots of job %d task %d: commit %d is another's, the last of this one was %d: %w", c.Job, c.Task, m.Generation, c.manifest.Generation, ErrConflict)
+	}
+	c.manifest, c.version, c.failed, c.last = *m, version, nil, nil
+	return nil
+}
+
 func readManifest(s Store, job JobID, task frame.TaskID) (*manifest, Version, error) {
 	name := folder(job, task) + manifestName
 	b, version, err := s.Load(name)
@@ -83,7 +102,7 @@ func readManifest(s Store, job JobID, task frame.TaskID) (*manifest, Version, er
 // Snapshots lists what exists, by tick.
 func (c *Chain) Snapshots() []Entry { return slices.Clone(c.manifest.Snapshots) }
 
-// commit makes a list of snapshots the one that counts. If it fails it may have happened: the chain must be opened again.
+// commit makes a list of snapshots the one that counts. If it fails it may have happened: see Reload.
 func (c *Chain) commit(snapshots []Entry) error {
 	if c.failed != nil {
 		return c.failed
@@ -96,7 +115,7 @@ func (c *Chain) commit(snapshots []Entry) error {
 	}
 	version, err := c.Store.Swap(folder(c.Job, c.Task)+manifestName, c.version, b)
 	if err != nil {
-		c.failed = fmt.Errorf("snapshots of job %d task %d must be opened again: %w", c.Job, c.Task, err)
+		c.failed, c.tried = fmt.Errorf("snapshots of job %d task %d must be read again: %w", c.Job, c.Task, err), snapshots
 		return c.failed
 	}
 	c.manifest, c.version = m, version
@@ -121,7 +140,7 @@ func (c *Chain) sweep() error {
 }
 
 // Write stores a snapshot of a tick and makes it exist. It does not release the image. A tick that exists is not
-// written again: pages of one state may lie otherwise in another life. After an error the snapshot does not exist, or the chain must be opened again, as every later call says; the snapshots of
+// written again: pages of one state may lie otherwise in another life. After an error the snapshot does not exist, or every later call fails until Reload; the snapshots of
 // before are as they were.
 func (c *Chain) Write(tick frame.Tick, im *Image) (Entry, error) {
 	if c.failed != nil {

@@ -9,11 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/state"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -118,7 +121,7 @@ func TestWriter(t *testing.T) {
 	c, k := openTask(t, s, 0), newTask(t)
 	blocked, reached := make(chan struct{}), make(chan struct{})
 	outcomes := make(chan error, 8)
-	w := NewWriter(1)
+	w := NewWriter(1, Retry{})
 	submit := func(tick frame.Tick, wait bool) ([]byte, error) {
 		k.execute(t, tick, 30)
 		return k.value(), w.Submit(Work{Chain: c, Tick: tick, Image: *k.image(t), Done: func(e Entry, err error) {
@@ -160,6 +163,117 @@ func TestWriter(t *testing.T) {
 	}
 	if n := len(c.Snapshots()); n != 3 {
 		t.Fatalf("%d snapshots, want 3", n)
+	}
+}
+
+// flaky is a store whose next calls that change something fail, as often as it says; a Swap that fails was done.
+type flaky struct {
+	Store
+	creates, swaps int
+	err            error
+}
+
+func (f *flaky) Create(name string, write func(io.Writer) error) error {
+	if f.creates > 0 {
+		f.creates--
+		return f.err
+	}
+	return f.Store.Create(name, write)
+}
+
+func (f *flaky) Swap(name string, old Version, data []byte) (Version, error) {
+	v, err := f.Store.Swap(name, old, data)
+	if f.swaps > 0 && err == nil {
+		f.swaps--
+		return "", f.err
+	}
+	return v, err
+}
+
+// What fails for a while is written in the end, by the same image; what cannot pass is not tried again.
+func TestWriterTriesAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		creates, swaps, tries int
+		err                   error
+		want                  error
+	}{
+		"files":    {creates: 3, tries: 3, err: syscall.ENOSPC},
+		"answers":  {swaps: 1, tries: 1, err: ErrUnavailable},
+		"both":     {creates: 2, swaps: 1, tries: 3, err: ErrUnavailable},
+		"another":  {creates: 1, err: ErrConflict, want: ErrConflict},
+		"no image": {creates: 1, err: state.ErrFull, want: state.ErrFull},
+	} {
+		s := &flaky{Store: openStore(t, t.TempDir()), err: c.err}
+		chain, k := openTask(t, s, 0), newTask(t)
+		w := NewWriter(2, Retry{Pause: time.Microsecond, For: time.Hour})
+		failed, outcome := 0, make(chan error, 2)
+		s.creates, s.swaps = c.creates, c.swaps
+		want := map[frame.Tick][]byte{}
+		for tick := range frame.Tick(2) {
+			k.execute(t, tick+1, 30)
+			want[tick+1] = k.value()
+			x := Work{Chain: chain, Tick: tick + 1, Image: *k.image(t), Failed: func(error) { failed++ }, Done: func(_ Entry, err error) { outcome <- err }}
+			if err := w.Submit(x); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-outcome; tick == 0 && !errors.Is(err, c.want) || tick > 0 && err != nil {
+				t.Errorf("%s: tick %d: %v, want %v", name, tick+1, err, c.want)
+			}
+		}
+		w.Close()
+		if failed != c.tries {
+			t.Errorf("%s: %d tries failed, want %d", name, failed, c.tries)
+		}
+		if c.want != nil {
+			delete(want, 1)
+		}
+		for tick, value := range want {
+			wantLoads(t, s.Store, tick, value)
+		}
+	}
+}
+
+// A writer that is closed does not wait for the next try.
+func TestWriterClosesBetweenTries(t *testing.T) {
+	s := &flaky{Store: openStore(t, t.TempDir()), err: ErrUnavailable}
+	chain, k := openTask(t, s, 0), newTask(t)
+	s.creates = 1 << 30
+	w := NewWriter(1, Retry{Pause: time.Hour, For: 24 * time.Hour})
+	k.execute(t, 1, 3)
+	failed, outcome := make(chan error, 1), make(chan error, 1)
+	err := w.Submit(Work{Chain: chain, Tick: 1, Image: *k.image(t), Failed: func(err error) { failed <- err }, Done: func(_ Entry, err error) { outcome <- err }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-failed
+	w.Close()
+	if err := <-outcome; !errors.Is(err, ErrUnavailable) {
+		t.Errorf("got %v, want %v", err, ErrUnavailable)
+	}
+}
+
+// A chain that does not know what the store holds is not read again over another's head.
+func TestReloadFencesNobody(t *testing.T) {
+	s := &flaky{Store: openStore(t, t.TempDir()), err: ErrUnavailable}
+	chain, k := openTask(t, s, 0), newTask(t)
+	k.execute(t, 1, 3)
+	s.creates = 1
+	if _, err := chain.Write(1, k.image(t)); !errors.Is(err, ErrUnavailable) {
+		t.Fatal(err)
+	}
+	if err := chain.Reload(); err != nil {
+		t.Fatalf("nothing is unknown after a file that was not stored: %v", err)
+	}
+	successor := openTask(t, s.Store, 0)
+	k.execute(t, 2, 3)
+	if _, err := chain.Write(2, k.image(t)); !errors.Is(err, ErrConflict) {
+		t.Fatalf("a fenced writer: %v, want %v", err, ErrConflict)
+	}
+	if err := chain.Reload(); !errors.Is(err, ErrConflict) {
+		t.Fatalf("a fenced writer reads again: %v, want %v", err, ErrConflict)
+	}
+	if _, err := successor.Write(2, k.image(t)); err != nil {
+		t.Fatalf("the successor was fenced: %v", err)
 	}
 }
 

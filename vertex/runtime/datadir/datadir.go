@@ -59,6 +59,9 @@ type Store interface {
 // writeQueue is how many images wait to be written, beyond one of each unit, before one is left out.
 const writeQueue = 2
 
+// writeRetry is how an image that cannot be written is tried again while it is alive: five times, as pauses double.
+var writeRetry = snapshot.Retry{Pause: 100 * time.Millisecond, For: 5 * time.Second}
+
 // unreadable tells an image that cannot be restored from a store that does not answer: its images may be as good as ever.
 func unreadable(stage int, tick frame.Tick, err error) error {
 	if errors.Is(err, snapshot.ErrUnavailable) {
@@ -126,7 +129,7 @@ func Open(cfg Config, restore []frame.Tick) (*Dir, *runtime.Recovery, error) {
 			return nil, nil, errors.Join(err, d.restored(), store.Close())
 		}
 	}
-	d.writer = snapshot.NewWriter(len(d.mu.units) + writeQueue)
+	d.writer = snapshot.NewWriter(len(d.mu.units)+writeQueue, writeRetry)
 	return d, r, nil
 }
 
@@ -210,12 +213,16 @@ func (d *Dir) save(stage int, t frame.Tick, image snapshot.Image) {
 		return
 	}
 	begun := time.Now()
-	err := d.writer.Submit(snapshot.Work{Chain: u.chain, Tick: t, Image: image, Done: func(e snapshot.Entry, err error) {
-		if err == nil {
-			d.held.wrote(e, begun)
-		}
-		d.saved(stage, u, t, err)
-	}})
+	err := d.writer.Submit(snapshot.Work{
+		Chain: u.chain, Tick: t, Image: image,
+		Failed: func(err error) { d.note(stage, u, t, err) },
+		Done: func(e snapshot.Entry, err error) {
+			if err == nil {
+				d.held.wrote(e, begun)
+			}
+			d.saved(stage, u, t, err)
+		},
+	})
 	if err != nil {
 		d.done(u)
 		d.note(stage, u, t, err)
@@ -256,10 +263,7 @@ func (d *Dir) saved(stage int, u *unit, t frame.Tick, err error) {
 	d.mu.Unlock()
 	trimErr := u.chain.Trim(need)
 	if err != nil || trimErr != nil {
-		// Whatever the store holds now, a chain that is opened again knows it.
-		if again, openErr := snapshot.OpenChain(d.chainConfig(u.task)); openErr == nil {
-			*u.chain = *again
-		}
+		_ = u.chain.Reload() // if it fails, the next image says so
 	}
 	if trimErr != nil && d.cfg.Warn != nil {
 		d.cfg.Warn(fmt.Errorf("images of stage %s: %w", d.cfg.Plan.Stages[stage].Name, trimErr))
