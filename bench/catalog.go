@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/streamscope/streamscope/bench/images"
 	"github.com/streamscope/streamscope/bench/jobs"
 	"github.com/streamscope/streamscope/bench/kernel"
 	"github.com/streamscope/streamscope/bench/measure"
@@ -14,9 +15,9 @@ import (
 // Standard is the name that stands for all workloads but the kernels and those that are kept apart.
 const Standard = "standard"
 
-// Catalog lists every workload: the data plane, jobs, kernels.
+// Catalog lists every workload: the data plane, jobs, images, kernels.
 func Catalog() []measure.Workload {
-	return slices.Concat(plane.Workloads(), jobs.Workloads(), kernel.Workloads())
+	return slices.Concat(plane.Workloads(), jobs.Workloads(), images.Workloads(), kernel.Workloads())
 }
 
 // Names are the names that Select takes, in the order of the catalogue.
@@ -39,7 +40,7 @@ func Select(names []string) ([]measure.Workload, error) {
 	}
 	for _, name := range names {
 		if name == Standard {
-			for _, w := range slices.Concat(plane.Workloads(), jobs.Workloads()) {
+			for _, w := range slices.Concat(plane.Workloads(), jobs.Workloads(), images.Workloads()) {
 				if !w.Apart {
 					add(w)
 				}
