@@ -54,6 +54,10 @@
 // a duplicate of the descriptor goes to netpoll once the hello is done. Write timeouts are ours too (shutdown by the watch): a
 // connection made so has no address, which netpoll's timeout errors dereference.
 //
+// # Congestion control
+//
+// Towards loopback addresses a link sends by Reno, which does not pace (Unpaced); to other machines by what their administrator chose.
+//
 // # Not here
 //
 // What frames mean, ticks, routing (shuffle); logs (ringlog); TLS. Stripes will be several connections of one link; the connection
