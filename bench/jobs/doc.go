@@ -3,6 +3,7 @@
 //	flights      January 2001 where the data stands beside the repository, else the embedded week
 //	flights-6x   the same rows six times, each time a month later, in one file that the harness makes
 //	recovery     the same twelve times, by three workers over a data directory, one of which at a time is killed or stopped
+//	replicate    the same twelve times, by three workers: with copies at peers, against retain and against no reliability
 //
 // # Gaps
 //

@@ -48,6 +48,12 @@ func Workloads() []measure.Workload {
 				{Of: "elsewhere_stood", Must: 0, AtMost: true}, {Of: "rolled_back", Must: 0, AtMost: true},
 			},
 		},
+		{
+			Name: "replicate", Unit: measure.RowsPerSecond, Apart: true, Whole: true,
+			About:   "flights by three workers with replicate=1, against the same with retain and with reliability off; links_of_loopback is their share of what one connection carries here",
+			Open:    openReplicate,
+			Require: []measure.Requirement{{Of: "retain_of_off", Must: 0.93}, {Of: "replicate_of_off", Must: 0.85}},
+		},
 	}
 }
 

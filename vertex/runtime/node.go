@@ -431,14 +431,20 @@ func (n *Node) Err() error {
 	return n.mu.err
 }
 
-// LinkBytes is what crossed this node's links so far, everything counted.
+// LinkBytes is what crossed this node's links so far, everything counted, copies too.
 func (n *Node) LinkBytes() (in, out uint64) {
-	for i := range n.links {
-		for _, l := range []*netio.Link{n.links[i].in.Load(), n.links[i].out.Load()} {
-			if l != nil {
-				s := l.Stats()
-				in += s.BytesIn
-				out += s.BytesOut
+	all := [][]linkPair{n.links}
+	if n.copying != nil {
+		all = append(all, n.copying.links)
+	}
+	for _, links := range all {
+		for i := range links {
+			for _, l := range []*netio.Link{links[i].in.Load(), links[i].out.Load()} {
+				if l != nil {
+					s := l.Stats()
+					in += s.BytesIn
+					out += s.BytesOut
+				}
 			}
 		}
 	}
