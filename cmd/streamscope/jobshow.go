@@ -16,6 +16,9 @@ import (
 // stale is the age from which what a run said last is told as such.
 const stale = 5 * time.Second
 
+// sizesEvery is how often workers tell what they keep; bases and ticks come with every report.
+const sizesEvery = time.Second
+
 // head says whose status it is, and how old.
 func head(w io.Writer, s seen) {
 	age := time.Duration(s.nowNs - int64(s.UnixNs))
@@ -28,7 +31,8 @@ func head(w io.Writer, s seen) {
 	case age > stale:
 		fmt.Fprintf(w, "%s, but it has said nothing for %s: it stands, or its disk does\n", s.Phase, report.Elapsed(age))
 	default:
-		fmt.Fprintf(w, "%s, as of %s ago\n", s.Phase, report.Elapsed(age))
+		at := time.Unix(0, int64(s.UnixNs)).UTC().Format("15:04:05.000")
+		fmt.Fprintf(w, "%s, as of %s UTC, %s ago; sizes were told up to %v before\n", s.Phase, at, report.Elapsed(age), sizesEvery)
 	}
 }
 
