@@ -26,6 +26,7 @@ type content struct{ rows, hash uint64 }
 type closes struct {
 	ticks   map[frame.Tick]content // only those with rows
 	through frame.Tick
+	again   int
 }
 
 // tap looks at what a link brings as it is taken in.
@@ -206,6 +207,8 @@ func (c *closes) add(s *session, from, through frame.Tick) error {
 	for tick, was := range c.ticks {
 		if tick > from && tick <= through && s.open[tick] != was {
 			return fmt.Errorf("tick %d had %d rows (%x), now it has %d (%x)", tick, was.rows, was.hash, s.open[tick].rows, s.open[tick].hash)
+		} else if tick > from && tick <= through {
+			c.again++
 		}
 	}
 	for tick, is := range s.open {

@@ -93,7 +93,10 @@ type Result struct {
 	Asked   int    // that somebody asked for such
 	Served  uint64 // ticks that new lives had from copies
 
-	Happened [kinds]int // faults that hit something
+	Happened [kinds]int          // faults that hit something
+	Again    int                 // ticks with rows that were closed again, with the same rows
+	Lives    []frame.Incarnation // by node
+	Settled  bool                // all bases came to what was marked when the last fault was over
 }
 
 // ErrNoEnd is a run that takes too many steps.
@@ -199,7 +202,10 @@ func (s *Sim) clock() {
 
 func (s *Sim) result(r Result) (Result, error) {
 	r.Steps, r.Crashes, r.Zombies, r.Damaged, r.Dropped, r.Asked = s.steps, s.crashed, s.zombiesSeen, s.damaged, s.dropped, s.regenerated
-	r.Happened = s.happened
+	r.Happened, r.Settled = s.happened, s.settled
+	for _, c := range s.channels {
+		r.Again += c.again
+	}
 	if s.copying != nil {
 		r.Served = s.copying.served
 	}
@@ -213,6 +219,7 @@ func (s *Sim) result(r Result) (Result, error) {
 	}
 	for _, w := range s.workers {
 		r.Stats = append(r.Stats, w.stats)
+		r.Lives = append(r.Lives, w.incarnation)
 	}
 	if !r.Outcome.OK() {
 		return r, errors.New(r.Outcome.Reason)
