@@ -3,6 +3,7 @@ package simtest
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/netio"
@@ -24,17 +25,14 @@ type copying struct {
 	waited    int    // lives that did not wait for all answers
 }
 
-// copyFor prepares copies, if an edge has any.
+// copyFor prepares copies, if an edge has any, or a journal.
 func (s *Sim) copyFor() {
-	for i := range s.cfg.Plan.Edges {
-		if s.cfg.Plan.Edges[i].Policy.Copies > 0 {
-			s.copying = &copying{
-				seldom: 2 << s.rng.IntN(6), holdBytes: 2 << 10 << s.rng.IntN(10), lease: 1 << 10 << s.rng.IntN(10),
-			}
-			s.copying.net.Held = s.held
-			return
-		}
+	copied := func(e runtime.Edge) bool { return e.Policy.Copies > 0 }
+	if s.cfg.Faults.JournalPeers == 0 && !slices.ContainsFunc(s.cfg.Plan.Edges, copied) {
+		return
 	}
+	s.copying = &copying{seldom: 2 << s.rng.IntN(6), holdBytes: 2 << 10 << s.rng.IntN(10), lease: 1 << 10 << s.rng.IntN(10)}
+	s.copying.net.Held = s.held
 }
 
 // copier is a worker's part in keeping copies: what vertex/runtime's Node does, without goroutines.
@@ -75,6 +73,10 @@ func newCopier(w *worker, a control.Assignment, images []*runtime.Image) *copier
 			if l.Link != nil {
 				l.Wake()
 			}
+		}
+	}, Changed: func() {
+		for _, j := range w.journals {
+			j.Living(c.streams.Linked())
 		}
 	}})
 	c.copies = runtime.NewCopies(s.cfg.Plan, n, s.cfg.Limits.Cores, self, c.streams, s.copying.lease)
@@ -148,16 +150,21 @@ func (c *copier) link(p netio.Peer, in bool) {
 	}
 }
 
-// step makes links that have waited, and tells that the worker is ready once it has, or does without, what its former lives wrote.
-func (c *copier) step() {
-	if c == nil {
-		return
-	}
+// renew makes links that have waited.
+func (c *copier) renew() {
 	waits := c.waits
 	c.waits = nil
 	for _, wait := range waits {
 		c.link(wait.peer, wait.in)
 	}
+}
+
+// step makes links that have waited, and tells that the worker is ready once it has, or does without, what its former lives wrote.
+func (c *copier) step() {
+	if c == nil {
+		return
+	}
+	c.renew()
 	if c.fetched == nil {
 		return
 	}

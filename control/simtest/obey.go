@@ -33,6 +33,8 @@ func (s *Sim) obey(effects []control.Effect) {
 			s.post(e.Node, e)
 		case control.Admit:
 			s.post(e.Node, e)
+		case control.Activated:
+			s.post(e.Node, e)
 		case control.Spawn:
 			if w := s.workers[e.Node]; !w.dead && w.incarnation > 0 { // it could not be killed
 				s.detach(w, s.harms[e.Node].away)

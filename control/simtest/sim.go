@@ -36,6 +36,8 @@ type Faults struct {
 	Flaky int
 	// SnapshotIntervalNs and LeaseNs of simulated time; no lease: nobody is found dead for being silent.
 	SnapshotIntervalNs, LeaseNs int64
+	// JournalPeers is how many other nodes keep the journal of each source; 0: its node's disk does.
+	JournalPeers int
 	// Output of the plan's sink: it survives the processes.
 	Output *vertextest.MemoryOutput
 	// Settled, if set, is called once all faults are over and all bases have come to what was marked then. A source may wait for it with its end.
@@ -58,6 +60,7 @@ type Sim struct {
 
 	// With recovery:
 	copying *copying // nil: no edge has copies
+	written written  // in journals at peers
 	disks   []*disk  // by node
 	stored  control.Stored
 	crashed int

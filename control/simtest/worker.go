@@ -25,8 +25,11 @@ type worker struct {
 	arena    *ringlog.Arena
 	w        *runtime.Worker
 	end      *simnet.Node
-	links    [][]*simnet.Link // by node
-	copier   *copier          // nil: nothing is copied
+	links    [][]*simnet.Link     // by node
+	copier   *copier              // nil: nothing is copied
+	journals map[int]*peerJournal // by stage, where peers keep them
+	build    func() error         // makes the worker once its journals are here; nil: it is made, or there is nothing to wait for
+	patience int                  // step up to which it waits for them
 	running  bool
 	finished bool
 	stats    runtime.Stats
@@ -89,6 +92,9 @@ func (w *worker) deliver() {
 		return
 	}
 	cmd := w.mail[0]
+	if _, stop := cmd.(control.Stop); w.build != nil && !stop {
+		return // it is busy
+	}
 	w.mail = w.mail[1:]
 	var err error
 	if _, start := cmd.(control.Start); !start && w.w == nil {
@@ -102,7 +108,7 @@ func (w *worker) deliver() {
 		if err = w.start(cmd.Assignment); errors.As(err, &bad) {
 			err = nil
 			w.tell(control.Failed{From: w.from(), Reason: bad.Error(), Unreadable: &bad.Saved})
-		} else if err == nil && (w.copier == nil || w.copier.fetched == nil) {
+		} else if err == nil && w.build == nil && (w.copier == nil || w.copier.fetched == nil) {
 			w.ready()
 		}
 	case control.Connect:
@@ -118,6 +124,8 @@ func (w *worker) deliver() {
 		w.w.Mark(cmd.Tick)
 	case control.Trim:
 		err = w.trim(cmd.Needs)
+	case control.Activated:
+		w.activated(cmd.Stage, cmd.Set)
 	case control.Admit:
 		w.copier.admit(cmd.Peer)
 	case control.Relink:
@@ -153,11 +161,22 @@ func (w *worker) start(a control.Assignment) (err error) {
 	if err != nil {
 		return err
 	}
-	var copier shuffle.Copier
 	if recovery != nil {
-		if w.copier = newCopier(w, a, recovery.Images); w.copier != nil {
-			copier = w.copier.copies
-		}
+		w.copier = newCopier(w, a, recovery.Images)
+	}
+	build := func(recovery *runtime.Recovery) error { return w.make(a, recovery) }
+	if recovery != nil && w.sim.cfg.Faults.JournalPeers > 0 {
+		return w.openJournals(a, build, recovery)
+	}
+	return build(recovery)
+}
+
+// make makes the worker.
+func (w *worker) make(a control.Assignment, recovery *runtime.Recovery) (err error) {
+	l := w.sim.cfg.Limits
+	var copier shuffle.Copier
+	if w.copier != nil {
+		copier = w.copier.copies
 	}
 	w.w, err = runtime.NewWorker(runtime.Config{
 		Copier: copier,
@@ -251,6 +270,7 @@ func (w *worker) report() {
 	if len(w.unheard) > 0 || len(w.sim.toBoss) > 40 {
 		return // reports may be lost
 	}
+	w.wish()
 	p := w.w.Progress()
 	w.tell(control.Reported{From: w.from(), Executed: p.Executed, Opened: p.Opened, Missed: p.Missed, Saved: w.sim.disks[w.node].saved(),
 		Unsaved: slices.Clone(w.sim.disks[w.node].unsaved)})
@@ -337,6 +357,11 @@ func (w *worker) step() {
 			return
 		}
 	}
+	if w.build != nil {
+		w.copier.renew()
+		w.tryBuild()
+		return
+	}
 	if w.w != nil {
 		w.copier.step()
 	}
@@ -362,7 +387,7 @@ func (w *worker) step() {
 
 // close gives everything back.
 func (w *worker) close() error {
-	w.running = false
+	w.running, w.build, w.journals = false, nil, nil
 	if w.end != nil {
 		w.end.Kill()
 		w.end = nil
