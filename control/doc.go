@@ -19,13 +19,19 @@
 // With Config.Recovery the run survives its workers. What the truth is lies in a store: Persist asks for a transaction and Persisted
 // answers it; nothing is done on the strength of what is not committed. A lost worker goes the way of a new one, while the others run on:
 //
-//	lost, failed, silent, stuck   killed if it lives; the next incarnation and what bases have advanced to are committed in one transaction
-//	registered                    spawned, once the process before it is gone or patience with that has ended
+//	lost, failed, silent, stuck   the next incarnation and what bases have advanced to are committed in one transaction
+//	registered                    the one before is killed if it lives; spawned, once its process is gone or patience with that has ended
 //	Hello, Admit, Start, Ready    with the ticks to restore at, and those that may hold copies, who Admit it; when all listen, Connect for it and Relink for the others
 //	Linked, Run                   it executes
 //
 // Reports of units let bases advance (bases), marks say when units take images (marks). A unit whose image cannot be read goes back to
 // its generation before, together with those that feed it.
+//
+// # Taking over
+//
+// A machine begins with what the store holds, and with the workers that have outlived the manager before (Recovery.Living). Those of the registered
+// incarnation are awaited: Hello with Living is answered by Adopt, and the worker goes on as it is. The others are registered anew, and spawned once all
+// who were awaited are there or are replaced; then TookOver is said. A worker whose connection broke comes back the same way.
 //
 // # Invariants
 //
@@ -40,6 +46,7 @@
 //   - C8 RegisteredFirst: a worker is spawned with the incarnation, and starts at the ticks, that the store has.
 //   - C9 OthersRunOn: while a run goes on nobody is told to stop.
 //   - C10 Recovers: from every state of a run that goes on, workers and a store that work bring it to its end.
+//   - C11 KillsReplaced: while a run goes on, who is killed is not registered any more, in the store too.
 //
 // I7, I8 and I9 of PROTOCOL are those of bases.
 //

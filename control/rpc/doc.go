@@ -6,6 +6,8 @@
 // each, in which exactly one field is set. Plain Go structs are the schema: no code is generated. Unknown fields are refused, since both ends
 // are always of one release; a message has at most MaxMessageBytes.
 //
+// An Address in a file of the run's directory says where the manager is, for agents that have lost theirs.
+//
 // # Failure
 //
 // A message that is none, a wrong token, or a lost connection ends the stream; nothing is sent again. Both ends ping an idle

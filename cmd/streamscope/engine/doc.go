@@ -9,13 +9,19 @@
 // The process of Run owns the output: workers write it under a temporary name that follows from the run's token, and only Run gives it its
 // name. Standard output is written by the worker that has the sink.
 //
+// # Data directory
+//
+// With Config.Recovery everything that a run goes on from lies in a directory (see data). Run takes its store over, which refuses another job, ends or
+// awaits the workers that an earlier manager has left there (alive.go, takeover.go), and goes on; workers of children outlive this process for
+// Recovery.ManagerPatience if the output is a file. Output that is not complete is left for the next run.
+//
 // # Concurrency
 //
 // One Run at a time in a process. Report is called by one goroutine.
 //
 // # Failure
 //
-// Every error is one line. Run returns an error exactly if the output was not committed; what was written is removed then.
+// Every error is one line. Run returns an error exactly if the output was not committed; without a data directory what was written is removed then.
 //
 // # Not here
 //
