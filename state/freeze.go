@@ -29,7 +29,7 @@ type images struct {
 		link       Link     // of the newest image
 		savedBytes int      // in pages of images, and left
 		left       [][]byte // pages that released images have left: taken for the next ones, or given back a few at a time
-		want       int      // of left: as many as were copied for the image before, or half as many as for the one before that, and so on
+		want       int      // of left: as many as were copied for the image before, or an eighth less for each one since that took more
 		copies     int      // for the newest image
 		tables     []pageTable
 	}
@@ -215,7 +215,7 @@ func (s *space) freeze() (*Frozen, error) {
 	if im.alive() == MaxFrozen {
 		return nil, ErrFrozen
 	}
-	im.owner.want, im.owner.copies = max(im.owner.copies, im.owner.want/2), 0
+	im.owner.want, im.owner.copies = max(im.owner.copies, im.owner.want*7/8), 0
 	s.settle(leftPerFreeze)
 	f := &Frozen{images: im, full: full, dirty: s.dirty, pageTable: im.table(s)}
 	im.owner.link.Number++

@@ -340,7 +340,7 @@ func TestFrozenMemoryIsUsedAgain(t *testing.T) {
 	if used[0] < own+own/2 || used[4] > used[1] || tab.Bytes() != used[4] {
 		t.Errorf("%d bytes without an image, then %v; the table knows of %d", own, used, tab.Bytes())
 	}
-	for range 16 + own/PageSmall/leftPerFreeze {
+	for range 100 + own/PageSmall/leftPerFreeze {
 		f, err := tab.Freeze()
 		if err != nil {
 			t.Fatal(err)
