@@ -28,6 +28,8 @@
 //   - Canonical order: rows of a task in a tick come by (edge, source task, index), whatever the frames. A gap in a channel's indexes, or
 //     closes that count other rows than arrived, end the job.
 //   - Nothing blocks: a full log is the return value false, and a wake when there is room.
+//   - Where peers hold copies of what an earlier life of the node wrote, Preload puts whole ticks of them into the log before the first own frame. Tasks that
+//     compute those again do not write them, and are compared with them (held): a difference is ErrTripwire.
 //   - Frames are trimmed when their tick is executed here, or closed there, with Retain only when Need says so; credit returns when a tick is
 //     executed.
 //

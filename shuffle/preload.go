@@ -210,9 +210,6 @@ func (f *copiedFrame) checkCloses(o *outEdge) error {
 		if !o.local.Contains(e.First) || !o.local.Contains(e.Last) {
 			return fmt.Errorf("%w: a copy has tasks %d to %d close, want %v", ErrProtocol, e.First, e.Last, o.local)
 		}
-		if e.FirstTick == 0 {
-			return fmt.Errorf("%w: a copy has tick 0 closed", ErrProtocol)
-		}
 	}
 	f.at = f.entries[0].FirstTick
 	for _, e := range f.entries {

@@ -113,7 +113,7 @@ func (in *incoming) copy(e *wire.Entry, b []byte) error {
 		in.due = append(in.due, s)
 	}
 	in.copied[s] = wire.Copied{Stream: e.Stream, Life: e.Life, Number: e.Number}
-	n.wake(in.peer.Node)
+	n.wakeFor(s, in.peer.Node)
 	return nil
 }
 

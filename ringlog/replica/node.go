@@ -16,6 +16,9 @@ type Config struct {
 	Changed func()
 	// Wake says that the links to and from a peer have something to gather. It must not block, and is called with the lock held.
 	Wake func(peer frame.NodeID)
+	// WakeSoon, if set, is called in place of Wake for what may wait a few milliseconds, so that more goes at once: entries of Logs, and that
+	// they have come.
+	WakeSoon func(peer frame.NodeID)
 }
 
 const holdBytes = 64 << 20
@@ -103,6 +106,15 @@ func (n *Node) changed() {
 	if n.cfg.Changed != nil {
 		n.cfg.Changed()
 	}
+}
+
+// wakeFor wakes for something of a stream.
+func (n *Node) wakeFor(s Stream, peer frame.NodeID) {
+	if s.Kind == Log && n.cfg.WakeSoon != nil {
+		n.cfg.WakeSoon(peer)
+		return
+	}
+	n.wake(peer)
 }
 
 func (n *Node) wake(peer frame.NodeID) {

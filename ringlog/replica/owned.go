@@ -215,9 +215,16 @@ func (w *Owned) wakeAll() {
 	}
 }
 
+// soonBytes of a Log do not wait.
+const soonBytes = 256 << 10
+
 func (w *Owned) wakePeers() {
 	for _, p := range w.peers {
-		w.node.wake(p.Node)
+		if w.tail.bytes < soonBytes {
+			w.node.wakeFor(w.tail.stream, p.Node)
+		} else {
+			w.node.wake(p.Node)
+		}
 	}
 }
 

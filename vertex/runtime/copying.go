@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/streamscope/streamscope/netio"
@@ -19,6 +20,7 @@ const (
 	fetchPatience  = 2 * time.Second // for what peers hold of a former life: what has not come by then is executed again
 	copyLeaseParts = 16              // the part of the arena that may be leased for copies under way, and again that for what a stream may have in any case
 	copyLeaseMax   = 64 << 20
+	copySoon       = 3 * time.Millisecond
 	copyHoldParts  = 4 // the memory for copies of others, beside the arena, as a part of it
 )
 
@@ -28,8 +30,9 @@ type copying struct {
 	streams  *replica.Node
 	copies   *copies.Copies
 	endpoint *netio.Endpoint
-	links    []linkPair // by node
-	mu       sync.Mutex // one change of links at a time
+	links    []linkPair    // by node
+	soon     []atomic.Bool // by node: it is about to be woken
+	mu       sync.Mutex    // one change of links at a time
 	journals journals
 }
 
@@ -52,9 +55,10 @@ func (cfg *NodeConfig) copied() bool {
 // newCopying opens the endpoint of copies.
 func newCopying(n *Node) (*copying, error) {
 	cfg := &n.cfg
-	c := &copying{node: n, links: make([]linkPair, cfg.Nodes)}
+	c := &copying{node: n, links: make([]linkPair, cfg.Nodes), soon: make([]atomic.Bool, cfg.Nodes)}
 	self := replica.Member{Node: cfg.Node, Life: cfg.Incarnation}
-	c.streams = replica.New(replica.Config{Self: self, HoldBytes: max(1, cfg.ArenaBytes/copyHoldParts), Wake: c.wake, Changed: c.linksChanged})
+	c.streams = replica.New(replica.Config{Self: self, HoldBytes: max(1, cfg.ArenaBytes/copyHoldParts), Wake: c.wake, WakeSoon: c.wakeSoon,
+		Changed: c.linksChanged})
 	c.copies = NewCopies(cfg.Plan, cfg.Nodes, cfg.Cores, self, c.streams, min(copyLeaseMax, cfg.ArenaBytes/copyLeaseParts))
 	var err error
 	c.endpoint, err = netio.Listen(netio.Config{
@@ -86,6 +90,16 @@ func (c *copying) wake(id frame.NodeID) {
 		if l != nil {
 			l.Wake()
 		}
+	}
+}
+
+// wakeSoon wakes the links with a node a little later, once for all that comes until then.
+func (c *copying) wakeSoon(id frame.NodeID) {
+	if c.soon[id].CompareAndSwap(false, true) {
+		time.AfterFunc(copySoon, func() {
+			c.soon[id].Store(false)
+			c.wake(id)
+		})
 	}
 }
 
