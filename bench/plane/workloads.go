@@ -109,6 +109,16 @@ func Workloads() []measure.Workload {
 			Points: percentiles("ticks of 5 ms"),
 		},
 		{
+			Name: "latency-peer", Unit: measure.Seconds,
+			About: "latency with each tick closed only once a peer has the records of its sources",
+			Open:  always(latency.MeasureAtPeer(5 * time.Millisecond)),
+			Require: []measure.Requirement{
+				{Of: "p50_ms", Must: 6, Stretch: 3, AtMost: true}, {Of: "p99_ms", Must: 15, Stretch: 7.5, AtMost: true},
+				{Of: "p999_ms", Must: 30, Stretch: 15, AtMost: true},
+			},
+			Points: percentiles("records at a peer"),
+		},
+		{
 			Name: "latency-1ms", Unit: measure.Seconds,
 			About:   "latency in ticks of 1 ms",
 			Open:    always(latency.Measure(time.Millisecond)),

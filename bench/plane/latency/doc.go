@@ -17,5 +17,6 @@
 //
 // # Not here
 //
-// Source records at a peer: they are in memory. Percentiles are of package hdrhistogram-go, with three digits.
+// Disks: the records of the sources are in memory, or (MeasureAtPeer) in that of a peer, at the other end of a loopback connection, which has them
+// before a tick is closed; the peer is in this process, and its work on these cores. Percentiles are of package hdrhistogram-go, with three digits.
 package latency

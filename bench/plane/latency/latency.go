@@ -22,11 +22,20 @@ type shape struct {
 	sources   int
 	consumers int
 	tick      time.Duration
+	peer      bool // keeps the records of the sources
 }
 
 // Measure runs a repetition with ticks of the given length: a quarter of d at full speed, the rest at half of it.
 func Measure(tick time.Duration) measure.Func {
-	s := shape{cores: 2, sources: 2, consumers: 64, tick: tick}
+	return shape{cores: 2, sources: 2, consumers: 64, tick: tick}.measure()
+}
+
+// MeasureAtPeer is Measure with ticks that are closed only once a peer has their records.
+func MeasureAtPeer(tick time.Duration) measure.Func {
+	return shape{cores: 2, sources: 2, consumers: 64, tick: tick, peer: true}.measure()
+}
+
+func (s shape) measure() measure.Func {
 	return func(ctx context.Context, d time.Duration) (measure.Sample, error) {
 		top, err := s.run(ctx, d/4, 0)
 		if err != nil {
@@ -65,15 +74,29 @@ func (s shape) run(ctx context.Context, length time.Duration, rate float64) (r r
 	for i := range all {
 		all[i] = newCounts(p)
 	}
+	var recovery *runtime.Recovery
+	var keeper *peer
+	if s.peer {
+		if keeper, err = newPeer(); err != nil {
+			return r, err
+		}
+		defer keeper.close()
+		recovery = keeper.recovery()
+	}
 	node, err := runtime.NewNode(runtime.NodeConfig{
 		Plan: s.plan(src, all), JobID: 1, Nodes: 1, Cores: s.cores, Incarnation: 1,
 		Schedule:   runtime.Schedule{Length: s.tick, StartNs: time.Now().UnixNano()},
 		Admission:  runtime.Admission{Ticks: 64, Bytes: 64 << 20},
 		FrameBytes: 256 << 10, SegmentBytes: 1 << 20, CreditBytes: 1 << 20, ArenaBytes: 256 << 20,
-		Pages: func(int) state.Pages { return state.NewHeapPages(0) },
+		Pages: func(int) state.Pages { return state.NewHeapPages(0) }, Recovery: recovery,
 	})
 	if err != nil {
 		return r, err
+	}
+	if keeper != nil {
+		if err := keeper.connect(); err != nil {
+			return r, errors.Join(err, node.Stop())
+		}
 	}
 	cpu := measure.ProcessCPU()
 	p.start = time.Now()

@@ -6,19 +6,23 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/streamscope/streamscope/bench/measure"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/cloudwego/netpoll.(*defaultPoll).Wait"))
+}
 
 func TestMeasures(t *testing.T) {
-	for _, tick := range []time.Duration{5 * time.Millisecond, time.Millisecond} {
-		s, err := Measure(tick)(context.Background(), 100*time.Millisecond)
+	for _, m := range []measure.Func{Measure(5 * time.Millisecond), Measure(time.Millisecond), MeasureAtPeer(5 * time.Millisecond)} {
+		s, err := m(context.Background(), 100*time.Millisecond)
 		if err != nil {
 			t.Fatal(err)
 		}
 		r := s.Ratios
 		if s.Value <= 0 || r["p50_ms"] <= 0 || r["p50_ms"] > r["p99_ms"] || r["p99_ms"] > r["p999_ms"] || r["p999_ms"] > r["max_ms"] {
-			t.Errorf("ticks of %v: got %+v", tick, s)
+			t.Errorf("got %+v", s)
 		}
 	}
 }
