@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,7 +71,7 @@ func TestStatusIsNotTrusted(t *testing.T) {
 		filepath.Join(dir, "missing"):                                             "name the --data-dir",
 		in("empty", func(string) error { return nil }):                            "no status.json in it",
 		in("cut", text(`{"version":1,"job":"fli`)):                                "not what a run writes",
-		in("other", text(`{"version":7}`)):                                        "version 7, want 1",
+		in("other", text(`{"version":7}`)):                                        fmt.Sprintf("version 7, want %d", control.StatusVersion),
 		in("words", text("hello")):                                                "not what a run writes",
 		in("types", text(`{"version":1,"units":3}`)):                              "not what a run writes",
 		in("folder", func(p string) error { return os.Mkdir(p, 0o755) }):          "want a regular file",
