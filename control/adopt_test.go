@@ -156,8 +156,8 @@ func TestBehindWhatIsAsked(t *testing.T) {
 		before.report(1, at, at)
 		before.report(0, at, at)
 	}
-	before.rec.Bases[1][1] = Base{8, 8}
-	before.rec.Bases[0][0], before.rec.Bases[0][1] = Base{8, 8}, Base{8, 8}
+	before.rec.Bases[1][1] = Base{Base: 8, Prev: 8}
+	before.rec.Bases[0][0], before.rec.Bases[0][1] = Base{Base: 8, Prev: 8}, Base{Base: 8, Prev: 8}
 	d := succeeded(t, before, 0, 1)
 	d.attach(1, 20, nil)
 	d.attach(0, 20, func(h *Hello) { h.Living.Restored = []frame.Tick{16, 0} })

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -13,8 +14,8 @@ import (
 //
 // Invariants, for every edge from p to c, of committed values:
 //
-//   - Base of p <= Base of c (I9), so that whoever restarts finds what it asks for, or finds a producer that makes it again.
-//   - Prev of p <= Prev of c: the same, if c has to go back to its generation before.
+//   - Base of p <= Ask of c (I9), so that whoever restarts finds what it asks for, or finds a producer that makes it again.
+//   - Prev of p <= PrevAsk of c: the same, if c has to go back to its generation before.
 //
 // Base is never computed from less than a report of the registered incarnation (I8).
 type bases struct {
@@ -28,17 +29,21 @@ type bases struct {
 type unitState struct {
 	exists bool
 	Base
-	// restored is the tick at which the registered incarnation began: its log holds nothing up to there.
-	restored frame.Tick
-	// executed and saved are what the registered incarnation has reported; saved is rising, above Base.
+	// restored is the tick at which the registered incarnation began: its log holds nothing up to there. asked is the Ask of it.
+	restored, asked frame.Tick
+	// executed and saved are what the registered incarnation has reported; saved is rising, above Ask.
 	executed frame.Tick
-	saved    []frame.Tick
+	saved    []savedImage
 	unsaved  Unsaved
 	// best is the greatest executed of all incarnations.
 	best frame.Tick
 }
 
-// savedMax bounds what is remembered of a unit's images. With more of them above base, every second tells as much.
+// savedImage is an image that is there. Its state follows from what any image up to low has, and the inputs since; low is its own tick if it
+// has its state.
+type savedImage struct{ tick, low frame.Tick }
+
+// savedMax bounds what is remembered of a unit's images. With more of them above Ask, some tell as much as all.
 const savedMax = 64
 
 // newBases takes stored bases as they are; validate them first. Every unit has to be registered.
@@ -87,7 +92,7 @@ func (b *bases) on(node frame.NodeID, visit func(StageID, *unitState)) {
 // register begins a new incarnation of a node: it restores at the bases, and what the one before had said means nothing any more.
 func (b *bases) register(node frame.NodeID) {
 	b.on(node, func(_ StageID, u *unitState) {
-		u.restored, u.executed = u.Base.Base, u.Base.Base
+		u.restored, u.asked, u.executed = u.Base.Base, u.Ask(), u.Base.Base
 		u.saved, u.unsaved = nil, Unsaved{}
 	})
 }
@@ -102,7 +107,12 @@ func (b *bases) report(node frame.NodeID, r *Reported) (further bool) {
 	})
 	for _, s := range r.Saved {
 		if u := &b.units[s.Stage][node]; u.exists {
-			u.addSaved(s.Tick)
+			u.addSaved(s.Tick, s.Tick)
+		}
+	}
+	for _, s := range r.Hollow {
+		if u := &b.units[s.Stage][node]; u.exists {
+			u.addSaved(s.Tick, min(s.Low, s.Tick))
 		}
 	}
 	for _, s := range r.Unsaved {
@@ -120,33 +130,40 @@ func (b *bases) reached(node frame.NodeID) frame.Tick {
 	return t
 }
 
-func (u *unitState) addSaved(t frame.Tick) {
-	i, found := slices.BinarySearch(u.saved, t)
-	if found || t <= u.Base.Base || t == frame.MaxTick {
+func (u *unitState) addSaved(t, low frame.Tick) {
+	i, found := slices.BinarySearchFunc(u.saved, t, func(s savedImage, t frame.Tick) int { return cmp.Compare(s.tick, t) })
+	if found || t <= u.Ask() || t == frame.MaxTick {
 		return
 	}
-	u.saved = slices.Insert(u.saved, i, t)
-	if len(u.saved) > savedMax {
-		u.saved = slices.Delete(u.saved, savedMax/2, savedMax/2+1)
+	u.saved = slices.Insert(u.saved, i, savedImage{t, low})
+	if n := len(u.saved); n > savedMax {
+		least := 1 // the one whose neighbours are closest
+		for i := 2; i < n-1; i++ {
+			if u.saved[i+1].tick-u.saved[i-1].tick < u.saved[least+1].tick-u.saved[least-1].tick {
+				least = i
+			}
+		}
+		u.saved = slices.Delete(u.saved, least, least+1)
 	}
 }
 
 // newestSaved is the newest image of the unit that is known.
 func (u *unitState) newestSaved() frame.Tick {
 	if n := len(u.saved); n > 0 {
-		return u.saved[n-1]
+		return max(u.saved[n-1].tick, u.Base.Base)
 	}
 	return u.Base.Base
 }
 
-// need is the least base of the units that a stage's output goes to, and the least of their generations before. Who has no consumer but
+// need is the least tick after which one of the units that a stage's output goes to asks when it restarts, and the least of their generations
+// before. Who has no consumer but
 // the world outside is held by nobody: an image of it implies that the world has its output.
 func (b *bases) need(s StageID, at func(StageID, frame.NodeID) Base) Base {
-	least := Base{math.MaxUint64, math.MaxUint64}
+	least := Base{Base: math.MaxUint64, Prev: math.MaxUint64}
 	for _, to := range b.stages[s].To {
 		for _, n := range b.stages[to].Nodes {
 			c := at(to, n)
-			least.Base, least.Prev = min(least.Base, c.Base), min(least.Prev, c.Prev)
+			least.Base, least.Prev = min(least.Base, c.Ask()), min(least.Prev, c.PrevAsk())
 		}
 	}
 	return least
@@ -180,14 +197,14 @@ func (d draft) list() []UnitBase {
 }
 
 // advance computes which units may have a greater base (T11), from the sinks up: t is a snapshot of the registered incarnation, it has
-// executed t, and every unit downstream has a base of at least t.
+// executed t, and no unit downstream asks for t when it restarts.
 func (b *bases) advance() []UnitBase {
 	d := draft{}
 	for _, s := range b.order {
 		need := b.need(s, b.at(d))
 		for _, n := range b.stages[s].Nodes {
 			u := &b.units[s][n]
-			if t := u.eligible(need.Base); t > u.Base.Base {
+			if t := u.eligible(need.Base); t.tick > u.Base.Base {
 				d[Unit{s, n}] = u.after(t, need.Prev)
 			}
 		}
@@ -195,24 +212,30 @@ func (b *bases) advance() []UnitBase {
 	return d.list()
 }
 
-// eligible is the greatest tick that base may advance to.
-func (u *unitState) eligible(need frame.Tick) frame.Tick {
-	limit := min(need, u.executed)
-	for _, t := range slices.Backward(u.saved) {
-		if t <= limit {
-			return t
+// eligible is the greatest tick that base may advance to, if that is one.
+func (u *unitState) eligible(need frame.Tick) savedImage {
+	return u.savedUpTo(min(need, u.executed))
+}
+
+// savedUpTo is the newest image up to a tick.
+func (u *unitState) savedUpTo(limit frame.Tick) savedImage {
+	for _, s := range slices.Backward(u.saved) {
+		if s.tick <= limit {
+			return s
 		}
 	}
-	return 0
+	return savedImage{}
 }
 
 // after is the unit's base once it is at t. The base before becomes Prev unless a consumer may have to go back further than that: then
 // Prev stays, and the generation between the two is no place to restart at.
-func (u *unitState) after(t, needPrev frame.Tick) Base {
+func (u *unitState) after(s savedImage, needPrev frame.Tick) Base {
+	ask := max(u.Ask(), u.savedUpTo(s.low).tick) // the state at Base follows from the image at Ask, and so does all later state
+	next := Base{Base: s.tick, Warm: s.tick - ask, Prev: u.Prev, PrevWarm: u.PrevWarm}
 	if u.Base.Base <= needPrev {
-		return Base{t, u.Base.Base}
+		next.Prev, next.PrevWarm = u.Base.Base, u.Warm
 	}
-	return Base{t, u.Prev}
+	return next
 }
 
 // fallBack computes what changes if units go back to their generation before, because their image at base cannot be read. Whatever
@@ -226,25 +249,28 @@ func (b *bases) fallBack(unreadable []Unit) (changes []UnitBase, lost []Unit) {
 			lost = append(lost, u)
 			continue
 		}
-		d[u] = Base{base.Prev, base.Prev}
+		d[u] = base.before()
 	}
 	for _, s := range b.order {
 		need := b.need(s, b.at(d))
 		for _, n := range b.stages[s].Nodes {
 			if base := b.at(d)(s, n); base.Base > need.Base {
-				d[Unit{s, n}] = Base{base.Prev, base.Prev}
+				d[Unit{s, n}] = base.before()
 			}
 		}
 	}
 	return d.list(), lost
 }
 
+// before is the base of a unit that goes back to its generation before.
+func (b Base) before() Base { return Base{b.Prev, b.Prev, b.PrevWarm, b.PrevWarm} }
+
 // commit makes changes count.
 func (b *bases) commit(changes []UnitBase) {
 	for _, c := range changes {
 		u := &b.units[c.Stage][c.Node]
 		u.Base = c.Base
-		u.saved = slices.DeleteFunc(u.saved, func(t frame.Tick) bool { return t <= c.Base.Base })
+		u.saved = slices.DeleteFunc(u.saved, func(s savedImage) bool { return s.tick <= c.Ask() })
 	}
 }
 
@@ -271,18 +297,26 @@ func (b *bases) needs() Needs {
 		for n := range b.units[s] {
 			needs[s][n] = frame.MaxTick
 			if u := &b.units[s][n]; u.exists {
-				needs[s][n] = u.Prev
+				needs[s][n] = u.PrevAsk()
 			}
 		}
 	}
 	return needs
 }
 
-// restore is by stage where the registered incarnation of a node begins.
-func (b *bases) restore(node frame.NodeID) []frame.Tick {
-	ticks := make([]frame.Tick, len(b.units))
+// restore is by stage the image that the registered incarnation of a node goes on from, and up to where it emits nothing; quiet is nil
+// if it emits everything.
+func (b *bases) restore(node frame.NodeID) (images, quiet []frame.Tick) {
+	images = make([]frame.Tick, len(b.units))
 	for s := range b.units {
-		ticks[s] = b.units[s][node].restored
+		u := &b.units[s][node]
+		images[s] = u.asked
+		if u.asked < u.restored && quiet == nil {
+			quiet = make([]frame.Tick, len(b.units))
+		}
+		if u.asked < u.restored {
+			quiet[s] = u.restored
+		}
 	}
-	return ticks
+	return images, quiet
 }

@@ -42,11 +42,12 @@ func seq(n int) []int {
 // of it lacks.
 func naive(b *bases, s StageID, u *unitState, at func(StageID, frame.NodeID) Base) frame.Tick {
 	best := u.Base.Base
-	for _, t := range u.saved {
+	for _, saved := range u.saved {
+		t := saved.tick
 		ok := t <= u.executed
 		for _, to := range b.stages[s].To {
 			for _, n := range b.stages[to].Nodes {
-				ok = ok && t <= at(to, n).Base
+				ok = ok && t <= at(to, n).Ask()
 			}
 		}
 		if ok && t > best {
@@ -88,7 +89,12 @@ func reportChecked(t *rapid.T, b *bases, node frame.NodeID) {
 	for s := range b.stages {
 		r.Executed[s] = frame.Tick(rapid.IntRange(0, 40).Draw(t, "executed"))
 		if rapid.Bool().Draw(t, "saves") {
-			r.Saved = append(r.Saved, Saved{StageID(s), frame.Tick(rapid.IntRange(0, 40).Draw(t, "saved"))})
+			saved := Saved{StageID(s), frame.Tick(rapid.IntRange(0, 40).Draw(t, "saved"))}
+			if low := frame.Tick(rapid.IntRange(0, 40).Draw(t, "low")); low < saved.Tick && s%2 == 1 {
+				r.Hollow = append(r.Hollow, Hollow{saved, low})
+			} else {
+				r.Saved = append(r.Saved, saved)
+			}
 		}
 	}
 	want := false
@@ -137,7 +143,7 @@ func fallBackChecked(t *rapid.T, b *bases, node frame.NodeID) {
 		t.Fatalf("%+v: changes %+v, lost %+v", was, changes, lost)
 	}
 	for _, c := range changes {
-		if was := b.units[c.Stage][c.Node].Base; c.Base != (Base{was.Prev, was.Prev}) {
+		if was := b.units[c.Stage][c.Node].Base; c.Base != was.before() {
 			t.Fatalf("%v went from %+v to %+v", c.Unit, was, c.Base)
 		}
 	}
@@ -157,13 +163,13 @@ func fallBackChecked(t *rapid.T, b *bases, node frame.NodeID) {
 func TestManySaved(t *testing.T) {
 	var u unitState
 	for i := range frame.Tick(10 * savedMax) {
-		u.addSaved(i + 1)
-		u.addSaved(i + 1)
+		u.addSaved(i+1, i+1)
+		u.addSaved(i+1, i+1)
 	}
-	if len(u.saved) != savedMax || u.saved[0] != 1 || u.newestSaved() != 10*savedMax {
-		t.Errorf("kept %d: %d", len(u.saved), u.saved)
+	if len(u.saved) != savedMax || u.saved[0].tick != 1 || u.newestSaved() != 10*savedMax {
+		t.Errorf("kept %d: %v", len(u.saved), u.saved)
 	}
-	u.addSaved(frame.MaxTick)
+	u.addSaved(frame.MaxTick, frame.MaxTick)
 	if u.newestSaved() == frame.MaxTick {
 		t.Error("the end of ticks is no image")
 	}

@@ -1,6 +1,10 @@
 package control
 
-import "github.com/streamscope/streamscope/ringlog/frame"
+import (
+	"slices"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
 
 // Effect is something for the driver to do.
 type Effect interface{ isEffect() }
@@ -146,6 +150,8 @@ type Assignment struct {
 	Incarnation frame.Incarnation `json:",omitempty"`
 	// Restore is by stage the tick of the image that the unit goes on from, 0: from the beginning.
 	Restore []frame.Tick `json:",omitempty"`
+	// Quiet is by stage the tick up to which the unit executes again without emitting anything: Restore or more. Nil: nobody does.
+	Quiet []frame.Tick `json:",omitempty"`
 	// Needs are those of the last Trim.
 	Needs Needs `json:",omitempty"`
 	// Marks are those under way.
@@ -154,6 +160,15 @@ type Assignment struct {
 	Peers []Peer `json:",omitempty"`
 	// Journals are the active sets of those of the worker's units that have one. Their members that are not among Peers are lost.
 	Journals []UnitJournal `json:",omitempty"`
+}
+
+// Begins is by stage the tick up to which the life's log holds nothing.
+func (a *Assignment) Begins() []frame.Tick {
+	ticks := slices.Clone(a.Restore)
+	for s, quiet := range a.Quiet {
+		ticks[s] = max(ticks[s], quiet)
+	}
+	return ticks
 }
 
 // Outcome is how a run ended.

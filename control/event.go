@@ -55,6 +55,8 @@ type (
 		// Saved are images that are durable, can be read back, and were written or restored by this incarnation: all those above Trim's needs.
 		// That of a sink says that its output up to there is durable, that of a source the same of its journal.
 		Saved []Saved `json:",omitempty"`
+		// Hollow are those images that have no state, apart from Saved.
+		Hollow []Hollow `json:",omitempty"`
 		// Unsaved are the units whose newest image could not be saved.
 		Unsaved []Unsaved `json:",omitempty"`
 		// Held, if set, is what the worker keeps now: sent more seldom than the rest. The newest one counts.
@@ -94,6 +96,13 @@ type (
 type Saved struct {
 	Stage StageID
 	Tick  frame.Tick
+}
+
+// Hollow names an image without the state of the operators: what that is after Tick follows from the image of any tick up to Low, and the
+// inputs since.
+type Hollow struct {
+	Saved
+	Low frame.Tick
 }
 
 // Unsaved names an image that could not be saved, and says why.

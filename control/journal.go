@@ -127,9 +127,11 @@ func (s *Stored) GiveUpJournals(stages []StageShape) (t Txn, to frame.Tick, err 
 	}
 	t.Epoch = s.Epoch
 	each(func(u Unit, b Base) {
-		switch to {
-		case b.Base:
-		case b.Prev:
+		switch {
+		case to == b.Base && b.Warm > 0, to == b.Prev && b.PrevWarm > 0:
+			err = fmt.Errorf("%v has no image of its state after tick %d, and what it would be made from again went with the journals; begin anew in another directory", u, to)
+		case to == b.Base:
+		case to == b.Prev:
 			t.Bases = append(t.Bases, UnitBase{u, Base{Base: to, Prev: to}})
 		default:
 			err = fmt.Errorf("%v has images after ticks %d and %d, others restart at tick %d: there is no tick to go on from; begin anew in another directory", u, b.Base, b.Prev, to)

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
@@ -51,7 +52,7 @@ func TestActivate(t *testing.T) {
 // What was given up leaves all units at one tick, and a set without members, which the next life is started with.
 func TestGiveUpJournals(t *testing.T) {
 	stages := recoveryConfig(2).Recovery.Stages
-	s := Stored{Epoch: 7, Bases: [][]Base{{{5, 3}, {5, 3}}, {{}, {8, 5}}}, Journals: map[Unit]JournalSet{{0, 0}: journalSet(4, 2, JournalMember{1, 1})}}
+	s := Stored{Epoch: 7, Bases: [][]Base{{{Base: 5, Prev: 3}, {Base: 5, Prev: 3}}, {{}, {Base: 8, Prev: 5}}}, Journals: map[Unit]JournalSet{{0, 0}: journalSet(4, 2, JournalMember{1, 1})}}
 	txn, to, err := s.GiveUpJournals(stages)
 	if err != nil || to != 5 || txn.Epoch != 7 {
 		t.Fatalf("to %d, %+v, %v", to, txn, err)
@@ -60,14 +61,18 @@ func TestGiveUpJournals(t *testing.T) {
 	if set := s.Journals[Unit{0, 0}]; set.Version != 5 || len(set.Members) > 0 || set.Valid(0, 2) != nil {
 		t.Errorf("set %+v", set)
 	}
-	if s.Bases[1][1] != (Base{5, 5}) || s.Bases[0][0] != (Base{5, 3}) {
+	if s.Bases[1][1] != (Base{Base: 5, Prev: 5}) || s.Bases[0][0] != (Base{Base: 5, Prev: 3}) {
 		t.Errorf("bases %+v", s.Bases)
 	}
 	if txn, _, err := s.GiveUpJournals(stages); err != nil || !txn.Empty() {
 		t.Errorf("again: %+v, %v", txn, err)
 	}
 	s.Journals[Unit{0, 1}] = journalSet(1, 1, JournalMember{0, 1})
-	s.Bases[1][1] = Base{9, 8}
+	s.Bases[1][1] = Base{Base: 8, Prev: 5, PrevWarm: 2}
+	if _, _, err := s.GiveUpJournals(stages); err == nil || !strings.Contains(err.Error(), "no image of its state after tick 5") {
+		t.Errorf("a unit without an image of its state: %v", err)
+	}
+	s.Bases[1][1] = Base{Base: 9, Prev: 8}
 	if _, _, err := s.GiveUpJournals(stages); err == nil {
 		t.Error("a unit without image at the common tick")
 	}

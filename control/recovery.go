@@ -182,8 +182,10 @@ func (b *bases) valid() error {
 			switch u := &b.units[s][n]; {
 			case u.Prev > u.Base.Base:
 				return fmt.Errorf("base %d of stage %d on node %d, but the one before is %d", u.Base.Base, s, n, u.Prev)
+			case u.Warm > u.Base.Base || u.PrevWarm > u.Prev || u.PrevAsk() > u.Ask():
+				return fmt.Errorf("base of stage %d on node %d: %d ticks before %d, and %d before the one before, %d", s, n, u.Warm, u.Base.Base, u.PrevWarm, u.Prev)
 			case u.exists && (u.Base.Base > need.Base || u.Prev > need.Prev):
-				return fmt.Errorf("bases %d and %d of stage %d on node %d, but a consumer has %d and %d (I9)",
+				return fmt.Errorf("bases %d and %d of stage %d on node %d, but a consumer asks after %d and %d (I9)",
 					u.Base.Base, u.Prev, s, n, need.Base, need.Prev)
 			}
 		}

@@ -106,8 +106,8 @@ func TestRecoveryConfigComplaints(t *testing.T) {
 		"bases of 0 nodes":  func(c *Config) { c.Recovery.Stored.Bases = make([][]Base, 2) },
 		"outcome 9":         func(c *Config) { c.Recovery.Stored.Outcome = 9 },
 		"first entry":       func(c *Config) { c.Recovery.Stored.Schedule.Entries = []ScheduleEntry{{First: 2}} },
-		"a consumer has":    func(c *Config) { c.Recovery.Stored.Bases = [][]Base{{{5, 0}, {}}, {{}, {}}} },
-		"the one before is": func(c *Config) { c.Recovery.Stored.Bases = [][]Base{{{}, {}}, {{}, {1, 2}}} },
+		"a consumer asks":   func(c *Config) { c.Recovery.Stored.Bases = [][]Base{{{Base: 5}, {}}, {{}, {}}} },
+		"the one before is": func(c *Config) { c.Recovery.Stored.Bases = [][]Base{{{}, {}}, {{}, {Base: 1, Prev: 2}}} },
 	} {
 		c := recoveryConfig(2)
 		change(&c)

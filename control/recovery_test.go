@@ -182,7 +182,7 @@ func TestBaseIsCommittedBeforeTrim(t *testing.T) {
 	d.report(0, 10, 8)
 	d.report(1, 10, 8)
 	// One transaction, from the sink up.
-	if d.asked == nil || !slices.Equal(d.asked.Bases, []UnitBase{{Unit{0, 0}, Base{8, 0}}, {Unit{0, 1}, Base{8, 0}}, {Unit{1, 1}, Base{8, 0}}}) {
+	if d.asked == nil || !slices.Equal(d.asked.Bases, []UnitBase{{Unit{0, 0}, Base{Base: 8, Prev: 0}}, {Unit{0, 1}, Base{Base: 8, Prev: 0}}, {Unit{1, 1}, Base{Base: 8, Prev: 0}}}) {
 		t.Fatalf("asked %+v", d.asked)
 	}
 	d.persist()
@@ -197,7 +197,7 @@ func TestBaseIsCommittedBeforeTrim(t *testing.T) {
 	}
 	// A unit that executed less than its image says has no base there.
 	d.report(0, 15, 16)
-	if b := d.rec.Bases[0][0]; b != (Base{8, 0}) {
+	if b := d.rec.Bases[0][0]; b != (Base{Base: 8, Prev: 0}) {
 		t.Errorf("base %+v", b)
 	}
 	d.lose(0)
@@ -215,7 +215,7 @@ func TestUnreadableImage(t *testing.T) {
 		d.report(1, at, at)
 		d.report(0, at, at)
 	}
-	if got := fmt.Sprint(d.rec.Bases); got != "[[{16 8} {16 8}] [{0 0} {16 8}]]" {
+	if got := fmt.Sprint(d.rec.Bases); got != "[[{16 8 0 0} {16 8 0 0}] [{0 0 0 0} {16 8 0 0}]]" {
 		t.Fatalf("bases %s", got)
 	}
 	d.lose(1)
@@ -226,7 +226,7 @@ func TestUnreadableImage(t *testing.T) {
 	}
 	// The sink goes back; the source of node 0 has what it will ask for, the one of node 1 starts again anyhow.
 	unreadable(1, 1, 16)
-	if got := fmt.Sprint(d.rec.Bases); got != "[[{8 8} {8 8}] [{0 0} {8 8}]]" {
+	if got := fmt.Sprint(d.rec.Bases); got != "[[{8 8 0 0} {8 8 0 0}] [{0 0 0 0} {8 8 0 0}]]" {
 		t.Errorf("bases %s", got)
 	}
 	d.want("fallen back", "kill1.2 spawn1.3 start1 relink0:1.3 connect1 run1")
@@ -256,8 +256,10 @@ func TestProducerThatBeganTooLate(t *testing.T) {
 	d.lose(0)
 	d.lose(1)
 	d.want("both", "spawn0.3 start0 spawn1.3 start1 connect0 run0 connect1 run1")
-	if got := fmt.Sprint(d.m.rec.bases.restore(0), d.m.rec.bases.restore(1)); got != "[8 0] [8 8]" {
-		t.Errorf("restored at %s", got)
+	for n, want := range []string{"[8 0]", "[8 8]"} {
+		if got, quiet := d.m.rec.bases.restore(nodeID(n)); quiet != nil || fmt.Sprint(got) != want {
+			t.Errorf("node %d is restored at %v, quiet up to %v, want %s", n, got, quiet, want)
+		}
 	}
 }
 

@@ -132,7 +132,8 @@ func (m *Machine) assignment(node frame.NodeID) Assignment {
 	a := Assignment{Epoch: m.cfg.Epoch, Node: node, Nodes: m.cfg.Workers, Cores: m.cfg.Cores, Schedule: m.ticks}
 	if r := m.rec; r != nil {
 		a.Incarnation = m.workers[node].incarnation
-		a.Restore, a.Needs = r.bases.restore(node), r.bases.needs()
+		a.Restore, a.Quiet = r.bases.restore(node)
+		a.Needs = r.bases.needs()
 		a.Marks = append(a.Marks, r.marks.open...)
 		a.Peers, a.Journals = m.holders(), r.journals(node)
 		m.workers[node].excused = r.marks.last

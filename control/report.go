@@ -82,6 +82,11 @@ func (r *recovery) misshapen(ev *Reported, nodes int) string {
 			return fmt.Sprintf("an image of stage %d of %d", s.Stage, stages)
 		}
 	}
+	for _, s := range ev.Hollow {
+		if int(s.Stage) >= stages {
+			return fmt.Sprintf("an image of stage %d of %d", s.Stage, stages)
+		}
+	}
 	for _, s := range ev.Unsaved {
 		if int(s.Stage) >= stages {
 			return fmt.Sprintf("a lost image of stage %d of %d", s.Stage, stages)
@@ -97,7 +102,7 @@ func (r *recovery) misshapen(ev *Reported, nodes int) string {
 func (m *Machine) unreadable(node frame.NodeID, ev Failed) {
 	r := m.rec
 	at := *ev.Unreadable
-	if int(at.Stage) >= len(r.cfg.Stages) || !r.bases.units[at.Stage][node].exists || r.bases.units[at.Stage][node].restored != at.Tick || at.Tick == 0 {
+	if int(at.Stage) >= len(r.cfg.Stages) || !r.bases.units[at.Stage][node].exists || r.bases.units[at.Stage][node].asked != at.Tick || at.Tick == 0 {
 		m.failed(node, ev.Reason)
 		return
 	}

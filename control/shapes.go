@@ -9,7 +9,7 @@ import (
 func Shapes(p *runtime.Plan, nodes int) []StageShape {
 	shapes := make([]StageShape, len(p.Stages))
 	for i := range p.Stages {
-		shapes[i] = StageShape{Name: p.Stages[i].Name, Source: p.Stages[i].Source != nil}
+		shapes[i] = StageShape{Name: p.Stages[i].Name, Source: p.Stages[i].Source != nil, Strategy: p.Stages[i].Strategy}
 		for n := range nodes {
 			if id := frame.NodeID(n); p.TasksOn(i, id, nodes).Count > 0 {
 				shapes[i].Nodes = append(shapes[i].Nodes, id)

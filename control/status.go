@@ -89,12 +89,14 @@ type EdgeStatus struct {
 // UnitStatus is a unit: what it keeps itself, and why its base is where it is.
 type UnitStatus struct {
 	UnitName
-	Base     frame.Tick   `json:"base"`
-	Prev     frame.Tick   `json:"prev"`
-	Executed frame.Tick   `json:"executed"`
-	Newest   frame.Tick   `json:"newest_image"`
-	Images   HeldImages   `json:"images"`
-	Journal  *HeldJournal `json:"journal,omitempty"`
+	Base     frame.Tick `json:"base"`
+	Prev     frame.Tick `json:"prev"`
+	Executed frame.Tick `json:"executed"`
+	Newest   frame.Tick `json:"newest_image"`
+	// Ask is the tick after which it asks its inputs when it restarts at Base: less, if what comes between is only executed to have its state.
+	Ask     frame.Tick   `json:"ask"`
+	Images  HeldImages   `json:"images"`
+	Journal *HeldJournal `json:"journal,omitempty"`
 	// JournalAt are the nodes that keep the journal in memory; none: it lies on disk.
 	JournalAt []JournalMember `json:"journal_at,omitempty"`
 	Failed    string          `json:"image_failed,omitempty"`
@@ -163,7 +165,7 @@ func (m *Machine) unitStatus(s *Status) {
 	for i := range b.stages {
 		for _, n := range b.stages[i].Nodes {
 			u, id := &b.units[i][n], Unit{StageID(i), n}
-			t := UnitStatus{UnitName: m.name(id), Base: u.Base.Base, Prev: u.Prev, Executed: u.executed, Newest: u.newestSaved(), Why: m.whyBase(id)}
+			t := UnitStatus{UnitName: m.name(id), Base: u.Base.Base, Prev: u.Prev, Ask: u.Ask(), Executed: u.executed, Newest: u.newestSaved(), Why: m.whyBase(id)}
 			t.JournalAt = m.rec.stored.Journals[id].Members
 			if u.unsaved.Tick > u.newestSaved() {
 				t.Failed = u.unsaved.Reason
@@ -251,7 +253,7 @@ func (m *Machine) logStatus(s *Status) {
 
 func (m *Machine) stageStatus(s *Status) {
 	for i, shape := range m.rec.cfg.Stages {
-		t := StageStatus{Name: shape.Name, Source: shape.Source, Nodes: shape.Nodes, Strategy: "checkpoint"}
+		t := StageStatus{Name: shape.Name, Source: shape.Source, Nodes: shape.Nodes, Strategy: shape.Strategy.String()}
 		for _, e := range shape.Edges {
 			to := &m.rec.cfg.Stages[e.To]
 			links := len(shape.Nodes) > 1 || !slices.Equal(shape.Nodes, to.Nodes)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle"
+	"github.com/streamscope/streamscope/vertex/runtime"
 )
 
 // StageID is a physical stage: its index in the plan.
@@ -29,6 +30,8 @@ type StageShape struct {
 	To []StageID
 	// Edges are the same with what their logs keep, for whoever looks at the run.
 	Edges []EdgeShape
+	// Strategy is how its units have their state again, likewise. Bases say it by themselves.
+	Strategy runtime.Strategy
 	// Source: it opens ticks; others only execute them.
 	Source bool
 }
@@ -42,12 +45,21 @@ type EdgeShape struct {
 
 // Base is where a unit restarts. The zero Base is the beginning of the job.
 //
-// Invariant: Prev <= Base.
+// Invariant: Prev <= Base, PrevAsk <= Ask; Warm <= Base, PrevWarm <= Prev.
 type Base struct {
 	Base frame.Tick
 	// Prev is the generation before: what is trimmed is trimmed up to it, so that a unit whose image at Base cannot be read restarts there.
 	Prev frame.Tick
+	// Warm is by how much a unit that restarts at Base begins earlier: it goes on from the image of that tick and executes the ticks up to
+	// Base again, emitting nothing, since its images have no state. PrevWarm is the same of Prev. 0 where images have their state.
+	Warm, PrevWarm frame.Tick
 }
+
+// Ask is the tick after which a unit that restarts at Base asks its inputs, and of which it needs the image.
+func (b Base) Ask() frame.Tick { return b.Base - b.Warm }
+
+// PrevAsk is Ask of the generation before: nobody asks for what lies up to it.
+func (b Base) PrevAsk() frame.Tick { return b.Prev - b.PrevWarm }
 
 // Stored is everything that a manager leaves to its successor.
 type Stored struct {

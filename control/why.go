@@ -12,6 +12,9 @@ func (u UnitName) String() string { return fmt.Sprintf("stage %s on node %d", u.
 func (m *Machine) whyLog(consumer Unit) string {
 	u := &m.rec.bases.units[consumer.Stage][consumer.Node]
 	s := fmt.Sprintf("held for %v, which restarts at tick %d (base; its newest image is %d)", m.name(consumer), u.Base.Base, u.newestSaved())
+	if u.Warm > 0 {
+		s += fmt.Sprintf(", for which it executes what comes after tick %d again", u.Ask())
+	}
 	if u.Prev < u.Base.Base {
 		s += fmt.Sprintf(", or at tick %d if that image cannot be read", u.Prev)
 	}
@@ -51,12 +54,12 @@ func (m *Machine) heldBy(id Unit) (consumer Unit, held bool) {
 	least := frame.MaxTick
 	for _, to := range b.stages[id.Stage].To {
 		for _, n := range b.stages[to].Nodes {
-			if base := b.units[to][n].Base.Base; base < least {
-				least, consumer, held = base, Unit{to, n}, true
+			if ask := b.units[to][n].Ask(); ask < least {
+				least, consumer, held = ask, Unit{to, n}, true
 			}
 		}
 	}
-	return consumer, held && u.eligible(least) <= u.Base.Base
+	return consumer, held && u.eligible(least).tick <= u.Base.Base
 }
 
 // after is the first mark under way after a tick; 0: none.

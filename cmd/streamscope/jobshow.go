@@ -117,6 +117,9 @@ func unitRetention(w io.Writer, u *control.UnitStatus) {
 	if u.Failed != "" {
 		fmt.Fprintf(w, "    its newest image could not be saved: %s\n", u.Failed)
 	}
+	if u.Ask < u.Base {
+		fmt.Fprintf(w, "    it would execute ticks %s..%s again without emitting, to have its state\n", tick(u.Ask+1), tick(u.Base))
+	}
 	fmt.Fprintf(w, "    base: %s\n", u.Why)
 }
 
@@ -165,7 +168,7 @@ func stageExplain(w io.Writer, st *control.StageStatus) {
 	if st.Source {
 		what = "source stage"
 	}
-	fmt.Fprintf(w, "\n%s %s, on %s: strategy %s (an image at marked ticks, and the logs since)\n", what, st.Name, nodes(st.Nodes), st.Strategy)
+	fmt.Fprintf(w, "\n%s %s, on %s: strategy %s (%s)\n", what, st.Name, nodes(st.Nodes), st.Strategy, strategyWords[st.Strategy])
 	for i := range st.Edges {
 		e := &st.Edges[i]
 		fmt.Fprintf(w, "  %s->%s (edge %d): ", st.Name, e.To, e.ID)
@@ -189,6 +192,11 @@ func stageExplain(w io.Writer, st *control.StageStatus) {
 	fmt.Fprintf(w, "  if lost now: about %s to come back (%s to start, %s to read images, %s to execute %s ticks again); %s\n",
 		report.Elapsed(time.Duration(e.StartNs+e.ReadNs+e.ReplayNs)), report.Elapsed(time.Duration(e.StartNs)), report.Elapsed(time.Duration(e.ReadNs)),
 		report.Elapsed(time.Duration(e.ReplayNs)), report.Count(e.Ticks), basis)
+}
+
+var strategyWords = map[string]string{
+	"checkpoint": "an image at marked ticks, and the logs since",
+	"replay":     "no image of its state, which is made again from the logs of the windows that were open",
 }
 
 // keepWords say what the policies mean.

@@ -20,7 +20,7 @@ func (a *app) runCommand() *cobra.Command {
 		Use:   "run JOB [flags]",
 		Short: "Run a job to its end",
 		Long: "Run a job to its end. The result goes to standard output or to --out; progress, messages and a summary go to standard error.\n\nThe jobs are:\n" +
-			a.jobTable() + "\nSizes are written 65536, 64KiB, 4MiB or 1GiB. Of a repeated flag the last one counts, but for --input and --edge-policy.",
+			a.jobTable() + "\nSizes are written 65536, 64KiB, 4MiB or 1GiB. Of a repeated flag the last one counts, but for --input, --edge-policy and --stage-strategy.",
 		Example: `  streamscope run flights
   streamscope run flights --input flights.parquet --airports airports.csv --out result.csv --workers 3 --tasks 16
   zcat flights.csv.gz | streamscope run flights --input - --rate 50k --out result.jsonl`,

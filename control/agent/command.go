@@ -85,7 +85,7 @@ func (a *agent) start(c *rpc.Start) error {
 	if err != nil {
 		return a.fail(err)
 	}
-	a.fingerprint, a.restored = plan.Fingerprint(p), c.Assignment.Restore
+	a.fingerprint, a.restored = plan.Fingerprint(p), c.Assignment.Begins()
 	for _, t := range c.Assignment.Marks {
 		a.marked = max(a.marked, t)
 	}

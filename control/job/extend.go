@@ -48,18 +48,24 @@ func (x *extension) column(e expr.Expr) (int, error) {
 	return at, nil
 }
 
+// recentFolder is what an extension stands before.
+type recentFolder interface {
+	ops.Folder
+	vertex.Horizon
+}
+
 // wrap puts the extension before a folder. It is used for one vertex only, since programs have scratch memory.
-func (x *extension) wrap(inner ops.Folder) vertex.Vertex {
+func (x *extension) wrap(inner recentFolder) vertex.Vertex {
 	if len(x.programs) == 0 {
 		return inner
 	}
 	s := &batch.Schema{Fields: x.schema.Fields[len(x.in.Fields):]}
-	return &extended{Folder: inner, x: x, computed: batch.NewBuilder(s)}
+	return &extended{recentFolder: inner, x: x, computed: batch.NewBuilder(s)}
 }
 
 // extended is a vertex behind an extension. State, ticks and output are the inner one's.
 type extended struct {
-	ops.Folder
+	recentFolder
 	x        *extension
 	computed *batch.Builder // scratch
 	view     batch.Batch    // scratch
@@ -86,7 +92,7 @@ func (v *extended) Execute(port int, rows *batch.Batch, out *vertex.Outbox) (int
 	if err != nil {
 		return 0, err
 	}
-	return v.Folder.Execute(port, wide, out)
+	return v.recentFolder.Execute(port, wide, out)
 }
 
 // Fold implements ops.Folder.
@@ -95,5 +101,5 @@ func (v *extended) Fold(tick frame.Tick, port int, rows *batch.Batch) error {
 	if err != nil {
 		return err
 	}
-	return v.Folder.Fold(tick, port, wide)
+	return v.recentFolder.Fold(tick, port, wide)
 }

@@ -57,6 +57,30 @@ type Spec interface {
 	Text() string
 }
 
+// Memory is how much of its input an operator's state depends on.
+type Memory uint8
+
+// The kinds of memory. What a Spec does not tell of has no bound.
+const (
+	NoBound      Memory = iota
+	RecentMemory        // its instances are vertex.Horizons
+	NoMemory            // its instances have no state
+)
+
+// Remembering is a Spec that tells.
+type Remembering interface {
+	Spec
+	Memory() Memory
+}
+
+// MemoryOf is that of a Spec.
+func MemoryOf(s Spec) Memory {
+	if r, ok := s.(Remembering); ok {
+		return r.Memory()
+	}
+	return NoBound
+}
+
 // Need is the distribution that a port asks for.
 type Need struct {
 	Kind NeedKind

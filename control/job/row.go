@@ -16,6 +16,7 @@ type anywhere struct{}
 
 func (anywhere) Need(int) Need      { return Need{Anywhere, nil} }
 func (anywhere) Unordered(int) bool { return false }
+func (anywhere) Memory() Memory     { return NoMemory }
 
 // sameColumns copies every column of the ports.
 func sameColumns(in []*batch.Schema) []Copy {

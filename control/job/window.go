@@ -89,6 +89,9 @@ func (s windowSpec) Need(int) Need {
 
 func (s windowSpec) Unordered(int) bool { return true }
 
+// Memory implements Remembering: rows of windows that have ended are forgotten.
+func (s windowSpec) Memory() Memory { return RecentMemory }
+
 func (s windowSpec) Copies([]*batch.Schema) []Copy {
 	var cs []Copy
 	for _, k := range s.keys {

@@ -15,7 +15,7 @@
 //	epoch               7
 //	schedule            {"Entries":[...]}
 //	incarnation/0003    4: of node 3
-//	base/0012/0003      20 10: base and the one before of stage 12 on node 3; absent: 0 0
+//	base/0012/0003      20 10: base and the one before of stage 12 on node 3; absent: 0 0. 20 10 7 4: it executes 7, or 4, ticks before them again
 //	mark                20; absent: 0
 //	outcome             open, complete or finished; absent: open
 //

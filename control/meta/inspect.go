@@ -50,7 +50,11 @@ func describe(id Identity, rec control.Stored) string {
 	for stage := range rec.Bases {
 		for n, b := range rec.Bases[stage] {
 			if b != (control.Base{}) {
-				s += fmt.Sprintf("%v: base %d, before it %d\n", control.Unit{Stage: control.StageID(stage), Node: frame.NodeID(n)}, b.Base, b.Prev)
+				s += fmt.Sprintf("%v: base %d, before it %d", control.Unit{Stage: control.StageID(stage), Node: frame.NodeID(n)}, b.Base, b.Prev)
+				if b.Warm > 0 || b.PrevWarm > 0 {
+					s += fmt.Sprintf("; executes what comes after %d, or %d, again", b.Ask(), b.PrevAsk())
+				}
+				s += "\n"
 			}
 		}
 	}

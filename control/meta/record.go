@@ -122,7 +122,7 @@ func encode(t control.Txn) []Pair {
 		set = append(set, seal(nodeKey(keyIncarnation, r.Node), number(uint64(r.Incarnation))))
 	}
 	for _, b := range t.Bases {
-		set = append(set, seal(unitKey(keyBase, b.Unit), number(uint64(b.Base.Base))+" "+number(uint64(b.Prev))))
+		set = append(set, seal(unitKey(keyBase, b.Unit), baseText(b.Base)))
 	}
 	for _, j := range t.Journals {
 		b, err := json.Marshal(j.Set)
@@ -132,6 +132,14 @@ func encode(t control.Txn) []Pair {
 		set = append(set, seal(unitKey(keyJournal, j.Unit), string(b)))
 	}
 	return set
+}
+
+func baseText(b control.Base) string {
+	text := number(uint64(b.Base)) + " " + number(uint64(b.Prev))
+	if b.Warm > 0 || b.PrevWarm > 0 {
+		text += " " + number(uint64(b.Warm)) + " " + number(uint64(b.PrevWarm))
+	}
+	return text
 }
 
 // Decode reads the record out of the pairs of a store that is not empty.
@@ -239,8 +247,16 @@ func (d *decoder) base(key, text string) {
 	if !ok {
 		return
 	}
-	base, prev, _ := strings.Cut(text, " ")
-	d.rec.Bases[u.Stage][u.Node] = control.Base{Base: frame.Tick(d.number(key, base, 64)), Prev: frame.Tick(d.number(key, prev, 64))}
+	fields := strings.Split(text, " ")
+	if len(fields) != 2 && len(fields) != 4 {
+		d.fail(key, fmt.Errorf("%d numbers, want 2 or 4", len(fields)))
+		return
+	}
+	var n4 [4]frame.Tick
+	for i, f := range fields {
+		n4[i] = frame.Tick(d.number(key, f, 64))
+	}
+	d.rec.Bases[u.Stage][u.Node] = control.Base{Base: n4[0], Prev: n4[1], Warm: n4[2], PrevWarm: n4[3]}
 }
 
 func (d *decoder) outcome(text string) {

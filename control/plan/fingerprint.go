@@ -7,8 +7,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// Fingerprint is a hash of everything in a plan that must be equal for two workers to run it together: its Shape, and the policies of
-// edges. It is stable over processes, machines and builds of one release.
+// Fingerprint is a hash of everything in a plan that must be equal for two workers to run it together: its Shape, the policies of
+// edges and the strategies of stages. It is stable over processes, machines and builds of one release.
 func Fingerprint(p *Plan) uint64 {
 	h := xxhash.New()
 	var shape [8]byte
@@ -17,11 +17,14 @@ func Fingerprint(p *Plan) uint64 {
 	for _, e := range p.Runtime.Edges {
 		fmt.Fprintf(h, " %v", e.Policy)
 	}
+	for i := range p.Runtime.Stages {
+		fmt.Fprintf(h, " %v", p.Runtime.Stages[i].Strategy)
+	}
 	return h.Sum64()
 }
 
 // Shape is a hash of everything in a plan that shapes rows and states: the stages, their tasks and operators with all options, schemas,
-// edges and keys. A run goes on from what another of equal shape left, whatever the policies of either. It is as stable as Fingerprint.
+// edges and keys. A run goes on from what another of equal shape left, whatever the policies and strategies of either. It is as stable as Fingerprint.
 func Shape(p *Plan) uint64 {
 	h := xxhash.New()
 	text := func(format string, args ...any) {

@@ -62,7 +62,7 @@ func Build(g *job.Graph, o Options) (*Plan, error) {
 	}
 	p := &Plan{Nodes: nodes, Options: o, splits: splits}
 	p.lower(g.Name, d)
-	if err := o.Reliability.apply(p.Runtime); err != nil {
+	if err := o.Reliability.apply(p); err != nil {
 		return nil, fmt.Errorf("%s: %w", g.Name, err)
 	}
 	return p, nil

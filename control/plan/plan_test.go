@@ -177,6 +177,37 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
+// A window and operators without state may be replayed; sources, sinks and joins may not.
+func TestStrategies(t *testing.T) {
+	g := counting(t, &fakeSource{events(), 2}, time.Hour, "page")
+	plain := mustBuild(t, g, Options{Tasks: 4, Fuse: true})
+	replayed := 0
+	for i := range plain.Runtime.Stages {
+		st := &plain.Runtime.Stages[i]
+		p, err := Build(g, Options{Tasks: 4, Fuse: true, Reliability: Reliability{Stages: []StageStrategy{{st.Name, runtime.Replay}}}})
+		if plain.NotReplayed(i) != "" {
+			if want := "leave it at checkpoint"; err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: got %v, want %q", st.Name, err, want)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		replayed++
+		if p.Runtime.Stages[i].Strategy != runtime.Replay || Shape(p) != Shape(plain) || Fingerprint(p) == Fingerprint(plain) {
+			t.Errorf("%s: strategy %v", st.Name, p.Runtime.Stages[i].Strategy)
+		}
+	}
+	if replayed == 0 || replayed == len(plain.Runtime.Stages) {
+		t.Errorf("%d of %d stages may be replayed", replayed, len(plain.Runtime.Stages))
+	}
+	_, err := Build(g, Options{Tasks: 4, Fuse: true, Reliability: Reliability{Stages: []StageStrategy{{"nobody", runtime.Checkpoint}}}})
+	if want := "there is no stage nobody, want one of: " + plain.Runtime.Stages[0].Name; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
+	}
+}
+
 // TestSharedEdge checks that keyed operators which need the same rows share one edge and stage, and a join on their keys too.
 func TestSharedEdge(t *testing.T) {
 	j := job.New("shared")

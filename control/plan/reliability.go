@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/streamscope/streamscope/control/job"
 	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/vertex/runtime"
 )
@@ -16,6 +17,29 @@ type Reliability struct {
 	Policy shuffle.Policy
 	// Edges are exceptions; of several for an edge the last one counts.
 	Edges []EdgePolicy `json:",omitempty"`
+	// Stages are those whose strategy is not that of all others, checkpoint.
+	Stages []StageStrategy `json:",omitempty"`
+}
+
+// StageStrategy is the strategy of a stage.
+type StageStrategy struct {
+	Stage    string
+	Strategy runtime.Strategy
+}
+
+func (s StageStrategy) String() string { return fmt.Sprintf("%s=%v", s.Stage, s.Strategy) }
+
+// ParseStageStrategy reads STAGE=STRATEGY.
+func ParseStageStrategy(text string) (StageStrategy, error) {
+	i := strings.LastIndexByte(text, '=')
+	if i < 1 {
+		return StageStrategy{}, fmt.Errorf("got %q, want STAGE=checkpoint or STAGE=replay", text)
+	}
+	s, err := runtime.ParseStrategy(text[i+1:])
+	if err != nil {
+		return StageStrategy{}, fmt.Errorf("%s: %w", text[:i], err)
+	}
+	return StageStrategy{text[:i], s}, nil
 }
 
 // EdgePolicy is the policy of all edges from one stage to another.
@@ -40,8 +64,12 @@ func ParseEdgePolicy(text string) (EdgePolicy, error) {
 	return EdgePolicy{from, to, p}, nil
 }
 
-// apply writes the policies into the edges of a plan.
-func (r Reliability) apply(p *runtime.Plan) error {
+// apply writes policies and strategies into a plan.
+func (r Reliability) apply(pl *Plan) error {
+	if err := r.applyStrategies(pl); err != nil {
+		return err
+	}
+	p := pl.Runtime
 	for i := range p.Edges {
 		p.Edges[i].Policy = r.Policy
 	}
@@ -58,6 +86,66 @@ func (r Reliability) apply(p *runtime.Plan) error {
 		}
 	}
 	return nil
+}
+
+func (r Reliability) applyStrategies(p *Plan) error {
+	for _, want := range r.Stages {
+		found := false
+		for i := range p.Runtime.Stages {
+			st := &p.Runtime.Stages[i]
+			if st.Name != want.Stage {
+				continue
+			}
+			found = true
+			if why := p.NotReplayed(i); want.Strategy == runtime.Replay && why != "" {
+				return fmt.Errorf("stage strategy %v: %s; leave it at checkpoint", want, why)
+			}
+			st.Strategy = want.Strategy
+		}
+		if !found {
+			return fmt.Errorf("stage strategy %v: there is no stage %s, want one of: %s", want, want.Stage, strings.Join(stageNames(p.Runtime), ", "))
+		}
+	}
+	return nil
+}
+
+// NotReplayed says why a stage must not have the strategy replay, "" if it may: sources and sinks have positions, and the state of
+// operators must follow from a recent window of ticks.
+func (p *Plan) NotReplayed(stage int) string {
+	st := &p.Runtime.Stages[stage]
+	if st.Source != nil {
+		return "it has a source, whose position is kept in images"
+	}
+	if st.Sink != nil {
+		return "it has a sink, whose position is kept in images"
+	}
+	recent := ""
+	for id, n := range p.Nodes {
+		if p.stageOf[id] != stage {
+			continue
+		}
+		switch job.MemoryOf(n.Spec) {
+		case job.NoBound:
+			return fmt.Sprintf("its operator %s (%s) may remember rows for ever", n.Name, n.Spec.Kind())
+		case job.RecentMemory:
+			if recent != "" {
+				return fmt.Sprintf("its operators %s and %s both remember rows, and the window of the one would begin with what the other does not know yet", recent, n.Name)
+			}
+			recent = n.Name
+		}
+	}
+	return ""
+}
+
+// stageNames lists the stages, each name once.
+func stageNames(p *runtime.Plan) []string {
+	var names []string
+	for i := range p.Stages {
+		if name := p.Stages[i].Name; !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // edgeNames lists the edges by the names of their stages, each once.

@@ -15,6 +15,8 @@ type Canary string
 // The canaries, by the numbers of PROTOCOL where they have one.
 const (
 	M06 Canary = "M06: what all consumers have executed is trimmed, since nobody asks for it but a new life"
+	M08 Canary = "M08: a stage that replays asks from where it restarts"
+	M10 Canary = "M10: what is executed to warm up is emitted"
 	M11 Canary = "M11: images below the newest are deleted"
 	M12 Canary = "M12: rows of open ticks are kept over a reconnect"
 	M13 Canary = "M13: a frame of an older session is taken"
@@ -131,6 +133,15 @@ func (s *Sim) delivered(needs control.Needs) control.Needs {
 				wrong[p][n] = max(wrong[p][n], least)
 			}
 		}
+	}
+	return wrong
+}
+
+// asked are the ticks at which units would restart if none had to warm up (M08).
+func asked(restore, quiet []frame.Tick) []frame.Tick {
+	wrong := slices.Clone(restore)
+	for s := range quiet {
+		wrong[s] = max(wrong[s], quiet[s])
 	}
 	return wrong
 }

@@ -14,14 +14,14 @@ func (s *Sim) checkBases() {
 	for p, shape := range s.shapes {
 		for _, n := range shape.Nodes {
 			b := s.stored.Bases[p][n]
-			for _, t := range []frame.Tick{b.Base, b.Prev} {
+			for _, t := range []frame.Tick{b.Ask(), b.PrevAsk()} {
 				if _, ok := s.disks[n].images[control.Saved{Stage: control.StageID(p), Tick: t}]; t > 0 && !ok {
 					s.fail(fmt.Errorf("I11: no image of stage %d on node %d after tick %d, bases %+v", p, n, t, b))
 				}
 			}
 			for _, c := range shape.To {
 				for _, m := range s.shapes[c].Nodes {
-					if to := s.stored.Bases[c][m]; b.Base > to.Base || b.Prev > to.Prev {
+					if to := s.stored.Bases[c][m]; b.Base > to.Ask() || b.Prev > to.PrevAsk() {
 						s.fail(fmt.Errorf("I9: stage %d on node %d has %+v, its consumer %d on node %d %+v", p, n, b, c, m, to))
 					}
 				}
@@ -30,11 +30,24 @@ func (s *Sim) checkBases() {
 	}
 }
 
+// checkWarm looks, now and then, at what a worker has written: nothing of the ticks in which it only warmed up (PROTOCOL T8).
+func (s *Sim) checkWarm() {
+	w := s.workers[s.steps%len(s.workers)]
+	if s.steps%16 != 0 || w.w == nil || w.quiet == nil {
+		return
+	}
+	for _, k := range w.w.Exchange().Kept(nil) {
+		if e := &s.cfg.Plan.Edges[k.Edge]; k.First <= w.quiet[e.From] {
+			s.fail(fmt.Errorf("I2: node %d has written tick %d of edge %d, and is to emit nothing up to %d", w.node, k.First, k.Edge, w.quiet[e.From]))
+		}
+	}
+}
+
 // checkNeeds looks at what is to be trimmed: I7 BaseCommitted.
 func (s *Sim) checkNeeds(needs control.Needs) {
 	for p, shape := range s.shapes {
 		for _, n := range shape.Nodes {
-			if needs != nil && needs[p][n] > s.stored.Bases[p][n].Prev {
+			if needs != nil && needs[p][n] > s.stored.Bases[p][n].PrevAsk() {
 				s.fail(fmt.Errorf("I7: stage %d on node %d is trimmed to tick %d, committed is %+v", p, n, needs[p][n], s.stored.Bases[p][n]))
 			}
 		}

@@ -212,16 +212,21 @@ func planGraph(seed uint64, rng *rand.Rand, c class) (*graphRun, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seed %d: %w", seed, err)
 	}
-	drawPolicies(rand.New(rand.NewPCG(seed, 15)), p.Runtime)
+	drawPolicies(rand.New(rand.NewPCG(seed, 15)), p)
 	return &graphRun{p.Runtime, sink.out, end}, nil
 }
 
-// drawPolicies gives each edge a policy of its own.
-func drawPolicies(rng *rand.Rand, p *runtime.Plan) {
-	for i := range p.Edges {
-		keep := &p.Edges[i].Policy
+// drawPolicies gives each edge a policy, and each stage a strategy of its own.
+func drawPolicies(rng *rand.Rand, p *plan.Plan) {
+	for i := range p.Runtime.Edges {
+		keep := &p.Runtime.Edges[i].Policy
 		if keep.Keep = []shuffle.Keep{shuffle.Retain, shuffle.Recompute, shuffle.Replicate}[rng.IntN(3)]; keep.Keep == shuffle.Replicate {
 			keep.Copies = 1 + rng.IntN(2)
+		}
+	}
+	for i := range p.Runtime.Stages {
+		if p.NotReplayed(i) == "" && rng.IntN(3) > 0 {
+			p.Runtime.Stages[i].Strategy = runtime.Replay
 		}
 	}
 }

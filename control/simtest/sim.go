@@ -241,6 +241,7 @@ func tickRule(t runtime.Schedule) control.TickRule {
 func (s *Sim) step() {
 	s.now += s.rng.Int64N(2000)
 	if s.cfg.Faults != nil {
+		s.checkWarm()
 		s.injectDue()
 		s.settle()
 		if len(s.zombies) > 0 && s.rng.IntN(3) == 0 {

@@ -38,6 +38,7 @@ type worker struct {
 	incarnation frame.Incarnation
 	epoch       control.Epoch
 	dead        bool
+	quiet       []frame.Tick // by stage: up to it nothing is emitted
 	relinks     []netio.Peer // that wait for the links with the former life to end
 
 	// With faults:
@@ -210,7 +211,14 @@ func (w *worker) recovery(a control.Assignment) (*runtime.Recovery, error) {
 	}
 	d.rewind(a.Restore)
 	save := func(stage int, t frame.Tick, im snapshot.Image) { d.save(w.incarnation, stage, t, im) }
-	r := &runtime.Recovery{Journal: d.open, Save: save, Lost: d.lost, Images: make([]*runtime.Image, len(p.Stages))}
+	w.quiet = a.Quiet
+	switch w.sim.cfg.Broken {
+	case M08:
+		a.Restore = asked(a.Restore, a.Quiet)
+	case M10:
+		a.Quiet = nil
+	}
+	r := &runtime.Recovery{Journal: d.open, Save: save, Lost: d.lost, Images: make([]*runtime.Image, len(p.Stages)), Warm: a.Quiet}
 	for i, t := range a.Restore {
 		tasks := p.TasksOn(i, a.Node, a.Nodes)
 		if t == 0 || tasks.Count == 0 {
@@ -272,8 +280,16 @@ func (w *worker) report() {
 	}
 	w.wish()
 	p := w.w.Progress()
-	w.tell(control.Reported{From: w.from(), Executed: p.Executed, Opened: p.Opened, Missed: p.Missed, Saved: w.sim.disks[w.node].saved(),
-		Unsaved: slices.Clone(w.sim.disks[w.node].unsaved)})
+	r := control.Reported{From: w.from(), Executed: p.Executed, Opened: p.Opened, Missed: p.Missed, Unsaved: slices.Clone(w.sim.disks[w.node].unsaved)}
+	for _, s := range w.sim.disks[w.node].saved() {
+		low, hollow := w.w.Low(int(s.Stage), s.Tick)
+		if hollow {
+			r.Hollow = append(r.Hollow, control.Hollow{Saved: s, Low: low})
+		} else {
+			r.Saved = append(r.Saved, s)
+		}
+	}
+	w.tell(r)
 }
 
 // relink cuts the links with a peer's former life.

@@ -50,7 +50,13 @@ type run struct {
 // runsAhead bounds how many runs are looked up before they are folded, one aggregate after the other.
 const runsAhead = 256
 
-var _ Folder = (*Window)(nil)
+var (
+	_ Folder         = (*Window)(nil)
+	_ vertex.Horizon = (*Window)(nil)
+)
+
+// Reach implements vertex.Horizon: rows before the oldest open window are in no open window.
+func (w *Window) Reach(cti frame.CTI) int64 { return int64(w.outCTI(cti)) }
 
 // tickFold is the accumulator of a tick that is open.
 type tickFold struct {

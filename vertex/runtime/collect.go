@@ -163,6 +163,7 @@ func (s *stageRun) edgesImage() []byte {
 
 // takeImage hands the pieces of this core to the unit's collector, after marked tick t. Called between ticks.
 func (s *stageRun) takeImage(t frame.Tick) error {
+	s.noteLow(t)
 	edges := s.edgesImage()
 	for i, f := range s.tasks {
 		if err := s.takeTask(t, i, edges, f.image); err != nil {

@@ -46,7 +46,7 @@ func (c *Core) newStage(i int) (*stageRun, error) {
 	st := &w.cfg.Plan.Stages[i]
 	s := &stageRun{
 		core: c, index: i, st: st, stats: newStageStats(len(st.Ops), w.cfg.Nanotime), executed: w.restoreTick(i),
-		images: w.stages[i].images, firstTask: int(local.First - w.tasksOf(i).First),
+		warm: w.warmTo(i), images: w.stages[i].images, firstTask: int(local.First - w.tasksOf(i).First),
 	}
 	for j := range w.cfg.Plan.Edges {
 		e := &w.cfg.Plan.Edges[j]
@@ -116,6 +116,11 @@ func (s *stageRun) addTask(task frame.TaskID, boxes []*batch.Builder, from *Imag
 	var image *vertex.ImageReader
 	if from != nil {
 		image = vertex.NewImageReader(from.tasks[task].extra)
+		for i := range f.nodes {
+			if h := f.nodes[i].horizon; h != nil {
+				h.from = from.Tick
+			}
+		}
 		if err := f.load(image, from.tasks[task].parts); err != nil {
 			return fmt.Errorf("stage %s: image after tick %d: %w", s.st.Name, from.Tick, err)
 		}

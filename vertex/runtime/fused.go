@@ -25,6 +25,7 @@ type fused struct {
 	nodes []fusedOp
 	feeds []inputFeed // source and edges
 	tick  frame.Tick
+	mute  bool // the tick is executed to warm up: nothing is emitted
 	err   error
 	stats *stageStats
 	src   resume // how far the batch being fed has come
@@ -58,6 +59,9 @@ func (f *fused) fold(in Input, t frame.Tick, rows *batch.Batch) error {
 		caller := f.stats.enter(c.op)
 		err := f.nodes[c.op].folder.Fold(t, c.port, rows)
 		f.stats.leave(caller)
+		if h := f.nodes[c.op].horizon; h != nil {
+			h.rows(t, rows.Vs[:rows.N])
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.stage.Ops[c.op].Name, err)
 		}
@@ -89,10 +93,12 @@ type edgeWriter interface {
 type fusedOp struct {
 	op     vertex.Vertex
 	folder folder // op, if it is one
-	box    *vertex.Outbox
-	to     []consumer
-	sent   resume
-	cti    frame.CTI // of the output
+	// horizon, if set, says that op's state is not part of images.
+	horizon *horizon
+	box     *vertex.Outbox
+	to      []consumer
+	sent    resume
+	cti     frame.CTI // of the output
 }
 
 // consumer is an operator's port, an edge, or the sink.
@@ -174,6 +180,9 @@ func newFused(s *Stage, stageIndex int, edges []Edge, task frame.TaskID, env Env
 		n := &f.nodes[i]
 		n.op, n.cti = op, frame.MinCTI
 		n.folder, _ = op.(folder)
+		if of, ok := op.(vertex.Horizon); ok && s.Strategy == Replay {
+			n.horizon = newHorizon(of)
+		}
 		n.box = vertex.ShareOutbox(boxes[i], outboxRows, outboxBytes, func(rows *batch.Builder) bool { return f.pass(i, rows.View()) })
 		for port, in := range s.Ops[i].Inputs {
 			c := consumer{kind: toOp, op: i, port: port}
@@ -256,11 +265,17 @@ func (f *fused) offer(c *consumer, at *resume, rows *batch.Batch) bool {
 		f.fail(fmt.Errorf("%s: %w", f.stage.Ops[c.op].Name, err))
 		return false
 	}
+	if h := f.nodes[c.op].horizon; h != nil {
+		h.rows(f.tick, rest.Vs[:n])
+	}
 	at.rows += n
 	return at.rows == rows.N
 }
 
 func (f *fused) emit(c *consumer, rows *batch.Batch) (bool, error) {
+	if f.mute {
+		return true, nil
+	}
 	if c.kind == toEdge {
 		return f.out.Append(c.edge, f.task, f.tick, rows)
 	}
@@ -328,6 +343,9 @@ func (f *fused) closeOp(i int, ctiOf func(Input) frame.CTI) (done bool, err erro
 	}
 	if done {
 		n.cti = max(n.cti, out)
+	}
+	if done && n.horizon != nil {
+		n.horizon.cti = cti
 	}
 	return done, nil
 }

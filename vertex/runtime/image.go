@@ -13,7 +13,7 @@ import (
 //
 // Format of its extra, in the values of vertex.ImageWriter: version; stage, tick; number of in-edges, for each its id, the number of its source
 // tasks and their CTIs; number of tasks, for each a string of its own: task, number of operators, for each the CTI of its output, whether it is a
-// vertex.Imager, and the string of Image or GetSnapshot, then what a source task adds (sourceTask.image); number of sinks, for each the
+// vertex.Imager (1; 2: no state is there, see Strategy), and the string of Image or GetSnapshot, then what a source task adds (sourceTask.image); number of sinks, for each the
 // rows that it took and the position of its output. The id of a part is the place of its task in the unit, 20 bits, that of its operator in the task, 12 bits, and 32 bits of the
 // operator's choice.
 type Image struct {
@@ -129,7 +129,11 @@ func (f *fused) image(w *vertex.ImageWriter) (parts []state.Part, err error) {
 	var op vertex.ImageWriter
 	for i := range f.nodes {
 		op.Reset()
-		of, imager, err := imageOf(f.nodes[i].op, &op)
+		var of []state.Part
+		kind, err := imageHollow, error(nil)
+		if f.nodes[i].horizon == nil {
+			of, kind, err = imageOf(f.nodes[i].op, &op)
+		}
 		if err != nil {
 			state.ReleaseParts(parts)
 			return nil, fmt.Errorf("%s: image: %w", f.stage.Ops[i].Name, err)
@@ -139,19 +143,26 @@ func (f *fused) image(w *vertex.ImageWriter) (parts []state.Part, err error) {
 		}
 		parts = append(parts, of...)
 		w.Uint64(uint64(f.nodes[i].cti))
-		w.Uint64(imager)
+		w.Uint64(kind)
 		w.Bytes(op.Image())
 	}
 	return parts, nil
 }
 
-// imageOf takes the image of a vertex: 1 if it is a vertex.Imager, else 0.
-func imageOf(v vertex.Vertex, w *vertex.ImageWriter) (parts []state.Part, imager uint64, err error) {
+// The kinds of image of an operator.
+const (
+	imageWhole  uint64 = iota // of GetSnapshot
+	imageParts                // of a vertex.Imager
+	imageHollow               // without its state, of a vertex.Horizon
+)
+
+// imageOf takes the image of a vertex.
+func imageOf(v vertex.Vertex, w *vertex.ImageWriter) (parts []state.Part, kind uint64, err error) {
 	if v, ok := v.(vertex.Imager); ok {
 		parts, err = v.Image(w)
-		return parts, 1, err
+		return parts, imageParts, err
 	}
-	return nil, 0, v.GetSnapshot(w)
+	return nil, imageWhole, v.GetSnapshot(w)
 }
 
 // load makes the task what image wrote. The reader stands behind it then.
@@ -166,12 +177,12 @@ func (f *fused) load(r *vertex.ImageReader, parts []state.StoredPart) error {
 		var of []state.StoredPart
 		of, parts = partsOfOp(i, parts)
 		f.nodes[i].cti = frame.CTI(r.Uint64())
-		imager := r.Uint64()
+		kind := r.Uint64()
 		op := vertex.NewImageReader(r.Bytes())
 		if err := r.Err(); err != nil {
 			return err
 		}
-		err := loadOp(f.nodes[i].op, imager, op, of)
+		err := loadOp(f.nodes[i].op, kind, op, of)
 		if err == nil {
 			err = op.End()
 		}
@@ -197,15 +208,18 @@ func partsOfOp(i int, parts []state.StoredPart) (of, rest []state.StoredPart) {
 	return of, nil
 }
 
-func loadOp(v vertex.Vertex, imager uint64, r *vertex.ImageReader, parts []state.StoredPart) error {
-	im, ok := v.(vertex.Imager)
+func loadOp(v vertex.Vertex, kind uint64, r *vertex.ImageReader, parts []state.StoredPart) error {
+	im, imager := v.(vertex.Imager)
+	_, horizon := v.(vertex.Horizon)
 	switch {
-	case ok != (imager == 1) || imager > 1:
-		return fmt.Errorf("image of kind %d, which the operator does not write", imager)
-	case ok:
+	case kind == imageParts && imager:
 		return im.LoadImage(r, parts)
 	case len(parts) > 0:
 		return fmt.Errorf("%d parts, want none", len(parts))
+	case kind == imageHollow && horizon:
+		return nil // it stays as it is
+	case kind == imageWhole && !imager:
+		return v.Load(r)
 	}
-	return v.Load(r)
+	return fmt.Errorf("image of kind %d, which the operator does not write", kind)
 }

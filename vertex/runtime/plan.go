@@ -37,6 +37,8 @@ type Stage struct {
 	Sink func(resume []byte, wake func()) (vertex.Sink, error)
 	// Ops in topological order: an operator's inputs come before it.
 	Ops []Op
+	// Strategy counts with Config.Recovery only.
+	Strategy Strategy
 }
 
 // Op is one operator of a stage.

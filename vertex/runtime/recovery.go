@@ -14,6 +14,9 @@ import (
 type Recovery struct {
 	// Images are, by stage, what this node's tasks go on from; nil: from the beginning.
 	Images []*Image
+	// Warm is by stage the tick up to which this node's tasks execute again for their state alone: they emit nothing and take no images. nil:
+	// nobody does.
+	Warm []frame.Tick
 	// Journal opens the journal of this node's tasks of a source stage, and returns the records in it, those of a task in the order of
 	// their ticks. changed is to be called, from any goroutine, when Durable has grown.
 	Journal func(stage int, changed func()) (Journal, []journal.Record, error)
@@ -94,6 +97,14 @@ func (w *Worker) restoreTick(stage int) frame.Tick {
 	return 0
 }
 
+// warmTo is the tick up to which a stage's tasks on this node only warm up.
+func (w *Worker) warmTo(stage int) frame.Tick {
+	if w.cfg.Recovery == nil || w.cfg.Recovery.Warm == nil {
+		return 0
+	}
+	return w.cfg.Recovery.Warm[stage]
+}
+
 // starts tells the exchange where this node goes on with each edge.
 func (w *Worker) starts() ([]shuffle.Start, error) {
 	if w.cfg.Recovery == nil || w.cfg.Recovery.Images == nil {
@@ -103,10 +114,13 @@ func (w *Worker) starts() ([]shuffle.Start, error) {
 	if got := len(w.cfg.Recovery.Images); got != len(plan.Stages) {
 		return nil, fmt.Errorf("images of %d stages, want %d", got, len(plan.Stages))
 	}
+	if got := len(w.cfg.Recovery.Warm); got != 0 && got != len(plan.Stages) {
+		return nil, fmt.Errorf("ticks to warm up of %d stages, want %d", got, len(plan.Stages))
+	}
 	starts := make([]shuffle.Start, len(plan.Edges))
 	for i := range plan.Edges {
 		e := &plan.Edges[i]
-		s := shuffle.Start{Executed: w.restoreTick(e.To), Emitted: w.restoreTick(e.From)}
+		s := shuffle.Start{Executed: w.restoreTick(e.To), Emitted: max(w.restoreTick(e.From), w.warmTo(e.From))}
 		if im := w.restore(e.To); im != nil {
 			s.CTIs = im.edges[e.ID]
 		}

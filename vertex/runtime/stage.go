@@ -26,6 +26,7 @@ type stageRun struct {
 	sink     vertex.Sink
 	stats    *stageStats
 	executed frame.Tick
+	warm     frame.Tick // up to it ticks are executed again for the state alone: nothing is emitted, nothing marked
 	first    frame.Tick // range being executed; 0: none
 	last     frame.Tick
 	cur      int // task
@@ -73,7 +74,10 @@ func (s *stageRun) begin() {
 			last, event = min(last, t), true
 		}
 	}
-	if m := s.core.worker.marks.after(s.executed); m != 0 && m < last {
+	if s.executed < s.warm && s.warm < last {
+		last, event = s.warm, false
+	}
+	if m := s.core.worker.marks.after(max(s.executed, s.warm)); m != 0 && m < last {
 		last, event = m, false
 	}
 	s.first, s.last, s.cur, s.edge, s.fed = s.executed+1, last, 0, 0, false
@@ -85,7 +89,9 @@ func (s *stageRun) begin() {
 // skip executes ticks in which nothing happens: no task is touched, however many there are.
 func (s *stageRun) skip() {
 	for _, e := range s.out {
-		s.core.port.CloseIdle(e.ID, s.first, s.last)
+		if s.last > s.warm {
+			s.core.port.CloseIdle(e.ID, s.first, s.last)
+		}
 	}
 	s.cur = len(s.tasks)
 }
@@ -169,7 +175,7 @@ func (s *stageRun) foldEarly() (worked bool, err error) {
 func (s *stageRun) stepTask(f *fused, worked *bool) (done bool, err error) {
 	port := s.core.port
 	if s.edge == 0 && !s.fed {
-		f.tick = s.last
+		f.tick, f.mute = s.last, s.last <= s.warm
 		for i, e := range s.out {
 			s.before[i] = f.ctiOf(e.FromOp, frame.MinCTI)
 		}
@@ -208,6 +214,9 @@ func (s *stageRun) stepTask(f *fused, worked *bool) (done bool, err error) {
 		return false, err
 	}
 	for i, e := range s.out {
+		if f.mute {
+			break
+		}
 		port.Close(e.ID, f.task, s.first, s.last, s.before[i], f.ctiOf(e.FromOp, frame.MinCTI))
 	}
 	return true, nil
@@ -224,7 +233,7 @@ func (s *stageRun) finishTick() error {
 	}
 	s.flushing = true
 	s.core.worker.stageExecuted(s.index, s.core.id, s.executed)
-	if s.images == nil {
+	if s.images == nil || s.executed <= s.warm {
 		return nil
 	}
 	s.core.worker.passed(from, s.executed)

@@ -64,6 +64,7 @@ type Worker struct {
 	opened      atomic.Uint64 // the greatest tick that a source has opened
 	cut         atomic.Uint64 // the greatest tick that a source task which goes on has cut
 	missed      atomic.Uint64
+	lowsMu      sync.Mutex
 	owned       struct {
 		sinks   []vertex.Sink
 		sources []*sourceTask
@@ -77,6 +78,7 @@ type stageProgress struct {
 	images  *collector       // nil without recovery
 	journal Journal          // of a source stage with recovery
 	replay  []journal.Record // of its last life
+	lows    lows             // guarded by Worker.lowsMu
 }
 
 // NewWorker builds the tasks of this node. On an error nothing is left open.

@@ -45,6 +45,7 @@ func (w *worker) recover(ws *workers, a control.Assignment, limits rpc.Limits) (
 	if err != nil {
 		return nil, errors.Join(asUnreadable(err), w.using.close())
 	}
+	r.Warm = a.Quiet
 	return r, nil
 }
 
@@ -123,6 +124,8 @@ func (w *worker) Report() (control.Reported, error) {
 		saved := control.Saved{Stage: control.StageID(s.Stage), Tick: s.Tick}
 		if s.Err != nil {
 			r.Unsaved = append(r.Unsaved, control.Unsaved{Saved: saved, Reason: s.Err.Error()})
+		} else if low, hollow := w.node.Worker().Low(s.Stage, s.Tick); hollow {
+			r.Hollow = append(r.Hollow, control.Hollow{Saved: saved, Low: low})
 		} else {
 			r.Saved = append(r.Saved, saved)
 		}

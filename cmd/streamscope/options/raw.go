@@ -29,6 +29,7 @@ type Raw struct {
 	SourceDurability *string
 	AcceptGap        bool
 	EdgePolicies     []string
+	StageStrategies  []string
 	Events           *string
 }
 

@@ -124,6 +124,22 @@ func (p *parser) reliability(raw Raw, run *Run) {
 		p.copies("--edge-policy "+given, e.Policy, run)
 	}
 	p.copies("--reliability "+run.Reliability.Policy.String(), run.Reliability.Policy, run)
+	p.strategies(raw, run)
+}
+
+func (p *parser) strategies(raw Raw, run *Run) {
+	for _, given := range raw.StageStrategies {
+		if run.DataDir == "" {
+			p.complain("--stage-strategy %s: give a --data-dir for journals and images", given)
+			continue
+		}
+		s, err := plan.ParseStageStrategy(given)
+		if err != nil {
+			p.complain("--stage-strategy: %v", err)
+			continue
+		}
+		run.Reliability.Stages = append(run.Reliability.Stages, s)
+	}
 }
 
 // copies complains where there are fewer other workers than there are to be copies.

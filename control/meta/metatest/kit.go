@@ -124,7 +124,7 @@ func recordSurvives(t *testing.T, make Factory) {
 	want := rec.Clone()
 	for _, txn := range []control.Txn{
 		{Schedule: control.TickRule{LengthNs: 5e6}.Schedule(99), Register: []control.Registration{{Node: 0, Incarnation: 1}, {Node: 1, Incarnation: 1}}},
-		{Bases: []control.UnitBase{{Unit: control.Unit{Stage: 2, Node: 1}, Base: control.Base{Base: 20, Prev: 10}}}, Mark: 20},
+		{Bases: []control.UnitBase{{Unit: control.Unit{Stage: 2, Node: 1}, Base: control.Base{Base: 20, Prev: 10, Warm: 7, PrevWarm: 10}}}, Mark: 20},
 		{Bases: []control.UnitBase{{Unit: control.Unit{Stage: 2, Node: 1}, Base: control.Base{Base: frame.MaxTick - 1, Prev: 20}}},
 			Register: []control.Registration{{Node: 1, Incarnation: 2}}},
 		{Outcome: control.OutputComplete},
