@@ -150,8 +150,7 @@ func showExplain(w io.Writer, s seen) {
 		report.Bytes(total.images), time.Duration(s.SnapshotIntervalNs), perSecond(total.images, s.SnapshotIntervalNs), report.Bytes(total.logs), report.Bytes(total.journals))
 	explainRates(w, s)
 	fmt.Fprint(w, `
-not offered yet: strategies other than checkpoint (replay of a recent window, a second instance), logs kept beyond
-their need, and a recovery-time objective that chooses among them. Everything lies on this machine: its loss is not survived.
+not offered yet: a second instance of a stage that takes over (the strategy replica), logs kept beyond their need (the policy persist), and a recovery-time objective that chooses among them. Everything lies on this machine: its loss is not survived.
 `)
 }
 
