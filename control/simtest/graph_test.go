@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/control/job"
 	"github.com/streamscope/streamscope/control/plan"
 	"github.com/streamscope/streamscope/shuffle"
@@ -261,6 +262,22 @@ func calmLines(seed uint64, c class, dir string) ([]string, error) {
 		return nil, fmt.Errorf("without faults: %w", err)
 	}
 	return g.lines(), nil
+}
+
+// compareCounts wants every row that was read and every row of the output counted once, whatever was done again.
+func (g *graphRun) compareCounts(s control.RunStats) error {
+	read := 0
+	for i := range g.plan.Stages {
+		if src, ok := g.plan.Stages[i].Source.(*gatedSource); ok {
+			for _, rows := range src.Rows {
+				read += rows.N
+			}
+		}
+	}
+	if wrote := len(g.lines()); s.EventsIn != uint64(read) || s.EventsOut != uint64(wrote) {
+		return fmt.Errorf("%d events in and %d out are counted, want %d and %d", s.EventsIn, s.EventsOut, read, wrote)
+	}
+	return nil
 }
 
 // compareLines tells where two results differ.

@@ -49,7 +49,9 @@ func paperCount(t *testing.T, seed uint64, f *Faults, change func(*runtime.Plan)
 	return r
 }
 
-func deathOf(node frame.NodeID, step int) []Fault { return []Fault{{Step: step, Kind: Crash, Node: node}} }
+func deathOf(node frame.NodeID, step int) []Fault {
+	return []Fault{{Step: step, Kind: Crash, Node: node}}
+}
 
 // Uniqueness: each sequence number has one value, whoever writes it and however often: here lives that were lost, their successors, and lives
 // that go on beside their successors. The registry of the simulator compares what they close.

@@ -392,7 +392,7 @@ func (w *worker) step() {
 	if w.w.Done() && !w.finished {
 		w.finished = true
 		w.stats = w.w.Stats()
-		w.tell(control.Finished{From: w.from()})
+		w.tell(control.Finished{From: w.from(), Stats: control.WorkerStats{EventsIn: w.stats.EventsIn, EventsOut: w.stats.EventsOut}})
 	}
 	if w.sim.rng.IntN(2000) == 0 {
 		if links := w.links[w.sim.rng.IntN(len(w.links))]; len(links) > 0 {
