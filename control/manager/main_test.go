@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -77,14 +78,14 @@ func buildPlan(ref rpc.Job) (*plan.Plan, error) {
 type fakeWorker struct {
 	node   frame.NodeID
 	behave string
-	peers  int
+	peers  atomic.Int64
 	stop   chan struct{}
 }
 
 func (w *fakeWorker) Addr() string { return fmt.Sprintf("127.0.0.1:%d", 10000+w.node) }
 
 func (w *fakeWorker) Connect(_ context.Context, peers []control.Peer) error {
-	w.peers = len(peers)
+	w.peers.Store(int64(len(peers)))
 	if w.behave == "connect" {
 		return fmt.Errorf("link to node 1: %w", agent.ErrPeer)
 	}
@@ -118,7 +119,7 @@ func (w *fakeWorker) Wait(ctx context.Context) error {
 func (w *fakeWorker) Stop() { close(w.stop) }
 
 func (w *fakeWorker) Stats() control.WorkerStats {
-	return control.WorkerStats{EventsIn: 10 + uint64(w.peers), Stages: []control.StageCount{{Name: "source", RowsOut: 10}}}
+	return control.WorkerStats{EventsIn: 10 + uint64(w.peers.Load()), Stages: []control.StageCount{{Name: "source", RowsOut: 10}}}
 }
 
 func behaviour(behave string, node frame.NodeID) string {

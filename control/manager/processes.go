@@ -21,7 +21,7 @@ import (
 type Spawn struct {
 	// Command makes the command of a worker process, with neither files nor attributes set; nil: this binary with the argument "worker".
 	Command func() *exec.Cmd
-	// Stderr takes the lines that workers write on standard error. It may be nil.
+	// Stderr takes the lines that workers write on standard error, from several goroutines. It may be nil.
 	Stderr io.Writer
 	// Token is the secret that agents show; the same for all.
 	Token string
