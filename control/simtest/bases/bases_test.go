@@ -43,10 +43,12 @@ func TestSeeds(t *testing.T) {
 // record that is asked for and gone.
 func TestCanaries(t *testing.T) {
 	const within = 10_000
+	// Those that take long from seed 0 begin shortly before where they were found last, to save time.
+	from := map[Canary]uint64{R35: 1400, R36: 500, R37: 1700}
 	for _, c := range []Canary{M01, M01a, M04d, M07, M11, M23, M25, R26, R35, R36, R37} {
 		t.Run(string(c), func(t *testing.T) {
 			t.Parallel()
-			for seed := range uint64(within) {
+			for seed := from[c]; seed < within; seed++ {
 				if _, err := Run(Config{Seed: seed, Broken: c}); err != nil {
 					t.Logf("%v", err)
 					return
