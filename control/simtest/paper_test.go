@@ -1,6 +1,7 @@
 package simtest
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -12,8 +13,10 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/shuffle/batch"
+	"github.com/streamscope/streamscope/state"
 	"github.com/streamscope/streamscope/vertex"
 	"github.com/streamscope/streamscope/vertex/expr"
+	"github.com/streamscope/streamscope/vertex/ops"
 	"github.com/streamscope/streamscope/vertex/runtime"
 	"github.com/streamscope/streamscope/vertex/vertextest"
 )
@@ -107,6 +110,38 @@ func TestPaperReplicationRecovery(t *testing.T) {
 	}
 	if served == 0 {
 		t.Error("no tick was had from a copy")
+	}
+}
+
+// stateless is a window that nobody may ask for its state.
+type stateless struct{ *ops.Window }
+
+func (stateless) GetSnapshot(vertex.SnapshotWriter) error {
+	return errors.New("a snapshot of a stage that replays")
+}
+
+func (s stateless) Image(w vertex.SnapshotWriter) ([]state.Part, error) { return nil, s.GetSnapshot(w) }
+
+// Recovery by replay: where state hangs on a short window of the input, there are no checkpoints of it, and a new life reads the window again.
+func TestPaperReplayRecovery(t *testing.T) {
+	crashes := 0
+	for seed := range uint64(10) {
+		r := paperCount(t, seed, &Faults{Plan: deathOf(frame.NodeID(seed%3), 2500), SnapshotIntervalNs: 50_000}, func(p *runtime.Plan) {
+			p.Stages[1].Strategy = runtime.Replay
+			op := &p.Stages[1].Ops[0]
+			window := op.New
+			op.New = func(env runtime.Env) (vertex.Vertex, error) {
+				v, err := window(env)
+				if err != nil {
+					return nil, err
+				}
+				return stateless{v.(*ops.Window)}, nil
+			}
+		})
+		crashes += r.Crashes
+	}
+	if crashes < 5 {
+		t.Errorf("%d losses: too few", crashes)
 	}
 }
 
