@@ -39,7 +39,7 @@ func TestBenchUsage(t *testing.T) {
 		if got := app.main(strings.Fields(c.args)); got != c.status || !strings.Contains(stderr.String(), c.stderr) {
 			t.Errorf("%s: got status %d, %q, want %d and %q", c.args, got, stderr, c.status, c.stderr)
 		}
-		if c.status == 0 && (!strings.Contains(stdout.String(), "shuffle-tcp") || strings.Contains(stdout.String(), "peer")) {
+		if c.status == 0 && (!strings.Contains(stdout.String(), "shuffle-tcp") || strings.Contains(stdout.String(), "peer_of")) {
 			t.Errorf("%s: got %s", c.args, stdout)
 		}
 	}
