@@ -83,7 +83,7 @@ func (rr *randomRun) do() (Result, []Fault, error) {
 	case err == nil && !g.out.Finished:
 		err = errors.New("the output is not finished")
 	case err == nil:
-		err = errors.Join(compareLines(g.lines(), want), g.compareCounts(r.Outcome.Stats))
+		err = errors.Join(compareLines(g.lines(), want), g.compareCounts(r))
 	}
 	if err != nil {
 		err = fmt.Errorf("seed %d: %w", rr.seed, err)
