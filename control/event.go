@@ -61,6 +61,8 @@ type (
 		Unsaved []Unsaved `json:",omitempty"`
 		// Held, if set, is what the worker keeps now: sent more seldom than the rest. The newest one counts.
 		Held *Held `json:",omitempty"`
+		// Warnings are what the worker has met since it last said so, and gets over: a disk that is full, a store that does not answer.
+		Warnings []string `json:",omitempty"`
 	}
 	// Activate: the unit's journal is to be kept by these members from now on, provided that the active set is still the version before; answered by
 	// Activated. It may be said again.

@@ -40,7 +40,7 @@ func (w *worker) recover(ws *workers, a control.Assignment, limits rpc.Limits) (
 	var r *vruntime.Recovery
 	w.past, r, err = datadir.Open(datadir.Config{
 		Dir: limits.DataDir, Job: jobID(ws.job.Token), Plan: w.plan.Runtime, Node: a.Node, Nodes: a.Nodes, Incarnation: a.Incarnation, Store: store,
-		Warn: func(err error) { ws.log.Warn(err.Error()) },
+		Warn: w.warnings.add,
 	}, a.Restore)
 	if err != nil {
 		return nil, errors.Join(asUnreadable(err), w.using.close())
@@ -130,6 +130,6 @@ func (w *worker) Report() (control.Reported, error) {
 			r.Saved = append(r.Saved, saved)
 		}
 	}
-	r.Held = w.held()
+	r.Held, r.Warnings = w.held(), w.warnings.take()
 	return r, nil
 }

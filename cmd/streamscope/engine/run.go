@@ -124,7 +124,7 @@ func (cfg *Config) run(ctx context.Context, d *data) (control.RunStats, error) {
 		Abort:   output.abort,
 		Report:  cfg.Report,
 		NewHost: cfg.host(),
-		Observe: events.Observer(cfg.Events),
+		Observe: warned(cfg.Log, events.Observer(cfg.Events)),
 	}
 	if d != nil {
 		office, err := cfg.recoverable(&run, d, p, output)

@@ -74,7 +74,7 @@ func (w *workers) newWorker(p *plan.Plan, a control.Assignment, limits rpc.Limit
 	}
 	var warn func(error)
 	if recovery != nil {
-		warn = func(err error) { w.log.Warn(err.Error()) }
+		warn = n.warnings.add
 	}
 	node, err := vruntime.NewNode(vruntime.NodeConfig{
 		Plan: p.Runtime, JobID: jobID(w.job.Token), Node: a.Node, Nodes: a.Nodes, Cores: a.Cores, Incarnation: max(firstLife, a.Incarnation),
@@ -160,6 +160,7 @@ type worker struct {
 	wishes   chan struct{} // capacity 1: see agent.Recovering
 	toldHeld time.Time     // what it keeps; of the goroutine that reports
 	linking  sync.WaitGroup
+	warnings warnings
 }
 
 var _ agent.Worker = (*worker)(nil)
