@@ -59,6 +59,9 @@
 // Without recovery the first cause is the one that is told, but for one case: a worker that fails or dies makes its peers complain about their links to
 // it, and those complaints may come first. So what a worker says of itself, or its death, takes precedence over what others say of it.
 //
+// A start that fails because the snapshot store does not answer is no failure of its node for Recovery.StoreAwayNs: it is repeated after pauses that
+// grow, and Waits tells so each time. Which image it goes on from stays as it is.
+//
 // With recovery a run fails only with a node that fails again and again without coming further (the reason of the last time is told), a
 // store that fails again and again, an image that cannot be read and has none before it, or a worker that built another plan.
 //

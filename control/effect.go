@@ -103,6 +103,14 @@ type (
 		// Tick is the least from which a unit goes on.
 		Tick frame.Tick
 	}
+	// Waits: a node's worker could not start because its snapshot store does not answer. The next life is spawned after a pause.
+	Waits struct {
+		Node    frame.NodeID
+		PauseNs int64
+		AwayNs  int64 // since the first such start
+		Counts  bool  // this start counts towards giving up
+		Reason  string
+	}
 	// End: the run is over. If the outcome is Fenced the workers belong to another manager and are left alone.
 	End struct{ Outcome Outcome }
 )
@@ -125,6 +133,7 @@ func (Abort) isEffect()     {}
 func (End) isEffect()       {}
 func (Adopt) isEffect()     {}
 func (TookOver) isEffect()  {}
+func (Waits) isEffect()     {}
 
 // Peer is another worker, as a link finds it.
 type Peer struct {

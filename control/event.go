@@ -88,7 +88,9 @@ type (
 		Unreadable *Saved `json:",omitempty"`
 		// Dropped: a peer asks for ticks that the worker has dropped early; it is to execute them again.
 		Dropped bool `json:",omitempty"`
-		Stats   WorkerStats
+		// StoreAway: the worker could not start because the store of its images does not answer.
+		StoreAway bool `json:",omitempty"`
+		Stats     WorkerStats
 	}
 	// Stopped: the worker has ended, as it was told to; its process may take a moment longer.
 	Stopped struct{ From }

@@ -93,6 +93,7 @@ func (m *Machine) ready(node frame.NodeID, w *worker, ev Ready) {
 		return
 	}
 	w.state, w.addr, w.copyAddr = Prepared, ev.Addr, ev.CopyAddr
+	w.away = away{}
 	m.link()
 }
 
@@ -166,6 +167,8 @@ func (m *Machine) workerFailed(node frame.NodeID, w *worker, ev Failed) {
 		m.unreadable(node, ev)
 	case ev.Dropped:
 		m.regenerate(node)
+	case ev.StoreAway:
+		m.storeAway(node, ev.Reason)
 	default:
 		m.failed(node, ev.Reason)
 	}

@@ -24,6 +24,9 @@ type Recovery struct {
 	LeaseNs int64
 	// GiveUp is after how many failures of one node, none of which came further than those before, the run fails.
 	GiveUp int
+	// StoreAwayNs is for how long starts of a node that fail because the snapshot store does not answer are not failures. Between them are pauses
+	// that double from 1/300 of it to 1/20.
+	StoreAwayNs int64
 	// PersistTries is how often a transaction is tried, PersistRetryNs the time in between.
 	PersistTries   int
 	PersistRetryNs int64
@@ -34,6 +37,7 @@ const (
 	DefaultSnapshotIntervalNs = 10e9
 	DefaultLeaseNs            = 3e9
 	DefaultGiveUp             = 5
+	DefaultStoreAwayNs        = 5 * 60e9
 	DefaultPersistTries       = 50
 	DefaultPersistRetryNs     = 200e6
 )
@@ -79,6 +83,9 @@ func (r Recovery) withDefaults() Recovery {
 	if r.GiveUp == 0 {
 		r.GiveUp = DefaultGiveUp
 	}
+	if r.StoreAwayNs == 0 {
+		r.StoreAwayNs = DefaultStoreAwayNs
+	}
 	if r.PersistTries == 0 {
 		r.PersistTries = DefaultPersistTries
 	}
@@ -110,9 +117,9 @@ func newRecovery(c Config) (*recovery, error) {
 }
 
 func (r *Recovery) valid(workers int) error {
-	if r.SnapshotIntervalNs < 0 || r.LeaseNs < 0 || r.GiveUp < 0 || r.PersistTries < 0 || r.PersistRetryNs < 0 {
-		return fmt.Errorf("intervals and counts: got %d ns, %d ns, %d, %d, %d ns, want none below 0",
-			r.SnapshotIntervalNs, r.LeaseNs, r.GiveUp, r.PersistTries, r.PersistRetryNs)
+	if r.SnapshotIntervalNs < 0 || r.LeaseNs < 0 || r.GiveUp < 0 || r.StoreAwayNs < 0 || r.PersistTries < 0 || r.PersistRetryNs < 0 {
+		return fmt.Errorf("intervals and counts: got %d ns, %d ns, %d, %d ns, %d, %d ns, want none below 0",
+			r.SnapshotIntervalNs, r.LeaseNs, r.GiveUp, r.StoreAwayNs, r.PersistTries, r.PersistRetryNs)
 	}
 	if r.AttachNs < 0 || (r.Living != nil && len(r.Living) != workers) {
 		return fmt.Errorf("workers that live on: got %d within %d ns, want %d or none, and not below 0", len(r.Living), r.AttachNs, workers)

@@ -36,6 +36,10 @@ type driver struct {
 	// hold keeps transactions back.
 	hold  bool
 	asked *Txn
+	// away: the snapshot store does not answer.
+	away bool
+	// mute: nobody links.
+	mute  bool
 	last  map[string]Effect
 	epoch Epoch
 }
@@ -89,10 +93,16 @@ func (d *driver) do(e Effect) {
 		d.step(Hello{From: d.from(int(e.Node)), PID: 100*int(e.Incarnation) + int(e.Node)})
 	case Start:
 		d.note("start%d", e.Node)
+		if d.away {
+			d.step(Failed{From: d.from(int(e.Node)), Reason: "the store does not answer", StoreAway: true})
+			return
+		}
 		d.step(Ready{From: d.from(int(e.Node)), Addr: "there", CopyAddr: fmt.Sprint("copies", e.Node), Fingerprint: 42})
 	case Connect:
 		d.note("connect%d", e.Node)
-		d.step(Linked{d.from(int(e.Node))})
+		if !d.mute {
+			d.step(Linked{d.from(int(e.Node))})
+		}
 	case Relink:
 		d.note("relink%d:%d.%d", e.Node, e.Peer.Node, e.Peer.Incarnation)
 	case Run:

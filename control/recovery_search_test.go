@@ -15,7 +15,7 @@ func searchConfig(workers int) Config {
 	c := recoveryConfig(workers)
 	c.StartNs, c.StopNs = stepNs, stepNs
 	r := c.Recovery
-	r.LeaseNs, r.PersistRetryNs, r.SnapshotIntervalNs, r.GiveUp, r.PersistTries = 2*stepNs, stepNs, 1<<60, 2, 2
+	r.LeaseNs, r.PersistRetryNs, r.SnapshotIntervalNs, r.GiveUp, r.PersistTries, r.StoreAwayNs = 2*stepNs, stepNs, 1<<60, 2, 2, 2*stepNs
 	return c
 }
 
@@ -116,7 +116,7 @@ func (w *world) key() string {
 	for i := range m.workers {
 		k, last := &m.workers[i], r.stored.Incarnations[i]
 		s += fmt.Sprintln(k.state, k.told, k.killed, last-k.incarnation, k.alive > 0, last-k.alive, k.down, k.due, k.awaited, k.linking, k.stale, k.blame, k.further, k.reached, k.reported,
-			k.patience > m.now, k.since+stepNs > m.now, min(m.now-k.heard, 2*stepNs))
+			k.away.tries, k.away.until > m.now, min(m.now-k.away.since, 2*stepNs), k.patience > m.now, k.since+stepNs > m.now, min(m.now-k.heard, 2*stepNs))
 	}
 	return s + fmt.Sprint(r.bases.units)
 }
@@ -147,6 +147,7 @@ func (w *world) alphabet() []Event {
 			evs = append(evs, Hello{From: f}, Ready{From: f, Addr: "a", Fingerprint: 42}, Linked{f}, Finished{From: f}, Failed{From: f, Reason: "bad"},
 				Stopped{f}, Lost{Node: f.Node, Incarnation: inc, Reason: "killed"},
 				Reported{From: f, Executed: []frame.Tick{9, 9}, Saved: []Saved{{0, 9}, {1, 9}}},
+				Failed{From: f, Reason: "silence", StoreAway: true},
 				Failed{From: f, Reason: "sum", Unreadable: &Saved{0, 9}})
 		}
 		if k.alive > 0 && w.runs[n] == k.alive {

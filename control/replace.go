@@ -40,6 +40,8 @@ type life struct {
 	held *Held
 	back comeback
 	pace executing
+	// away: its snapshot store did not answer.
+	away away
 }
 
 // wholeBlame is what a failure counts towards giving up, if its life came no further than those before in anything. One that did in some of
@@ -95,10 +97,11 @@ func (m *Machine) registered(r Registration) {
 	m.spawn(r.Node)
 }
 
-// spawn starts a registered worker as soon as nothing of the one before is left, and all who live on have attached: they may have what it needs.
+// spawn starts a registered worker as soon as nothing of the one before is left, no pause is to be made, and all who live on have attached: they may
+// have what it needs.
 func (m *Machine) spawn(node frame.NodeID) {
 	w := &m.workers[node]
-	if !w.due || w.alive != 0 || m.rec.takingOver || m.phase >= Stopping {
+	if !w.due || w.alive != 0 || m.now < w.away.until || m.rec.takingOver || m.phase >= Stopping {
 		return
 	}
 	w.due, w.killed, w.told = false, false, false
@@ -214,14 +217,16 @@ func (m *Machine) watch(away bool) {
 		case w.due:
 			if m.now >= w.patience {
 				w.alive = 0
-				m.spawn(nodeID(i))
 			}
+			m.spawn(nodeID(i))
 		case w.down:
 		case w.awaited:
 			if m.now >= w.since+TimeNs(m.rec.cfg.AttachNs) {
 				m.replace(nodeID(i))
 				m.persist()
 			}
+		case w.linking && w.state == Prepared && m.someoneAway():
+			w.since = m.now // it waits for the other
 		case w.stuck() && m.now >= w.since+TimeNs(m.cfg.StartNs):
 			m.failed(nodeID(i), fmt.Sprintf("worker %d%s did not %s within %d ms", i, w.process(), w.next(), m.cfg.StartNs/1e6))
 		case w.state >= Prepared && m.now >= w.heard+TimeNs(m.rec.cfg.LeaseNs):

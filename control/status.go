@@ -127,8 +127,10 @@ type WorkerStatus struct {
 	PID         int               `json:"pid"`
 	Incarnation frame.Incarnation `json:"incarnation"`
 	State       string            `json:"state"`
-	RingBytes   uint64            `json:"ring_bytes"`
-	SpillBytes  uint64            `json:"spill_bytes"`
+	// StoreAwayNs is for how long its snapshot store has not let it start; 0: it has.
+	StoreAwayNs int64  `json:"store_away_ns,omitempty"`
+	RingBytes   uint64 `json:"ring_bytes"`
+	SpillBytes  uint64 `json:"spill_bytes"`
 	// CopyBytes is the memory of copies for other nodes. ServedBytes in ServedTicks were had from others when this life began.
 	CopyBytes   uint64   `json:"copy_bytes"`
 	ServedBytes uint64   `json:"served_bytes"`
@@ -209,7 +211,7 @@ func (h *Held) copies(l *HeldLog) (all []HeldCopy) {
 func (m *Machine) workerStatus(s *Status) {
 	for n := range m.workers {
 		w := &m.workers[n]
-		t := WorkerStatus{Node: nodeID(n), PID: w.pid, Incarnation: w.incarnation, State: w.word()}
+		t := WorkerStatus{Node: nodeID(n), PID: w.pid, Incarnation: w.incarnation, State: w.word(), StoreAwayNs: m.awayNs(w)}
 		if h := w.held; h != nil {
 			t.RingBytes, t.SpillBytes, t.Writing = h.RingBytes, h.SpillBytes, h.Writing
 			t.CopyBytes, t.ServedBytes, t.ServedTicks = h.CopyBytes, h.ServedBytes, h.ServedTicks

@@ -30,7 +30,7 @@ func (m *Machine) whyBase(id Unit) string {
 	}
 	switch {
 	case w.down || w.due || w.state < Connected:
-		return fmt.Sprintf("worker %d is coming back", id.Node)
+		return m.comingBack(id.Node)
 	case u.unsaved.Tick > u.newestSaved():
 		return fmt.Sprintf("its image after tick %d could not be saved: %s", u.unsaved.Tick, u.unsaved.Reason)
 	case u.newestSaved() > u.Base.Base:
