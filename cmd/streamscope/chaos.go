@@ -25,7 +25,7 @@ const (
 )
 
 func (a *app) chaosCommand() *cobra.Command {
-	cfg := chaos.Config{Kinds: chaos.Kinds}
+	var cfg chaos.Config
 	var kinds []string
 	var html, file, rate string
 	cmd := &cobra.Command{
@@ -34,6 +34,9 @@ func (a *app) chaosCommand() *cobra.Command {
 		Long: `Run a job as real processes over a data directory, hurt them at random moments, and compare the output with that of a run without
 faults, byte for byte. Faults are: kill and stop (for longer than the lease) of a worker, cut of all its links, full (its files cannot
 grow for a second), and kill of the manager, whose workers live on, or of the whole group, after which the command is repeated.
+
+With --netns cables are pulled for a while (down), a share of the packets between two workers is lost one way or both (loss), or all of them
+one way (partition), though both workers reach the manager.
 
 A fault counts only if its victim had executed something since its newest image. Runs are repeated until enough were injected. The status is 1
 if any output differs, and the folder with everything is kept then.
@@ -62,23 +65,25 @@ With --duration it is one run of that length, in which memory and disk are watch
 			if cfg.Duration != 0 && rate != "" {
 				complain("--rate, --duration: one says what the other is to be")
 			}
-			if len(kinds) > 0 {
-				cfg.Kinds = nil
+			var err error
+			if cfg.Kinds, err = chaosKinds(kinds, cfg.Netns); err != nil {
+				complain("--kinds: %w", err)
 			}
-			for _, k := range kinds {
-				if !slices.Contains(chaos.Kinds, chaos.Kind(k)) {
-					complain("--kinds: got %q, want kill, stop, cut, full, manager or group", k)
-				}
-				cfg.Kinds = append(cfg.Kinds, chaos.Kind(k))
+			if cfg.Netns && cfg.Workers == 1 {
+				complain("--netns: got 1 worker, want 2 at least, between which packets can be lost")
 			}
 			if rate != "" {
-				var err error
 				if cfg.Rate, err = options.ParseRate(rate); err != nil {
 					complain("--rate: %w", err)
 				}
 			}
 			if len(complaints) > 0 {
 				return usageError{errors.Join(complaints...)}
+			}
+			if cfg.Netns {
+				if err := chaos.CheckNetns(); err != nil {
+					return fmt.Errorf("--netns: %w", err)
+				}
 			}
 			a.started = true
 			return a.chaos(cmd, cfg, html, file)
@@ -91,7 +96,8 @@ With --duration it is one run of that length, in which memory and disk are watch
 	f.IntVar(&cfg.Workers, "workers", 3, "worker processes")
 	f.IntVar(&cfg.Faults, "kills", 50, "faults to inject")
 	f.DurationVar(&cfg.Duration, "duration", 0, "one run of so long, with all faults in it, that must take no more memory and disk in its last quarter than in the third")
-	f.StringSliceVar(&kinds, "kinds", nil, "kinds of faults, drawn with equal chances: kill,stop,cut,full,manager,group (default: all, mostly kill)")
+	f.StringSliceVar(&kinds, "kinds", nil, "kinds of faults, drawn with equal chances: kill,stop,cut,full,manager,group, with --netns down,loss,partition (default: all, mostly kill)")
+	f.BoolVar(&cfg.Netns, "netns", false, "have the manager and each worker in a network namespace of its own, and hurt the network between them, too (root only; with ip, nft and nsenter)")
 	f.Uint64Var(&cfg.Seed, "seed", 1, "what all choices come from")
 	f.StringVar(&rate, "rate", "", "pace of the job in events/s (default: so that it takes 30s without faults)")
 	f.DurationVar(&cfg.Interval, "snapshot-interval", 500*time.Millisecond, "time between two images")
@@ -99,6 +105,29 @@ With --duration it is one run of that length, in which memory and disk are watch
 	f.StringVar(&html, "report", "", "write a page with the time line to this file")
 	f.StringVar(&file, "json", "", "write the result to this file")
 	return cmd
+}
+
+// chaosKinds reads kinds of faults; none: all there are.
+func chaosKinds(words []string, netns bool) (kinds []chaos.Kind, err error) {
+	all := chaos.Kinds
+	if netns {
+		all = slices.Concat(all, chaos.NetKinds, chaos.NetKinds)
+	}
+	if len(words) == 0 {
+		return all, nil
+	}
+	for _, word := range words {
+		k := chaos.Kind(word)
+		switch {
+		case slices.Contains(all, k):
+			kinds = append(kinds, k)
+		case slices.Contains(chaos.NetKinds, k):
+			return nil, fmt.Errorf("got %q, which needs --netns", word)
+		default:
+			return nil, fmt.Errorf("got %q, want kill, stop, cut, full, manager or group; with --netns down, loss or partition, too", word)
+		}
+	}
+	return kinds, nil
 }
 
 func (a *app) chaos(cmd *cobra.Command, cfg chaos.Config, html, file string) error {

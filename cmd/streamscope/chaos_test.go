@@ -77,6 +77,14 @@ func TestEvents(t *testing.T) {
 }
 
 func TestChaosRefuses(t *testing.T) {
+	for args, words := range map[string]string{
+		"--netns --workers 1": "--netns: got 1 worker", "--kinds kill,down": `--kinds: got "down", which needs --netns`,
+	} {
+		r := runBinary(t, t.TempDir(), append([]string{"chaos"}, strings.Fields(args)...)...)
+		if r.status != 2 || !strings.Contains(string(r.stderr), words) {
+			t.Errorf("%s: status %d, want words %q:\n%s", args, r.status, words, r.stderr)
+		}
+	}
 	r := runBinary(t, t.TempDir(), "chaos", "--job", "tea", "--workers", "0", "--kills", "-1", "--kinds", "rain", "--rate", "fast", "--snapshot-interval", "1ns", "--duration", "1ms")
 	for _, words := range []string{"--job: got \"tea\"", "--workers: got 0", "--kills: got -1", "--kinds: got \"rain\"", "--rate", "--snapshot-interval: got 1ns", "--duration: got 1ms", "--rate, --duration"} {
 		if r.status != 2 || !strings.Contains(string(r.stderr), words) {

@@ -40,9 +40,9 @@ func runEngine(ctx context.Context, r jobRun) (report.Stats, error) {
 	o := r.options
 	stats, err := engine.Run(ctx, engine.Config{
 		Jobs: definitions, Name: r.job, Workers: o.Workers, Cores: r.cores, Tasks: o.Tasks, Stderr: r.stderr, Log: r.log,
-		Command: workerProcess(o.LogFormat),
-		Job:     engine.Job{Inputs: o.Inputs, Airports: o.Airports, Out: o.Out, BadRows: policies[o.BadRow.Policy], DivertTo: o.BadRow.File},
-		Tick:    control.TickRule{LengthNs: int64(o.Tick.Length), LimitByte: int64(o.Tick.Bytes)},
+		Command: workerProcess(o), ListenHost: o.ListenHost,
+		Job:  engine.Job{Inputs: o.Inputs, Airports: o.Airports, Out: o.Out, BadRows: policies[o.BadRow.Policy], DivertTo: o.BadRow.File},
+		Tick: control.TickRule{LengthNs: int64(o.Tick.Length), LimitByte: int64(o.Tick.Bytes)},
 		Limits: rpc.Limits{
 			FrameBytes: int(o.FrameBytes), SegmentBytes: int(o.SegmentBytes), CreditBytes: int(o.CreditBytes), ArenaBytes: arena, Links: uint8(o.Links),
 			SpillDir: o.SpillDir, LatenessUs: o.Lateness.Microseconds(), RatePerS: o.Rate,

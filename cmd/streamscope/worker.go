@@ -10,7 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/streamscope/streamscope/cmd/streamscope/engine"
+	"github.com/streamscope/streamscope/cmd/streamscope/options"
 	"github.com/streamscope/streamscope/cmd/streamscope/report"
+	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
 // workerCommand is what `run --workers` starts; its end is told to the parent, and what it says goes through the parent's standard error.
@@ -31,7 +33,7 @@ func (a *app) workerCommand() *cobra.Command {
 			signal.Ignore(syscall.SIGXFSZ)
 			cut := make(chan os.Signal, 1)
 			signal.Notify(cut, syscall.SIGUSR1)
-			if err := engine.Process(definitions, rep.Log(), cut); err != nil {
+			if err := engine.Process(definitions, rep.Log(), os.Getenv(listenHostVariable), cut); err != nil {
 				return fmt.Errorf("worker: %w", err)
 			}
 			return nil
@@ -41,13 +43,22 @@ func (a *app) workerCommand() *cobra.Command {
 	return cmd
 }
 
+// listenHostVariable names the address at which a worker takes links; it comes from --listen-host, or from the launcher.
+const listenHostVariable = "STREAMSCOPE_LISTEN_HOST"
+
 // workerProcess makes the command of a worker whose messages are as those of this process.
-func workerProcess(logFormat string) func() *exec.Cmd {
-	return func() *exec.Cmd {
+func workerProcess(o options.Run) func(frame.NodeID) *exec.Cmd {
+	return func(node frame.NodeID) *exec.Cmd {
 		self, err := os.Executable()
 		if err != nil {
 			self = os.Args[0] // starting it tells what is wrong
 		}
-		return exec.Command(self, "worker", "--log-format", logFormat)
+		words := []string{self, "worker", "--log-format", o.LogFormat}
+		if o.WorkerLauncher != "" {
+			words = append([]string{o.WorkerLauncher, fmt.Sprint(node)}, words...)
+		}
+		cmd := exec.Command(words[0], words[1:]...)
+		cmd.Env = append(os.Environ(), listenHostVariable+"="+o.ListenHost)
+		return cmd
 	}
 }

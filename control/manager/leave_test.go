@@ -15,7 +15,7 @@ import (
 
 // TestFencedRunLeavesItsWorkers: a manager that learns that it has a successor ends, without a commit or an abort, and its workers do not.
 func TestFencedRunLeavesItsWorkers(t *testing.T) {
-	l, err := Listen()
+	l, err := Listen("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestFencedRunLeavesItsWorkers(t *testing.T) {
 		}
 		return control.Persisted{Fenced: true, Reason: "epoch 4 has taken over"}
 	}
-	cfg.NewHost = Processes(Spawn{Command: func() *exec.Cmd { return testCommand("worker", "1:kill") }, Token: testToken, Outlive: &Outlive{
+	cfg.NewHost = Processes(Spawn{Command: func(frame.NodeID) *exec.Cmd { return testCommand("worker", "1:kill") }, Token: testToken, Outlive: &Outlive{
 		Listener: l, Address: filepath.Join(dir, "manager"), Patience: time.Hour, LogDir: filepath.Join(dir, "log"),
 	}})
 	pids := map[frame.NodeID]int{}

@@ -163,7 +163,7 @@ func testRun(workers int, behave string) Config {
 			Stages: []control.StageInfo{{Name: "source", Tasks: 1}}, StartNs: 60e9, StopNs: 10e9,
 		},
 		Job: ref, Commit: func() error { return nil }, Abort: func() error { return nil },
-		NewHost: Processes(Spawn{Command: func() *exec.Cmd { return testCommand("worker", behave) }, Token: testToken}),
+		NewHost: Processes(Spawn{Command: func(frame.NodeID) *exec.Cmd { return testCommand("worker", behave) }, Token: testToken}),
 	}
 }
 

@@ -93,7 +93,7 @@ func TestFailingWorkers(t *testing.T) {
 			t.Parallel()
 			var stderr bytes.Buffer
 			cfg := testRun(2, behave)
-			cfg.NewHost = Processes(Spawn{Command: func() *exec.Cmd { return testCommand("worker", behave) }, Token: testToken, Stderr: &stderr})
+			cfg.NewHost = Processes(Spawn{Command: func(frame.NodeID) *exec.Cmd { return testCommand("worker", behave) }, Token: testToken, Stderr: &stderr})
 			o, _ := mustRun(t, t.Context(), cfg)
 			if !regexp.MustCompile(want).MatchString(o.Reason) {
 				t.Errorf("got %q, want %s", o.Reason, want)
@@ -107,7 +107,7 @@ func TestFailingWorkers(t *testing.T) {
 
 func TestNoSuchBinary(t *testing.T) {
 	cfg := testRun(2, "")
-	cfg.NewHost = Processes(Spawn{Command: func() *exec.Cmd { return exec.Command("/no/such/binary") }, Token: testToken})
+	cfg.NewHost = Processes(Spawn{Command: func(frame.NodeID) *exec.Cmd { return exec.Command("/no/such/binary") }, Token: testToken})
 	if o, _ := mustRun(t, t.Context(), cfg); !strings.Contains(o.Reason, "worker 0 cannot start") || !strings.Contains(o.Reason, "no such file") {
 		t.Errorf("got %q", o.Reason)
 	}

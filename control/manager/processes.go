@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -19,8 +20,10 @@ import (
 
 // Spawn is how worker processes are started.
 type Spawn struct {
-	// Command makes the command of a worker process, with neither files nor attributes set; nil: this binary with the argument "worker".
-	Command func() *exec.Cmd
+	// Command makes the command of a node's worker process, with neither files nor attributes set; nil: this binary with the argument "worker".
+	Command func(frame.NodeID) *exec.Cmd
+	// Host is where this manager listens for workers, unless it is to be outlived; "": on the loopback address.
+	Host string
 	// Stderr takes the lines that workers write on standard error, from several goroutines. It may be nil.
 	Stderr io.Writer
 	// Token is the secret that agents show; the same for all.
@@ -69,12 +72,15 @@ func (s *Spawn) listen() (net.Listener, error) {
 	if s.Outlive != nil {
 		return s.Outlive.Listener, nil
 	}
-	return Listen()
+	return Listen(s.Host)
 }
 
-// Listen listens for workers of this machine.
-func Listen() (net.Listener, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// Loopback is the host that workers reach which share this process's network.
+const Loopback = "127.0.0.1"
+
+// Listen listens for workers at a host, on a port that is free; "": at Loopback.
+func Listen(host string) (net.Listener, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(cmp.Or(host, Loopback), "0"))
 	if err != nil {
 		return nil, fmt.Errorf("the manager cannot listen: %w", err)
 	}
@@ -122,7 +128,7 @@ func (h *processes) Start(node frame.NodeID, i frame.Incarnation) error {
 }
 
 func (h *processes) launch(node frame.NodeID, i frame.Incarnation) (*child, error) {
-	cmd, err := h.command()
+	cmd, err := h.command(node)
 	if err != nil {
 		return nil, err
 	}
@@ -171,9 +177,9 @@ func (h *processes) connect(c *child, node frame.NodeID) (err error) {
 	return err
 }
 
-func (h *processes) command() (*exec.Cmd, error) {
+func (h *processes) command(node frame.NodeID) (*exec.Cmd, error) {
 	if h.spawn.Command != nil {
-		return h.spawn.Command(), nil
+		return h.spawn.Command(node), nil
 	}
 	self, err := os.Executable()
 	if err != nil {

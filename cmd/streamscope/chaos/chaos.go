@@ -29,6 +29,10 @@ type Config struct {
 	Duration time.Duration
 	// Interval is the time between two images.
 	Interval time.Duration
+	// Netns has the manager and each worker in a network namespace of its own, see CheckNetns; kinds of NetKinds need it.
+	Netns bool
+	// Longest is the greatest time that a fault of the network lasts; 0: 12 s, more than links are silent before they are made again.
+	Longest time.Duration
 	// PIDs, if set, is a file that always names the processes, manager first, one a line, so that others can hurt them too.
 	PIDs string
 	Out  io.Writer // progress, in words
@@ -48,10 +52,17 @@ const (
 	Full    Kind = "full"
 	Manager Kind = "manager"
 	Group   Kind = "group"
+
+	Down      Kind = "down"
+	Loss      Kind = "loss"
+	Partition Kind = "partition"
 )
 
 // Kinds are all kinds, the usual ones more than once: kinds are drawn from such a list.
 var Kinds = []Kind{Kill, Kill, Kill, Kill, Kill, Kill, Stop, Cut, Cut, Full, Manager, Group}
+
+// NetKinds are those of a network of namespaces.
+var NetKinds = []Kind{Down, Loss, Partition}
 
 // Fault is one that was injected.
 type Fault struct {
@@ -70,6 +81,8 @@ type Fault struct {
 	LivedOn    int     `json:"lived_on,omitempty"`
 	AloneBytes int64   `json:"alone_bytes,omitempty"`
 	AloneS     float64 `json:"alone_s,omitempty"`
+	// Of a fault of the network.
+	Net *NetFault `json:"net,omitempty"`
 }
 
 // Sample is how far the output was.
@@ -110,7 +123,11 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	}
 	r := &Result{Seed: cfg.Seed, Faults: []Fault{}, Samples: []Sample{}}
 	w := &world{cfg: cfg, dir: dir, began: time.Now(), rng: rand.New(rand.NewPCG(cfg.Seed, 0)), result: r}
-	err = w.run(ctx)
+	if cfg.Netns {
+		err = w.runInNetns(ctx)
+	} else {
+		err = w.run(ctx)
+	}
 	if err != nil {
 		return r, fmt.Errorf("seed %d: %w; everything is left in %s", cfg.Seed, err, dir)
 	}

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"slices"
 	"syscall"
 	"time"
 
@@ -36,14 +37,26 @@ func (w *world) inject(m *live.Run) (fatal bool) {
 	if victim.PID == 0 || !f.Counts {
 		return false // it is coming back, or has nothing to lose yet: another time
 	}
-	if err := w.hit(kind, victim.PID); err != nil {
+	now := time.Now()
+	until := now
+	if slices.Contains(NetKinds, kind) {
+		f.Net = w.drawNet(kind, node)
+		if err := w.net.hurt(kind, node, f.Net); err != nil {
+			return false // it is hurt already, or the run is about to end
+		}
+		until = now.Add(seconds(f.Net.LastsS))
+	} else if err := w.hit(kind, victim.PID); err != nil {
 		return false // it is gone already
 	}
-	dies := kind != Cut && kind != Full
-	w.open = append(w.open, &outage{w.workers.Outage(f.Node, dies, time.Now()), len(w.result.Faults)})
+	dies := slices.Contains([]Kind{Kill, Stop, Manager, Group}, kind)
+	w.open = append(w.open, &outage{w.workers.Outage(f.Node, dies, now), len(w.result.Faults), until})
 	w.result.Faults = append(w.result.Faults, f)
 	w.result.Counted++
-	w.say("%-7s worker %d (pid %d), %d ticks behind its image", kind, f.Node, f.PID, f.Behind)
+	detail := ""
+	if f.Net != nil {
+		detail = ": " + f.Net.String()
+	}
+	w.say("%-9s worker %d (pid %d), %d ticks behind its image%s", kind, f.Node, f.PID, f.Behind, detail)
 	return kind == Manager || kind == Group
 }
 

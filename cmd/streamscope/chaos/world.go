@@ -25,6 +25,7 @@ type world struct {
 	rng    *rand.Rand
 	result *Result
 	length time.Duration // of a round without faults
+	net    *network      // nil: that of the machine
 
 	mu      sync.Mutex
 	manager int // pid
@@ -38,7 +39,8 @@ type world struct {
 // outage is a fault whose gap is not over.
 type outage struct {
 	live.Outage
-	fault int // in the result
+	fault int       // in the result
+	until time.Time // it is not over before
 }
 
 func (w *world) start(ctx context.Context) (*live.Run, error) {
@@ -48,8 +50,12 @@ func (w *world) start(ctx context.Context) (*live.Run, error) {
 	}
 	w.workers = w.left.Left()
 	w.mu.Unlock()
-	m, err := live.Start(ctx, w.cfg.Exe, w.args(w.out(), "--data-dir", w.data(), "--workers", fmt.Sprint(w.cfg.Workers),
-		"--rate", fmt.Sprint(w.result.Rate), "--snapshot-interval", w.cfg.Interval.String()), w.hear)
+	exe, args := w.cfg.Exe, w.args(w.out(), "--data-dir", w.data(), "--workers", fmt.Sprint(w.cfg.Workers),
+		"--rate", fmt.Sprint(w.result.Rate), "--snapshot-interval", w.cfg.Interval.String())
+	if w.net != nil {
+		exe, args = w.net.command(exe, args)
+	}
+	m, err := live.Start(ctx, exe, args, w.hear)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +91,7 @@ func (w *world) advance(tick uint64) {
 	if tick > w.top {
 		w.top = tick
 		w.open = slices.DeleteFunc(w.open, func(o *outage) bool {
-			over := o.Advanced(w.workers, now)
+			over := o.Advanced(w.workers, now) && !now.Before(o.until)
 			if over {
 				w.result.Faults[o.fault].GapS = o.Longest.Seconds()
 			}

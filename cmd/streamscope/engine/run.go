@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,11 +37,13 @@ type Config struct {
 	Limits  rpc.Limits
 	// Recovery, if set, lets the run survive the loss of workers and of this process.
 	Recovery *Recovery
-	// Command makes the command that starts a worker; nil: this binary with the argument "worker".
-	Command func() *exec.Cmd
-	Stderr  io.Writer // takes what children write on standard error, line by line
-	Log     *slog.Logger
-	Report  func(control.RunStats)
+	// Command makes the command that starts the worker of a node; nil: this binary with the argument "worker".
+	Command func(frame.NodeID) *exec.Cmd
+	// ListenHost is where workers reach this process; "": the loopback address. Where they reach each other is up to them (Process).
+	ListenHost string
+	Stderr     io.Writer // takes what children write on standard error, line by line
+	Log        *slog.Logger
+	Report     func(control.RunStats)
 	// Events, if set, takes what happens to workers, as lines of JSON (package control/events).
 	Events io.Writer
 }
@@ -166,7 +169,7 @@ func (cfg *Config) recoverable(run *manager.Config, d *data, p *plan.Plan, outpu
 	run.TookOver = func(t control.TookOver) {
 		cfg.Log.Info(fmt.Sprintf("took over from the manager before at tick %d; %s", t.Tick, liveOn(t.Adopted)))
 	}
-	office, err := openOffice(d.dir, d.token, stored.Epoch)
+	office, err := openOffice(d.dir, d.token, cfg.ListenHost, stored.Epoch)
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +212,7 @@ func (cfg *Config) host() func(manager.Hub) (manager.Host, error) {
 		w := &workers{jobs: cfg.Jobs, log: cfg.Log}
 		return manager.InProcess(w.agentConfig())
 	}
-	return manager.Processes(manager.Spawn{Command: cfg.Command, Stderr: cfg.Stderr, Token: cfg.Job.Token})
+	return manager.Processes(manager.Spawn{Command: cfg.Command, Host: cfg.ListenHost, Stderr: cfg.Stderr, Token: cfg.Job.Token})
 }
 
 // coresPerWorker shares the cores of the machine among the workers.
@@ -260,10 +263,10 @@ func (w *workers) agentConfig() agent.Config {
 	return agent.Config{PID: os.Getpid(), Build: w.build, NewWorker: w.newWorker, ProgressEvery: progressEvery}
 }
 
-// Process is the life of a child that Run started. It returns when its parent tells it to stop, or is gone. Each time cut delivers, all links
-// of the worker are cut, as a network would do it; they are made again.
-func Process(jobs Definitions, log *slog.Logger, cut <-chan os.Signal) error {
-	w := &workers{jobs: jobs, log: log}
+// Process is the life of a child that Run started, and takes links at host ("": the loopback address). It returns when its parent tells it to stop,
+// or is gone. Each time cut delivers, all links of the worker are cut, as a network would do it; they are made again.
+func Process(jobs Definitions, log *slog.Logger, host string, cut <-chan os.Signal) error {
+	w := &workers{jobs: jobs, log: log, host: cmp.Or(host, manager.Loopback)}
 	ended := make(chan struct{})
 	defer close(ended)
 	go func() {

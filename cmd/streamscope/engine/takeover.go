@@ -23,8 +23,8 @@ type office struct {
 }
 
 // openOffice listens, and then says where.
-func openOffice(dir, token string, epoch control.Epoch) (*office, error) {
-	l, err := manager.Listen()
+func openOffice(dir, token, host string, epoch control.Epoch) (*office, error) {
+	l, err := manager.Listen(host)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -30,6 +31,7 @@ import (
 type workers struct {
 	jobs Definitions
 	log  *slog.Logger
+	host string                        // where links are taken
 	job  Job                           // of the plan built last
 	node atomic.Pointer[vruntime.Node] // the newest
 }
@@ -64,7 +66,7 @@ func (w *workers) newWorker(p *plan.Plan, a control.Assignment, limits rpc.Limit
 	n := &worker{plan: p, self: a.Node, state: extent.NewArena(budget), wishes: make(chan struct{}, 1)}
 	listen := ""
 	if a.Nodes > 1 {
-		listen = "127.0.0.1:0"
+		listen = net.JoinHostPort(w.host, "0")
 	}
 	// A quarter of the arena: what is in flight passes several logs.
 	inFlight := int(min(max(limits.ArenaBytes/4, 1), bytesInFlightMax))

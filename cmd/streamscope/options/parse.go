@@ -18,8 +18,11 @@ type Run struct {
 	Out      string   // "": standard output
 
 	Workers int
-	Tasks   int
-	Tick    Tick
+	// ListenHost is "" for the loopback address, WorkerLauncher where workers are started as they are.
+	ListenHost     string
+	WorkerLauncher string
+	Tasks          int
+	Tick           Tick
 
 	SegmentBytes Size
 	FrameBytes   Size
@@ -88,6 +91,7 @@ func Parse(raw Raw, m Machine) (Run, []error) {
 		tick = Tick{Length: 5 * time.Millisecond}
 	}
 	run.Tick = value(&p, "--tick", raw.Tick, tick, ParseTick)
+	p.hosts(raw, &run)
 	p.recovery(raw, &run)
 	p.sizes(raw, &run)
 	p.texts(raw, &run)

@@ -64,7 +64,7 @@ func TestEveryFlagIsRead(t *testing.T) {
 	got, errs := Parse(rawOf(t, "--input=a.csv", "--input=b*.parquet", "--airports=x.csv", "--out=r.parquet", "--workers=3", "--tasks=16", "--tick=7ms",
 		"--segment-bytes=1MiB", "--frame-bytes=32KiB", "--credit-bytes=2MiB", "--links=auto", "--arena=64MiB", "--spill-dir=/var/spill", "--lateness=90s", "--rate=200k",
 		"--events=e.jsonl", "--data-dir=d", "--snapshot-store=s3://b/p", "--snapshot-interval=2s", "--manager-patience=5s", "--reliability=recompute", "--edge-policy=a->b=retain", "--edge-policy=b->c=replicate=2", "--stage-strategy=b=replay",
-		"--stats=s.json", "--log-format=json", "--pprof=localhost:6060", "--on-bad-row=divert=bad.csv"), machine)
+		"--stats=s.json", "--log-format=json", "--pprof=localhost:6060", "--on-bad-row=divert=bad.csv", "--listen-host=0:0::a", "--worker-launcher=./launch"), machine)
 	want := Run{
 		Inputs: []string{"a.csv", "b*.parquet"}, Airports: "x.csv", Out: "r.parquet", Workers: 3, Tasks: 16, Tick: Tick{Length: 7 * time.Millisecond},
 		SegmentBytes: MiB, FrameBytes: 32 * KiB, CreditBytes: 2 * MiB, Links: runtime.LinksAuto, ArenaBytes: 64 * MiB, ArenaGiven: true, SpillDir: "/var/spill", Lateness: 90 * time.Second, Rate: 2e5,
@@ -73,6 +73,7 @@ func TestEveryFlagIsRead(t *testing.T) {
 			{From: "a", To: "b"}, {From: "b", To: "c", Policy: shuffle.Policy{Keep: shuffle.Replicate, Copies: 2}},
 		}, Stages: []plan.StageStrategy{{Stage: "b", Strategy: runtime.Replay}}},
 		Stats: "s.json", LogFormat: "json", Pprof: "localhost:6060", BadRow: BadRow{DivertBadRow, "bad.csv"},
+		ListenHost: "::a", WorkerLauncher: "./launch",
 	}
 	if len(errs) > 0 || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v\nwant %+v", got, errs, want)
@@ -126,6 +127,9 @@ func TestComplaints(t *testing.T) {
 		{"--credit-bytes=8MiB --arena=4MiB", []string{"--credit-bytes 8MiB is more than --arena 4MiB"}},
 		{"--segment-bytes=100000", []string{"power of two"}},
 		{"--segment-bytes=4KiB", []string{"power of two from 64KiB"}},
+		{"--workers=2 --listen-host=localhost --worker-launcher=", []string{`--listen-host: got "localhost", want an IP address`, "--worker-launcher: got \"\", want a program"}},
+		{"--workers=2 --listen-host=0.0.0.0", []string{"--listen-host: got \"0.0.0.0\", want an IP address"}},
+		{"--listen-host=10.0.0.5 --worker-launcher=x", []string{"--listen-host 10.0.0.5: without --workers there is nobody", "--worker-launcher x: without --workers"}},
 		{"--frame-bytes=1", []string{"--frame-bytes: got 1B, want at least 4KiB"}},
 		{"--frame-bytes=4GiB", []string{"--frame-bytes: got 4GiB, want at most"}},
 		{"--credit-bytes=1", []string{"--credit-bytes: got 1B"}},

@@ -21,6 +21,9 @@ type Raw struct {
 	Pprof     *string
 	OnBadRow  *string
 
+	ListenHost     *string
+	WorkerLauncher *string
+
 	DataDir          *string
 	SnapshotStore    *string
 	SnapshotInterval *string
@@ -48,6 +51,8 @@ func Flags() []Flag {
 		{"airports", "FILE", "table of airports (CSV) for the lookup of states", "the embedded table", func(r *Raw) **string { return &r.Airports }},
 		{"out", "FILE", "write the result to this file; the ending .csv, .jsonl or .parquet names the format", "standard output, as CSV", func(r *Raw) **string { return &r.Out }},
 		{"workers", "N", "worker processes to start; with 0 this process does the work", "0", func(r *Raw) **string { return &r.Workers }},
+		{"listen-host", "IP", "address at which this process and its workers take connections, with --workers", "127.0.0.1", func(r *Raw) **string { return &r.ListenHost }},
+		{"worker-launcher", "PROGRAM", "start workers by this program: it is called with the worker's number and the command, which it must become (exec); where it sets STREAMSCOPE_LISTEN_HOST, that is the worker's --listen-host", "none", func(r *Raw) **string { return &r.WorkerLauncher }},
 		{"tasks", "N", "tasks of every keyed stage", "2 x cores", func(r *Raw) **string { return &r.Tasks }},
 		{"tick", "TICK", "how sources cut their input into ticks: a time (5ms) or bytes (bytes:1MiB)", "bytes:1MiB; 5ms with --rate", func(r *Raw) **string { return &r.Tick }},
 		{"segment-bytes", "SIZE", "size of the segments that ring logs are made of", DefaultSegment.String(), func(r *Raw) **string { return &r.Segment }},
