@@ -20,6 +20,8 @@ type Recovery struct {
 	AttachNs int64
 	// SnapshotIntervalNs is the time between two marks.
 	SnapshotIntervalNs int64
+	// Choice, if set, is what was chosen for a recovery objective: only shown.
+	Choice *Choice
 	// LeaseNs is how long a worker may be silent.
 	LeaseNs int64
 	// GiveUp is after how many failures of one node, none of which came further than those before, the run fails.

@@ -40,6 +40,8 @@ type Status struct {
 	Workers  []WorkerStatus `json:"workers"`
 	LeftOut  int            `json:"logs_left_out,omitempty"` // of Logs, which are the greatest
 	Observed Recovered      `json:"observed"`
+	// Choice is what was chosen for a recovery objective; nil without one.
+	Choice *Choice `json:"choice,omitempty"`
 }
 
 // OldestBase says how far the oldest base lies behind, and who is the reason.
@@ -150,6 +152,7 @@ func (m *Machine) Status() *Status {
 	s := &Status{
 		Version: StatusVersion, UnixNs: m.now, Phase: m.phase.String(), Epoch: m.cfg.Epoch, Outcome: r.stored.Outcome.String(),
 		SnapshotIntervalNs: r.cfg.SnapshotIntervalNs, LeaseNs: r.cfg.LeaseNs, Recoveries: r.recoveries, Regenerated: r.regenerated, Observed: r.observed,
+		Choice: r.cfg.Choice,
 	}
 	if n := len(m.ticks.Entries); n > 0 {
 		s.TickNs, s.TickBytes = m.ticks.Entries[n-1].LengthNs, m.ticks.Entries[n-1].LimitByte
@@ -258,8 +261,7 @@ func (m *Machine) stageStatus(s *Status) {
 		t := StageStatus{Name: shape.Name, Source: shape.Source, Nodes: shape.Nodes, Strategy: shape.Strategy.String()}
 		for _, e := range shape.Edges {
 			to := &m.rec.cfg.Stages[e.To]
-			links := len(shape.Nodes) > 1 || !slices.Equal(shape.Nodes, to.Nodes)
-			t.Edges = append(t.Edges, EdgeStatus{e.ID, to.Name, e.Policy, links, m.worstCopy(e.ID)})
+			t.Edges = append(t.Edges, EdgeStatus{e.ID, to.Name, e.Policy, shape.links(to), m.worstCopy(e.ID)})
 		}
 		for _, n := range shape.Nodes {
 			if e := m.expected(n); e.total() >= t.Expected.total() {

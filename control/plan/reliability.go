@@ -64,6 +64,13 @@ func ParseEdgePolicy(text string) (EdgePolicy, error) {
 	return EdgePolicy{from, to, p}, nil
 }
 
+// Apply gives the plan other policies and strategies than those that it was built with. Stages that were given replay before, and are not
+// named now, keep it. After an error the plan must not be used.
+func (p *Plan) Apply(r Reliability) error {
+	p.Options.Reliability = r
+	return r.apply(p)
+}
+
 // apply writes policies and strategies into a plan.
 func (r Reliability) apply(pl *Plan) error {
 	if err := r.applyStrategies(pl); err != nil {
