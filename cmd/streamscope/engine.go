@@ -60,6 +60,7 @@ func recoveryOf(o options.Run) *engine.Recovery {
 	}
 	return &engine.Recovery{Dir: o.DataDir, SnapshotStore: o.SnapshotStore, SnapshotInterval: o.SnapshotInterval, Reliability: o.Reliability,
 		JournalPeers: o.JournalPeers, AcceptGap: o.AcceptGap,
+		Objective:       engine.Objective{Gap: o.Objective.Gap, IntervalGiven: o.Objective.IntervalGiven, PolicyGiven: o.Objective.PolicyGiven},
 		ManagerPatience: o.ManagerPatience}
 }
 

@@ -138,6 +138,7 @@ func showExplain(w io.Writer, s seen) {
 	}
 	fmt.Fprintf(w, "ticks %s; images every %v; a worker that is silent is replaced after %v, one that dies at once\n",
 		cut, time.Duration(s.SnapshotIntervalNs), time.Duration(s.LeaseNs))
+	choiceExplain(w, s)
 	var total struct{ images, logs, journals uint64 }
 	for i := range s.Stages {
 		st := &s.Stages[i]
@@ -150,7 +151,7 @@ func showExplain(w io.Writer, s seen) {
 		report.Bytes(total.images), time.Duration(s.SnapshotIntervalNs), perSecond(total.images, s.SnapshotIntervalNs), report.Bytes(total.logs), report.Bytes(total.journals))
 	explainRates(w, s)
 	fmt.Fprint(w, `
-not offered yet: a second instance of a stage that takes over (the strategy replica), logs kept beyond their need (the policy persist), and a recovery-time objective that chooses among them. Everything lies on this machine: its loss is not survived.
+not offered yet: a second instance of a stage that takes over (the strategy replica), and logs kept beyond their need (the policy persist). Everything lies on this machine: its loss is not survived.
 `)
 }
 

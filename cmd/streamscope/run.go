@@ -68,7 +68,7 @@ func completeRunFlags(cmd *cobra.Command) {
 	_ = cmd.MarkFlagFilename("events", "jsonl")
 	_ = cmd.MarkFlagDirname("spill-dir")
 	_ = cmd.MarkFlagDirname("data-dir")
-	for _, name := range []string{"snapshot-store", "snapshot-interval", "manager-patience", "workers", "tasks", "segment-bytes", "frame-bytes", "credit-bytes", "arena", "lateness", "rate", "pprof"} {
+	for _, name := range []string{"snapshot-store", "snapshot-interval", "recovery-objective", "manager-patience", "workers", "tasks", "segment-bytes", "frame-bytes", "credit-bytes", "arena", "lateness", "rate", "pprof"} {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
 	}
 }

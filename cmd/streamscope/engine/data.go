@@ -36,6 +36,8 @@ type Recovery struct {
 	AcceptGap bool
 	// Reliability says what is kept of each edge.
 	Reliability plan.Reliability
+	// Objective, if set, has what its user has not settled of Reliability and SnapshotInterval chosen.
+	Objective Objective
 }
 
 // data is the manager's part of a data directory. Besides what package datadir describes there are

@@ -108,6 +108,13 @@ func (cfg *Config) run(ctx context.Context, d *data) (control.RunStats, error) {
 	if err != nil {
 		return control.RunStats{}, err
 	}
+	var choice *control.Choice
+	if d != nil {
+		if choice, err = cfg.choose(p, d); err != nil {
+			return control.RunStats{}, err
+		}
+		options.Reliability = p.Options.Reliability
+	}
 	if err := ctx.Err(); err != nil {
 		return control.RunStats{}, context.Cause(ctx)
 	}
@@ -134,6 +141,7 @@ func (cfg *Config) run(ctx context.Context, d *data) (control.RunStats, error) {
 		if err != nil {
 			return control.RunStats{}, err
 		}
+		run.Control.Recovery.Choice = choice
 		defer func() {
 			if err := office.close(); err != nil {
 				cfg.Log.Warn(err.Error())

@@ -44,6 +44,7 @@ type Run struct {
 	SnapshotInterval time.Duration
 	ManagerPatience  time.Duration
 	Reliability      plan.Reliability
+	Objective        Objective
 	JournalPeers     int // 0: journals lie in DataDir
 	AcceptGap        bool
 

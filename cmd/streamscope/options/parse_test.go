@@ -63,7 +63,7 @@ func TestDefaults(t *testing.T) {
 func TestEveryFlagIsRead(t *testing.T) {
 	got, errs := Parse(rawOf(t, "--input=a.csv", "--input=b*.parquet", "--airports=x.csv", "--out=r.parquet", "--workers=3", "--tasks=16", "--tick=7ms",
 		"--segment-bytes=1MiB", "--frame-bytes=32KiB", "--credit-bytes=2MiB", "--links=auto", "--arena=64MiB", "--spill-dir=/var/spill", "--lateness=90s", "--rate=200k",
-		"--events=e.jsonl", "--data-dir=d", "--snapshot-store=s3://b/p", "--snapshot-interval=2s", "--manager-patience=5s", "--reliability=recompute", "--edge-policy=a->b=retain", "--edge-policy=b->c=replicate=2", "--stage-strategy=b=replay",
+		"--events=e.jsonl", "--data-dir=d", "--snapshot-store=s3://b/p", "--snapshot-interval=2s", "--manager-patience=5s", "--recovery-objective=3s", "--reliability=recompute", "--edge-policy=a->b=retain", "--edge-policy=b->c=replicate=2", "--stage-strategy=b=replay",
 		"--stats=s.json", "--log-format=json", "--pprof=localhost:6060", "--on-bad-row=divert=bad.csv", "--listen-host=0:0::a", "--worker-launcher=./launch"), machine)
 	want := Run{
 		Inputs: []string{"a.csv", "b*.parquet"}, Airports: "x.csv", Out: "r.parquet", Workers: 3, Tasks: 16, Tick: Tick{Length: 7 * time.Millisecond},
@@ -72,7 +72,8 @@ func TestEveryFlagIsRead(t *testing.T) {
 		Reliability: plan.Reliability{Policy: shuffle.Policy{Keep: shuffle.Recompute}, Edges: []plan.EdgePolicy{
 			{From: "a", To: "b"}, {From: "b", To: "c", Policy: shuffle.Policy{Keep: shuffle.Replicate, Copies: 2}},
 		}, Stages: []plan.StageStrategy{{Stage: "b", Strategy: runtime.Replay}}},
-		Stats: "s.json", LogFormat: "json", Pprof: "localhost:6060", BadRow: BadRow{DivertBadRow, "bad.csv"},
+		Objective: Objective{Gap: 3 * time.Second, IntervalGiven: true, PolicyGiven: true},
+		Stats:     "s.json", LogFormat: "json", Pprof: "localhost:6060", BadRow: BadRow{DivertBadRow, "bad.csv"},
 		ListenHost: "::a", WorkerLauncher: "./launch",
 	}
 	if len(errs) > 0 || !reflect.DeepEqual(got, want) {
@@ -146,6 +147,9 @@ func TestComplaints(t *testing.T) {
 		{"--reliability=replicate=2 --data-dir=d --workers=2", []string{"--reliability replicate=2 and --workers 2: copies lie on other workers; want at least 3"}},
 		{"--edge-policy=a->b=replicate=1 --data-dir=d", []string{"--edge-policy a->b=replicate=1 and --workers 0"}},
 		{"--reliability=retain", []string{"--reliability retain: give a --data-dir"}},
+		{"--recovery-objective=2s", []string{"--recovery-objective 2s: give a --data-dir"}},
+		{"--data-dir=d --recovery-objective=0s", []string{"--recovery-objective: got \"0s\", want a time from 1ms to 24h0m0s"}},
+		{"--data-dir=d --recovery-objective=soon", []string{"--recovery-objective: got \"soon\""}},
 		{"--stage-strategy=a=replay", []string{"--stage-strategy a=replay: give a --data-dir"}},
 		{"--data-dir=d --stage-strategy=a --stage-strategy==replay --stage-strategy=a=never", []string{"--stage-strategy: got \"a\"", "got \"=replay\"", "a: got \"never\", want checkpoint or replay"}},
 		{"--edge-policy=a->b=retain", []string{"--edge-policy a->b=retain: give a --data-dir"}},

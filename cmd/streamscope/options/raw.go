@@ -30,6 +30,7 @@ type Raw struct {
 	ManagerPatience  *string
 	Reliability      *string
 	SourceDurability *string
+	Objective        *string
 	AcceptGap        bool
 	EdgePolicies     []string
 	StageStrategies  []string
@@ -68,6 +69,7 @@ func Flags() []Flag {
 		{"snapshot-interval", "TIME", "time between two images of the state, with --data-dir", DefaultSnapshotInterval.String(), func(r *Raw) **string { return &r.SnapshotInterval }},
 		{"manager-patience", "TIME", "how long worker processes go on without this one, for a repeated command to take them over; 0s: they end with it", DefaultManagerPatience.String() + " with --data-dir", func(r *Raw) **string { return &r.ManagerPatience }},
 		{"reliability", "POLICY", "what logs keep for lost workers: off, recompute (what memory holds; the rest is executed again), retain (all that they may ask for), or replicate=K (and copies on K other nodes)", "retain with --data-dir, else off", func(r *Raw) **string { return &r.Reliability }},
+		{"recovery-objective", "TIME", "how soon what one worker, or two at once, had done must be back after their loss: chooses --snapshot-interval, --edge-policy and --stage-strategy where they are not given, from what earlier lives of the --data-dir have measured", "none", func(r *Raw) **string { return &r.Objective }},
 		{"source-durability", "WHERE", "where sources write down what they read, before others may rely on it: disk (the --data-dir), peers(K) (the memory of K other workers: survives the loss of all but one of them, not that of the machine), or memory (nowhere; only without --data-dir)", "disk with --data-dir, else memory", func(r *Raw) **string { return &r.SourceDurability }},
 		{"stats", "FILE", "write counts and rates of the run to this file, as JSON", "none", func(r *Raw) **string { return &r.Stats }},
 		{"events", "FILE", "write what happens to workers to this file as it happens, as lines of JSON", "none", func(r *Raw) **string { return &r.Events }},

@@ -54,6 +54,7 @@ func (p *parser) recovery(raw Raw, run *Run) {
 		p.complain("--snapshot-interval %s: give a --data-dir for the images", *raw.SnapshotInterval)
 	}
 	p.reliability(raw, run)
+	p.objective(raw, run)
 	p.durability(raw, run)
 }
 
