@@ -2,7 +2,7 @@
 //
 // # Format
 //
-// A line is a Happening as JSON. Lines follow the manager: what it heard, then what it decided upon it. A line may be cut off by the manager's
+// A line is a Happening as JSON. Numbers are below 2^53, so that any reader of JSON takes them as they are. Lines follow the manager: what it heard, then what it decided upon it. A line may be cut off by the manager's
 // death; nothing follows it.
 //
 // # Concurrency

@@ -13,14 +13,15 @@ import (
 type Happening struct {
 	// UnixMs is when the manager heard of it, in milliseconds since 1970.
 	UnixMs int64 `json:"unix_ms"`
-	// Kind is spawn, hello, run, report, progress, lost, failed, mark, base, adopt, takeover or end.
+	// Kind is spawn, hello, run, report, progress, lost, failed, waits, mark, base, adopt, takeover or end.
 	Kind string `json:"kind"`
 	// Node and Life name the worker and its incarnation.
 	Node uint32 `json:"node"`
 	Life uint32 `json:"life,omitempty"`
 	PID  int    `json:"pid,omitempty"`
 	// Executed is by stage the tick that all tasks of the worker have executed, Saved the newest of which they have an image; of a report.
-	Executed []frame.Tick `json:"executed,omitempty"`
+	// null: the worker has no tasks of the stage, or they have executed everything.
+	Executed Ticks        `json:"executed,omitempty"`
 	Saved    []frame.Tick `json:"saved,omitempty"`
 	// Tick of a mark; of a takeover, the least from which somebody goes on, with the number of workers that were Adopted.
 	Tick    frame.Tick `json:"tick,omitempty"`
@@ -28,7 +29,9 @@ type Happening struct {
 	// In and Out are the worker's rows read from sources and written to sinks in this life; of progress.
 	In  uint64 `json:"in,omitempty"`
 	Out uint64 `json:"out,omitempty"`
-	// Reason of a loss, a failure or an end; an end without one is a good one.
+	// PauseMs is how long a worker waits for its snapshot store until the next start.
+	PauseMs int64 `json:"pause_ms,omitempty"`
+	// Reason of a loss, a failure, a wait or an end; an end without one is a good one.
 	Reason string `json:"reason,omitempty"`
 }
 
@@ -92,6 +95,8 @@ func follows(effect control.Effect) (Happening, bool) {
 		return Happening{Kind: "mark", Node: uint32(e.Node), Tick: e.Tick}, true
 	case control.Persist:
 		return Happening{Kind: "base"}, len(e.Txn.Bases) > 0
+	case control.Waits:
+		return Happening{Kind: "waits", Node: uint32(e.Node), PauseMs: e.PauseNs / 1e6, Reason: e.Reason}, true
 	case control.TookOver:
 		return Happening{Kind: "takeover", Tick: e.Tick, Adopted: e.Adopted}, true
 	case control.Adopt:
