@@ -56,7 +56,7 @@ func TestJobViewsOfCopies(t *testing.T) {
 	s.alive, s.Status = true, &control.Status{
 		Stages:  []control.StageStatus{{Name: "a", Edges: []control.EdgeStatus{{ID: 3, To: "b", Links: true, Lag: &behind}}}},
 		Logs:    []control.LogStatus{{Edge: 3, ToNode: 2, Bytes: 1 << 20, Copies: []control.HeldCopy{behind, {Peer: 0}, {Peer: 3, Linked: true}}}},
-		Workers: []control.WorkerStatus{{CopyBytes: 8192, ServedBytes: 1 << 20, ServedTicks: 90}},
+		Workers: []control.WorkerStatus{{CopyBytes: 8192, ServedBytes: 1 << 20, ServedTicks: 90, StoreAwayNs: 42e9}},
 	}
 	var out strings.Builder
 	showRetention(&out, s)
@@ -64,6 +64,7 @@ func TestJobViewsOfCopies(t *testing.T) {
 	for _, words := range []string{
 		"copies at node 1, which is 4 KiB behind, of 7 ticks; it fell behind 2 times", "copies at node 0, which is not reached\n", "copies at node 3, which has everything\n",
 		"copies for others take 8 KiB of memory; when it began, it had 1 MiB of 90 ticks back from others", "furthest behind: copies at node 1",
+		"worker 0 cannot start: its snapshot store has not answered for 42s; starts are repeated, and count as failures after 5m0s",
 	} {
 		if !strings.Contains(out.String(), words) {
 			t.Errorf("no %q in\n%s", words, out.String())

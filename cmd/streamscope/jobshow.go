@@ -150,9 +150,20 @@ func showExplain(w io.Writer, s seen) {
 	fmt.Fprintf(w, "\ncosts: %s of images per %v (%s), %s of logs and %s of journals kept now\n",
 		report.Bytes(total.images), time.Duration(s.SnapshotIntervalNs), perSecond(total.images, s.SnapshotIntervalNs), report.Bytes(total.logs), report.Bytes(total.journals))
 	explainRates(w, s)
+	explainAway(w, s)
 	fmt.Fprint(w, `
 not offered yet: a second instance of a stage that takes over (the strategy replica), and logs kept beyond their need (the policy persist). Everything lies on this machine: its loss is not survived.
 `)
+}
+
+// explainAway names the workers that wait for their snapshot store.
+func explainAway(w io.Writer, s seen) {
+	for i := range s.Workers {
+		if k := &s.Workers[i]; k.StoreAwayNs > 0 && s.alive {
+			fmt.Fprintf(w, "\nworker %d cannot start: its snapshot store has not answered for %s; starts are repeated, and count as failures after %v\n",
+				k.Node, report.Elapsed(time.Duration(k.StoreAwayNs)), time.Duration(control.DefaultStoreAwayNs))
+		}
+	}
 }
 
 // journalPlace says where the journal of a source is.

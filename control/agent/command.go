@@ -12,6 +12,7 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/ringlog/replica"
 	"github.com/streamscope/streamscope/shuffle"
+	"github.com/streamscope/streamscope/state/snapshot"
 )
 
 // follow carries out one command. An error ends the agent; what goes wrong with the work is told to the manager instead.
@@ -150,7 +151,8 @@ func (a *agent) fail(err error) error {
 	}
 	a.failed = true
 	ev := control.Failed{From: a.from(), Reason: err.Error(), AboutPeer: errors.Is(err, ErrPeer), Dropped: errors.Is(err, shuffle.ErrDropped),
-		Final: errors.Is(err, shuffle.ErrTripwire) || errors.Is(err, replica.ErrLost)}
+		StoreAway: a.worker == nil && errors.Is(err, snapshot.ErrUnavailable),
+		Final:     errors.Is(err, shuffle.ErrTripwire) || errors.Is(err, replica.ErrLost)}
 	var image UnreadableImage
 	if errors.As(err, &image) {
 		unreadable := image.Unreadable()

@@ -29,6 +29,8 @@ type Config struct {
 	Status func(*control.Status)
 	// TookOver, if set, hears that the workers of an earlier manager go on under this one. It is called by Run's goroutine and must be quick.
 	TookOver func(control.TookOver)
+	// Waits, if set, hears that a worker waits for its snapshot store. It is called by Run's goroutine and must be quick.
+	Waits func(control.Waits)
 	// NewHost starts the host of the workers.
 	NewHost func(Hub) (Host, error)
 }
@@ -181,6 +183,10 @@ func (r *run) do(effect control.Effect) control.Event {
 	case control.TookOver:
 		if r.cfg.TookOver != nil {
 			r.cfg.TookOver(e)
+		}
+	case control.Waits:
+		if r.cfg.Waits != nil {
+			r.cfg.Waits(e)
 		}
 	case control.Admit:
 		r.send(e.Node, &rpc.Down{Admit: &e})

@@ -177,6 +177,7 @@ func (cfg *Config) recoverable(run *manager.Config, d *data, p *plan.Plan, outpu
 	run.TookOver = func(t control.TookOver) {
 		cfg.Log.Info(fmt.Sprintf("took over from the manager before at tick %d; %s", t.Tick, liveOn(t.Adopted)))
 	}
+	run.Waits = func(w control.Waits) { cfg.Log.Warn(waitsWords(w)) }
 	office, err := openOffice(d.dir, d.token, cfg.ListenHost, stored.Epoch)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/state/snapshot/s3"
 	"github.com/streamscope/streamscope/vertex/runtime/datadir"
 )
@@ -51,4 +52,14 @@ func checkStore(name string) error {
 		return fmt.Errorf("--snapshot-store: %w", err)
 	}
 	return nil
+}
+
+// waitsWords says that a worker waits for the store.
+func waitsWords(w control.Waits) string {
+	what := fmt.Sprintf("for %d minutes that is no failure", int64(control.DefaultStoreAwayNs/60e9))
+	if w.Counts {
+		what = fmt.Sprintf("the run ends after %d failures", control.DefaultGiveUp)
+	}
+	return fmt.Sprintf("worker %d cannot start, since its snapshot store has not answered for %v; it is started again in %v; %s: %s",
+		w.Node, time.Duration(w.AwayNs).Round(time.Second), time.Duration(w.PauseNs).Round(time.Millisecond), what, w.Reason)
 }

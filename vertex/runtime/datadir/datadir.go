@@ -62,9 +62,11 @@ const writeQueue = 2
 // writeRetry is how an image that cannot be written is tried again while it is alive: five times, as pauses double.
 var writeRetry = snapshot.Retry{Pause: 100 * time.Millisecond, For: 5 * time.Second}
 
-// unreadable tells an image that cannot be restored from a store that does not answer: its images may be as good as ever.
-func unreadable(stage int, tick frame.Tick, err error) error {
-	if errors.Is(err, snapshot.ErrUnavailable) {
+// unreadable tells an image that cannot be restored from a store that does not answer, or one far away that refuses: its images may be as good as
+// ever.
+func (cfg *Config) unreadable(stage int, tick frame.Tick, err error) error {
+	told := cfg.Store == nil || errors.Is(err, snapshot.ErrDamaged) || errors.Is(err, snapshot.ErrNotFound)
+	if !told || errors.Is(err, snapshot.ErrUnavailable) {
 		return fmt.Errorf("image of stage %d after tick %d: %w", stage, tick, err)
 	}
 	return &UnreadableError{stage, tick, err}
@@ -148,14 +150,14 @@ func (d *Dir) load(stage int, tick frame.Tick) (*runtime.Image, error) {
 	tasks := d.cfg.Plan.TasksOn(stage, d.cfg.Node, d.cfg.Nodes)
 	l, err := snapshot.Load(d.store, snapshot.JobID(d.cfg.Job), tasks.First, tick)
 	if err != nil {
-		return nil, unreadable(stage, tick, err)
+		return nil, d.cfg.unreadable(stage, tick, err)
 	}
 	d.loaded = append(d.loaded, l)
 	for i := range l.Parts {
 		read := l.Parts[i].Read
 		l.Parts[i].Read = func(no uint32, dst []byte) error {
 			if err := read(no, dst); err != nil {
-				return unreadable(stage, tick, err)
+				return d.cfg.unreadable(stage, tick, err)
 			}
 			return nil
 		}
@@ -165,7 +167,7 @@ func (d *Dir) load(stage int, tick frame.Tick) (*runtime.Image, error) {
 		err = fmt.Errorf("it says that it is after tick %d", im.Tick)
 	}
 	if err != nil {
-		return nil, unreadable(stage, tick, err)
+		return nil, &UnreadableError{stage, tick, err}
 	}
 	return im, nil
 }

@@ -180,3 +180,27 @@ func damagePage(t *testing.T, root, file string) {
 		t.Fatal(err)
 	}
 }
+
+// mutedStore answers nothing but an error.
+type mutedStore struct {
+	Store
+	err error
+}
+
+func (s mutedStore) Load(string) ([]byte, snapshot.Version, error) { return nil, "", s.err }
+func (s mutedStore) Close() error                                  { return nil }
+
+// Only what a store says of an image makes it one that cannot be read. That it does not answer, or refuses, says nothing.
+func TestStoreThatDoesNotTell(t *testing.T) {
+	for _, c := range []struct {
+		err        error
+		unreadable bool
+	}{{snapshot.ErrUnavailable, false}, {errors.New("status 403"), false}, {snapshot.ErrNotFound, true}, {snapshot.ErrDamaged, true}} {
+		p, _ := counting(t)
+		_, _, err := Open(Config{Dir: t.TempDir(), Job: 1, Plan: p, Nodes: 1, Incarnation: 1, Store: mutedStore{err: c.err}}, []frame.Tick{7})
+		var unreadable *UnreadableError
+		if errors.As(err, &unreadable) != c.unreadable || !errors.Is(err, c.err) {
+			t.Errorf("%v: got %v, want an image that cannot be read: %v", c.err, err, c.unreadable)
+		}
+	}
+}

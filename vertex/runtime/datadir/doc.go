@@ -20,7 +20,7 @@
 // # Failure
 //
 // An image that cannot be read is an *UnreadableError: the manager then goes back to the one before. If the
-// store did not answer (snapshot.ErrUnavailable) nothing is known of the image, and the error is another. An image that cannot be written is reported, tried
+// store did not answer (snapshot.ErrUnavailable), or one far away refused, nothing is known of the image, and the error is another. An image that cannot be written is reported, tried
 // again with growing pauses for up to 5 s, with those of other units behind it, and then left out; the next one is tried again. Journals wait for a disk that is full (package journal).
 //
 // # Not here
