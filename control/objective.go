@@ -133,10 +133,12 @@ func (o *Objective) strategy(stage string) (s runtime.Strategy, fixed bool) {
 	return s, fixed
 }
 
-// Possible tells whether a choice that was read from somewhere can be one for a number of nodes.
+// Possible tells whether a choice that was read from somewhere can be one for a number of nodes. Whether its names are those of the plan is
+// for Apply to find out.
 func (c *Choice) Possible(nodes int) bool {
-	if c.IntervalNs <= 0 || c.IntervalNs > measuredTimeMostNs || c.Reliability.Policy.Copies >= nodes {
-		return false
-	}
-	return !slices.ContainsFunc(c.Reliability.Edges, func(e plan.EdgePolicy) bool { return e.Policy.Copies >= nodes })
+	r := &c.Reliability
+	impossible := func(p shuffle.Policy) bool { return p.Copies >= nodes || p.Keep == shuffle.Persist }
+	return c.IntervalNs > 0 && c.IntervalNs <= measuredTimeMostNs && !impossible(r.Policy) &&
+		!slices.ContainsFunc(r.Edges, func(e plan.EdgePolicy) bool { return impossible(e.Policy) }) &&
+		!slices.ContainsFunc(r.Stages, func(s plan.StageStrategy) bool { return s.Strategy > runtime.Replay })
 }
