@@ -80,12 +80,12 @@ With --duration it is one run of that length, in which memory and disk are watch
 			if len(complaints) > 0 {
 				return usageError{errors.Join(complaints...)}
 			}
+			a.started = true
 			if cfg.Netns {
 				if err := chaos.CheckNetns(); err != nil {
 					return fmt.Errorf("--netns: %w", err)
 				}
 			}
-			a.started = true
 			return a.chaos(cmd, cfg, html, file)
 		},
 	}

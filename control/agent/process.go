@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -116,10 +117,11 @@ func (p Parent) successor(ctx context.Context) (rpc.AgentConn, control.Epoch, er
 	return stream, at.Epoch, nil
 }
 
-// Dial serves the manager that parent names.
+// Dial serves the manager that parent names, once the network lets it through.
 func Dial(ctx context.Context, parent Parent, cfg Config) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	reach(ctx, parent.URL, (&net.Dialer{}).DialContext)
 	stream, end := call(ctx, parent.URL, parent.Token)
 	defer end()
 	return Serve(ctx, stream, cfg)

@@ -38,8 +38,10 @@ func workerHost(node int) string { return fmt.Sprint(subnet, node+2) }
 // errNoNetwork begins what is missing for namespaces.
 var errNoNetwork = errors.New("network namespaces cannot be had")
 
-// CheckNetns says in words what is missing for Config.Netns.
-func CheckNetns() error {
+// CheckNetns says in words what is missing for Config.Netns: it tries once, since root may do less than that in a container.
+var CheckNetns = sync.OnceValue(checkNetns)
+
+func checkNetns() error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("%w: this is user %d, want root", errNoNetwork, os.Geteuid())
 	}
@@ -48,7 +50,19 @@ func CheckNetns() error {
 			return fmt.Errorf("%w: %v; install the package %s", errNoNetwork, err, from)
 		}
 	}
+	n := emptyNetwork(fmt.Sprint("streamscope-check-", os.Getpid()), 2, func(error) {})
+	err := n.build()
+	if err == nil {
+		err = n.drop(0, 1, 1, true, time.Hour)
+	}
+	if err = errors.Join(err, n.close()); err != nil {
+		return fmt.Errorf("%w: %w", errNoNetwork, err)
+	}
 	return nil
+}
+
+func emptyNetwork(name string, workers int, fail context.CancelCauseFunc) *network {
+	return &network{name: name, workers: workers, closed: make(chan struct{}), fail: fail, busy: map[string]bool{}}
 }
 
 // newNetwork makes the namespaces; dir has a name that is nobody else's.
@@ -56,7 +70,8 @@ func newNetwork(dir string, workers int, fail context.CancelCauseFunc) (n *netwo
 	if err := CheckNetns(); err != nil {
 		return nil, err
 	}
-	n = &network{name: filepath.Base(dir), workers: workers, launcher: filepath.Join(dir, "launch"), closed: make(chan struct{}), fail: fail, busy: map[string]bool{}}
+	n = emptyNetwork(filepath.Base(dir), workers, fail)
+	n.launcher = filepath.Join(dir, "launch")
 	script := fmt.Sprintf("#!/bin/sh\nnode=$1\nshift\nexport STREAMSCOPE_LISTEN_HOST=%s$((node + 2))\nexec nsenter --net=%s\"$node\" \"$@\"\n", subnet, netnsPath(n.name+"-"))
 	if err := os.WriteFile(n.launcher, []byte(script), 0o755); err != nil {
 		return nil, err
