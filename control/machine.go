@@ -84,7 +84,10 @@ type worker struct {
 	told     bool // Stop was sent
 	killed   bool // Kill was sent
 	stats    WorkerStats
-	life     // with recovery
+	// counted: it has told figures. before are the events that were read before this manager began.
+	counted bool
+	before  uint64
+	life    // with recovery
 }
 
 // Machine is the job manager of one run.

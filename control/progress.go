@@ -119,10 +119,18 @@ func (m *Machine) linked(node frame.NodeID, w *worker) {
 }
 
 func (m *Machine) progress(w *worker, s WorkerStats) {
-	w.stats = s
+	m.noteStats(w, s)
 	if m.phase == Running {
 		m.emit(Report{m.stats()})
 	}
+}
+
+// noteStats takes a worker's figures. What the first ones of a node say in a run that goes on was read before this manager began.
+func (m *Machine) noteStats(w *worker, s WorkerStats) {
+	if !w.counted && m.rec != nil && m.rec.resumed {
+		w.before = s.EventsIn
+	}
+	w.stats, w.counted = s, true
 }
 
 func (m *Machine) finished(node frame.NodeID, w *worker, ev Finished) {
@@ -132,7 +140,8 @@ func (m *Machine) finished(node frame.NodeID, w *worker, ev Finished) {
 		}
 		return
 	}
-	w.state, w.stats = Done, ev.Stats
+	w.state = Done
+	m.noteStats(w, ev.Stats)
 	if !m.all(Done) {
 		return
 	}
@@ -186,12 +195,14 @@ func (m *Machine) stopped(node frame.NodeID, w *worker) {
 }
 
 func (m *Machine) stats() RunStats {
-	all := make([]WorkerStats, len(m.workers))
+	all, before := make([]WorkerStats, len(m.workers)), uint64(0)
 	for i := range m.workers {
 		all[i] = m.workers[i].stats
 		all[i].PID = m.workers[i].pid
+		before += m.workers[i].before
 	}
 	s := mergeStats(m.cfg.Stages, all)
+	s.EventsBefore = min(before, s.EventsIn)
 	s.Recovery = m.rec.stats()
 	return s
 }

@@ -32,14 +32,16 @@ type StageCount struct {
 
 // RunStats are the figures of a run over all workers.
 type RunStats struct {
-	EventsIn  uint64
-	EventsOut uint64
-	Late      uint64
-	Skipped   uint64
-	PeakBytes uint64
-	Ticks     uint64
-	Stages    []StageStats
-	Workers   []WorkerStats // by node
+	EventsIn uint64
+	// EventsBefore are those of EventsIn that were read before this manager began.
+	EventsBefore uint64 `json:",omitempty"`
+	EventsOut    uint64
+	Late         uint64
+	Skipped      uint64
+	PeakBytes    uint64
+	Ticks        uint64
+	Stages       []StageStats
+	Workers      []WorkerStats // by node
 	// Recovery is nil without it.
 	Recovery *RecoveryStats `json:",omitempty"`
 }

@@ -91,12 +91,12 @@ func arenaBytes(o options.Run) (int64, error) {
 }
 
 func progressOf(s control.RunStats) report.Progress {
-	return report.Progress{EventsIn: s.EventsIn, EventsOut: s.EventsOut, Late: s.Late, Skipped: s.Skipped, Ticks: s.Ticks}
+	return report.Progress{EventsIn: s.EventsIn, EventsBefore: s.EventsBefore, EventsOut: s.EventsOut, Late: s.Late, Skipped: s.Skipped, Ticks: s.Ticks}
 }
 
 // statsOf hands on the figures of a run. Workers are children: the one inside this process is none.
 func statsOf(s control.RunStats, children int) report.Stats {
-	t := report.Stats{EventsIn: s.EventsIn, EventsOut: s.EventsOut, Late: s.Late, Skipped: s.Skipped, Ticks: s.Ticks}
+	t := report.Stats{EventsIn: s.EventsIn, EventsBefore: s.EventsBefore, EventsOut: s.EventsOut, Late: s.Late, Skipped: s.Skipped, Ticks: s.Ticks}
 	for _, st := range s.Stages {
 		t.Stages = append(t.Stages, report.Stage{Name: st.Name, Tasks: st.Tasks, RowsIn: st.RowsIn, RowsOut: st.RowsOut, BusyS: st.Busy.Seconds()})
 	}

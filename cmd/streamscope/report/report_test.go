@@ -215,3 +215,25 @@ func onlyFile(t *testing.T, dir string, names ...string) {
 		t.Errorf("the folder holds %q, want %q", got, names)
 	}
 }
+
+// The rate of a command that goes on with a run is that of what it has read itself.
+func TestRateOfWhatWasRead(t *testing.T) {
+	s := &Stats{EventsIn: 113_493, EventsBefore: 68_493}
+	s.Finish(5*time.Second, 0)
+	if s.EventsPerS != 9000 || !strings.Contains(Summary(s), "113,493 events in") || !strings.Contains(Summary(s), "9 k/s") {
+		t.Errorf("%v events/s: %s", s.EventsPerS, Summary(s))
+	}
+	var out strings.Builder
+	now := time.Unix(100, 0)
+	r := New("flights", Config{Out: &out, Now: func() time.Time { return now }})
+	now = now.Add(LineInterval)
+	r.Observe(Progress{EventsIn: 70_493, EventsBefore: 68_493})
+	now = now.Add(LineInterval)
+	r.Observe(Progress{EventsIn: 74_493, EventsBefore: 68_493})
+	r.Close()
+	for _, words := range []string{"70,493 events in (1 k/s)", "74,493 events in (2 k/s)"} {
+		if !strings.Contains(out.String(), words) {
+			t.Errorf("no %q in\n%s", words, out.String())
+		}
+	}
+}

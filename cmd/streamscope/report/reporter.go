@@ -88,7 +88,7 @@ func (r *Reporter) Observe(p Progress) {
 	if r.done || since < LineInterval {
 		return
 	}
-	perS := float64(p.EventsIn-min(p.EventsIn, r.was.EventsIn)) / since.Seconds()
+	perS := float64(p.EventsIn-min(p.EventsIn, max(r.was.EventsIn, p.EventsBefore))) / since.Seconds()
 	r.at, r.was = now, p
 	r.line(p, now.Sub(r.start), perS)
 }
@@ -105,7 +105,7 @@ func (r *Reporter) line(p Progress, elapsed time.Duration, perS float64) {
 // liveText stands behind the bar; the bar's own goroutine asks for it.
 func (r *Reporter) liveText() string {
 	p, elapsed := r.last.Load(), r.Elapsed()
-	return " " + line(*p, elapsed, float64(p.EventsIn)/max(elapsed.Seconds(), 1e-3))
+	return " " + line(*p, elapsed, float64(p.EventsIn-min(p.EventsIn, p.EventsBefore))/max(elapsed.Seconds(), 1e-3))
 }
 
 // Close ends the display of progress. Messages may still be logged.

@@ -12,26 +12,29 @@ import (
 
 // Progress is how far a run is. Counts only grow.
 type Progress struct {
-	EventsIn    uint64 // rows that sources have read
-	EventsOut   uint64 // rows that sinks have taken
-	EventsTotal uint64 // rows that sources will read, where that is known; else 0
-	Late        uint64 // rows dropped because they came too late
-	Skipped     uint64 // bad rows skipped or diverted
-	Ticks       uint64 // ticks closed
+	EventsIn     uint64 // rows that sources have read
+	EventsBefore uint64 // of them: before this command began
+	EventsOut    uint64 // rows that sinks have taken
+	EventsTotal  uint64 // rows that sources will read, where that is known; else 0
+	Late         uint64 // rows dropped because they came too late
+	Skipped      uint64 // bad rows skipped or diverted
+	Ticks        uint64 // ticks closed
 }
 
 // Stats is the content of the --stats file. Field order is that of the file.
 type Stats struct {
-	EventsIn   uint64   `json:"events_in"`
-	EventsOut  uint64   `json:"events_out"`
-	Late       uint64   `json:"late"`
-	Skipped    uint64   `json:"skipped"`
-	ElapsedS   float64  `json:"elapsed_s"`
-	EventsPerS float64  `json:"events_per_s"`
-	PeakBytes  uint64   `json:"peak_bytes"`
-	Ticks      uint64   `json:"ticks"`
-	Stages     []Stage  `json:"stages"`
-	Workers    []Worker `json:"workers"`
+	EventsIn uint64 `json:"events_in"`
+	// EventsBefore are those of EventsIn that were read before this command began, which goes on with an earlier run; EventsPerS is the rate of the others.
+	EventsBefore uint64   `json:"events_before,omitempty"`
+	EventsOut    uint64   `json:"events_out"`
+	Late         uint64   `json:"late"`
+	Skipped      uint64   `json:"skipped"`
+	ElapsedS     float64  `json:"elapsed_s"`
+	EventsPerS   float64  `json:"events_per_s"`
+	PeakBytes    uint64   `json:"peak_bytes"`
+	Ticks        uint64   `json:"ticks"`
+	Stages       []Stage  `json:"stages"`
+	Workers      []Worker `json:"workers"`
 	// ResumedTick is the tick at which a run with a data directory went on; absent if it began. Recoveries are its replaced workers.
 	ResumedTick *uint64 `json:"resumed_tick,omitempty"`
 	Recoveries  uint64  `json:"recoveries"`
@@ -63,7 +66,7 @@ type Worker struct {
 func (s *Stats) Finish(elapsed time.Duration, peakBytes uint64) {
 	s.ElapsedS, s.PeakBytes = elapsed.Seconds(), peakBytes
 	if s.ElapsedS > 0 {
-		s.EventsPerS = float64(s.EventsIn) / s.ElapsedS
+		s.EventsPerS = float64(s.EventsIn-min(s.EventsIn, s.EventsBefore)) / s.ElapsedS
 	}
 	if s.Stages == nil {
 		s.Stages = []Stage{}
