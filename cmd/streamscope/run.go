@@ -66,9 +66,10 @@ func completeRunFlags(cmd *cobra.Command) {
 	_ = cmd.MarkFlagFilename("out", "csv", "jsonl", "parquet")
 	_ = cmd.MarkFlagFilename("stats", "json")
 	_ = cmd.MarkFlagFilename("events", "jsonl")
+	_ = cmd.MarkFlagFilename("worker-launcher")
 	_ = cmd.MarkFlagDirname("spill-dir")
 	_ = cmd.MarkFlagDirname("data-dir")
-	for _, name := range []string{"snapshot-store", "snapshot-interval", "recovery-objective", "manager-patience", "workers", "tasks", "segment-bytes", "frame-bytes", "credit-bytes", "arena", "lateness", "rate", "pprof"} {
+	for _, name := range []string{"snapshot-store", "snapshot-interval", "recovery-objective", "manager-patience", "listen-host", "workers", "tasks", "segment-bytes", "frame-bytes", "credit-bytes", "arena", "lateness", "rate", "pprof"} {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
 	}
 }
