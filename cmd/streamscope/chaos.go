@@ -26,6 +26,7 @@ const (
 
 func (a *app) chaosCommand() *cobra.Command {
 	var cfg chaos.Config
+	var policies chaosPolicies
 	var kinds []string
 	var html, file, rate string
 	cmd := &cobra.Command{
@@ -77,7 +78,9 @@ With --duration it is one run of that length, in which memory and disk are watch
 					complain("--rate: %w", err)
 				}
 			}
-			if len(complaints) > 0 {
+			var unfit []error
+			cfg.Policies, unfit = policies.args(cfg.Workers, a.machine)
+			if complaints = append(complaints, unfit...); len(complaints) > 0 {
 				return usageError{errors.Join(complaints...)}
 			}
 			a.started = true
@@ -101,6 +104,7 @@ With --duration it is one run of that length, in which memory and disk are watch
 	f.Uint64Var(&cfg.Seed, "seed", 1, "what all choices come from")
 	f.StringVar(&rate, "rate", "", "pace of the job in events/s (default: so that it takes 30s without faults)")
 	f.DurationVar(&cfg.Interval, "snapshot-interval", 500*time.Millisecond, "time between two images")
+	policies.register(f)
 	f.StringVar(&cfg.PIDs, "pids", "", "keep the processes' numbers in this file, the manager first, so that others can hurt them too")
 	f.StringVar(&html, "report", "", "write a page with the time line to this file")
 	f.StringVar(&file, "json", "", "write the result to this file")

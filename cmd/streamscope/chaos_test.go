@@ -19,7 +19,7 @@ func TestChaos(t *testing.T) {
 	var said strings.Builder
 	cfg := chaos.Config{
 		Exe: binary, Job: "flights", Workers: 3, Faults: 6, Kinds: []chaos.Kind{chaos.Kill, chaos.Kill, chaos.Cut, chaos.Full, chaos.Manager, chaos.Group},
-		Seed: uint64(time.Now().UnixNano()), Rate: 25_000, Interval: 100 * time.Millisecond, PIDs: filepath.Join(t.TempDir(), "pids"), Out: &said,
+		Seed: uint64(time.Now().UnixNano()), Rate: 25_000, Interval: 100 * time.Millisecond, Policies: []string{"--reliability=replicate=1"}, PIDs: filepath.Join(t.TempDir(), "pids"), Out: &said,
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
@@ -43,7 +43,7 @@ func TestChaos(t *testing.T) {
 	if err := r.WriteHTML(&page); err != nil {
 		t.Fatal(err)
 	}
-	if p := page.String(); strings.Count(p, "<tr>") != 1+cfg.Faults || !strings.Contains(p, "as without faults") || strings.Contains(p, "://") {
+	if p := page.String(); strings.Count(p, "<tr>") != 1+cfg.Faults || !strings.Contains(p, "as without faults") || !strings.Contains(p, "--reliability=replicate=1") || strings.Contains(p, "://") {
 		t.Errorf("the page is not what it should be:\n%s", p)
 	}
 }
@@ -115,5 +115,18 @@ func TestChaosManager(t *testing.T) {
 	}
 	if !r.Same || r.Counted != cfg.Faults || grown == 0 {
 		t.Errorf("%d bytes grown, %+v\n%s", grown, r, &said)
+	}
+}
+
+// TestChaosPolicies: what `run` would refuse is refused before anything runs.
+func TestChaosPolicies(t *testing.T) {
+	for flag, words := range map[string]string{
+		"--reliability=often": "want off, recompute, retain or replicate=K", "--reliability=replicate=3": "want at least 4", "--source-durability=peers(3)": "a worker and its peers are 4",
+		"--edge-policy=a": "--edge-policy", "--stage-strategy=a=never": "want checkpoint or replay", "--reliability=off": "nothing would be written there",
+	} {
+		r := runBinary(t, t.TempDir(), "chaos", flag)
+		if r.status != 2 || !strings.Contains(string(r.stderr), words) {
+			t.Errorf("%s: status %d, want 2 and %q:\n%s", flag, r.status, words, r.stderr)
+		}
 	}
 }

@@ -27,6 +27,8 @@ type Config struct {
 	Rate    float64 // events per second; 0: so that a run without faults takes Length, or Duration
 	// Duration, if set, is that of one round, in which all faults are injected, and memory and disk are watched.
 	Duration time.Duration
+	// Policies are flags of `run` that say what is kept, beside a data directory.
+	Policies []string
 	// Interval is the time between two images.
 	Interval time.Duration
 	// Netns has the manager and each worker in a network namespace of its own, see CheckNetns; kinds of NetKinds need it.
@@ -94,14 +96,15 @@ type Sample struct {
 
 // Result is what came of it.
 type Result struct {
-	Seed    uint64   `json:"seed"`
-	Rounds  int      `json:"rounds"`
-	Lives   int      `json:"managers"` // managers that were started
-	Faults  []Fault  `json:"faults"`
-	Counted int      `json:"counted"`
-	Same    bool     `json:"same"` // every round left the faultless output
-	Rate    float64  `json:"rate_events_per_s"`
-	Samples []Sample `json:"samples"`
+	Seed     uint64   `json:"seed"`
+	Policies []string `json:"policies,omitempty"`
+	Rounds   int      `json:"rounds"`
+	Lives    int      `json:"managers"` // managers that were started
+	Faults   []Fault  `json:"faults"`
+	Counted  int      `json:"counted"`
+	Same     bool     `json:"same"` // every round left the faultless output
+	Rate     float64  `json:"rate_events_per_s"`
+	Samples  []Sample `json:"samples"`
 	// Usage, Memory and Disk are those of a round with a Duration; there are no trends of a short one.
 	Usage  []Usage `json:"usage,omitempty"`
 	Memory *Trend  `json:"memory,omitempty"`
@@ -121,7 +124,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{Seed: cfg.Seed, Faults: []Fault{}, Samples: []Sample{}}
+	r := &Result{Seed: cfg.Seed, Policies: cfg.Policies, Faults: []Fault{}, Samples: []Sample{}}
 	w := &world{cfg: cfg, dir: dir, began: time.Now(), rng: rand.New(rand.NewPCG(cfg.Seed, 0)), result: r}
 	if cfg.Netns {
 		err = w.runInNetns(ctx)

@@ -50,8 +50,8 @@ func (w *world) start(ctx context.Context) (*live.Run, error) {
 	}
 	w.workers = w.left.Left()
 	w.mu.Unlock()
-	exe, args := w.cfg.Exe, w.args(w.out(), "--data-dir", w.data(), "--workers", fmt.Sprint(w.cfg.Workers),
-		"--rate", fmt.Sprint(w.result.Rate), "--snapshot-interval", w.cfg.Interval.String())
+	exe, args := w.cfg.Exe, append(w.args(w.out(), "--data-dir", w.data(), "--workers", fmt.Sprint(w.cfg.Workers),
+		"--rate", fmt.Sprint(w.result.Rate), "--snapshot-interval", w.cfg.Interval.String()), w.cfg.Policies...)
 	if w.net != nil {
 		exe, args = w.net.command(exe, args)
 	}
