@@ -37,8 +37,8 @@ func (s *Sim) settle() {
 	s.cfg.Faults.Settled()
 }
 
-// excused tells whether a unit downstream of a stage needs old ticks when it restarts, since its state is made of them: event time stands
-// still, and windows stay open.
+// excused tells whether a unit downstream of a stage, next or further, needs old ticks when it restarts, since its state is made of them: event time
+// stands still, and windows stay open. Then no base upstream passes what it asks for, wherever the bases in between are.
 func (s *Sim) excused(stage int) bool {
 	for _, to := range s.shapes[stage].To {
 		for _, n := range s.shapes[to].Nodes {
@@ -47,7 +47,7 @@ func (s *Sim) excused(stage int) bool {
 				continue
 			}
 			low, hollow := w.Low(int(to), base.Prev)
-			if base.Prev < s.calmMark && s.excused(int(to)) || base.Prev >= s.calmMark && hollow && low < base.Prev {
+			if hollow && low < base.Prev || s.excused(int(to)) {
 				return true
 			}
 		}
