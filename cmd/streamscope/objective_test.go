@@ -13,9 +13,9 @@ import (
 	"github.com/streamscope/streamscope/control"
 )
 
-// withObjective is a command that runs for a few seconds.
-func withObjective(dir string, stderr *bytes.Buffer, more ...string) *exec.Cmd {
-	c := newCommand(append([]string{"run", "flights", "--out", "out.csv", "--data-dir", "data", "--rate", "20000", "--workers", "3", "--recovery-objective", "2s"}, more...)...)
+// withObjective is a command that takes as long as its rate wants: 5000 is 22 s.
+func withObjective(dir string, stderr *bytes.Buffer, rate string, more ...string) *exec.Cmd {
+	c := newCommand(append([]string{"run", "flights", "--out", "out.csv", "--data-dir", "data", "--rate", rate, "--workers", "3", "--recovery-objective", "2s"}, more...)...)
 	c.Dir, c.Stderr, c.SysProcAttr = dir, stderr, &syscall.SysProcAttr{Setpgid: true}
 	return c
 }
@@ -34,7 +34,7 @@ func TestRecoveryObjectiveChooses(t *testing.T) {
 		}
 		return s
 	}
-	cmd := withObjective(dir, &stderr, "--edge-policy", "pairs->sink=recompute")
+	cmd := withObjective(dir, &stderr, "5000", "--edge-policy", "pairs->sink=recompute")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -48,19 +48,22 @@ func TestRecoveryObjectiveChooses(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the worker is back", 20*time.Second, func() bool { return life().Observed.Count > 0 })
-	workers := life().Workers
+	before := life()
+	if before.Outcome != control.OutputOpen.String() {
+		t.Fatalf("the run has ended before all of it was killed: %s", before.Outcome)
+	}
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	_ = cmd.Wait()
-	for _, w := range workers { // while one lives, what was chosen is kept
+	for _, w := range before.Workers { // while one lives, what was chosen is kept
 		eventually(t, "a worker is gone", 20*time.Second, func() bool { return gone(w.PID) })
 	}
-	if err := withObjective(dir, &stderr, "--edge-policy", "pairs->sink=recompute").Run(); err != nil {
+	if err := withObjective(dir, &stderr, "60000", "--edge-policy", "pairs->sink=recompute").Run(); err != nil {
 		t.Fatalf("%v\n%s", err, &stderr)
 	}
 	wantOutput(t, dir, "csv", want, &stderr)
 	second := life()
 	if c := second.Choice; c == nil || c.Measured.StartNs == 0 || second.SnapshotIntervalNs != c.IntervalNs {
-		t.Errorf("the second life chose %+v", c)
+		t.Errorf("the second life chose %+v\n%s", c, &stderr)
 	}
 	if n := strings.Count(stderr.String(), "recovery objective 2s"); n != 2 {
 		t.Errorf("said %d times what was chosen, want twice\n%s", n, &stderr)
@@ -79,7 +82,7 @@ func TestRecoveryObjectiveIsKeptByASuccessor(t *testing.T) {
 	dir := t.TempDir()
 	want := faultless(t, dir, "csv")
 	var stderr bytes.Buffer
-	cmd := withObjective(dir, &stderr)
+	cmd := withObjective(dir, &stderr, "20000")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +92,7 @@ func TestRecoveryObjectiveIsKeptByASuccessor(t *testing.T) {
 	})
 	_ = cmd.Process.Kill() // its workers go on
 	_ = cmd.Wait()
-	if err := withObjective(dir, &stderr).Run(); err != nil {
+	if err := withObjective(dir, &stderr, "20000").Run(); err != nil {
 		t.Fatalf("%v\n%s", err, &stderr)
 	}
 	wantOutput(t, dir, "csv", want, &stderr)
