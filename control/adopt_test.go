@@ -103,6 +103,20 @@ func TestRelinkThatWasLost(t *testing.T) {
 	d.want("all", "adopt0 adopt1 relink0:1.2 tookover2@12")
 }
 
+// TestNewLifeIsToldPeersOnce: worker 0 has not heard of worker 1's new life either, and is lost before it is told; its own new life knows.
+func TestNewLifeIsToldPeersOnce(t *testing.T) {
+	before := running(t, 3)
+	before.lose(1)
+	d := succeeded(t, before, 0, 1, 2)
+	d.attach(0, 12, func(h *Hello) { h.Living.Peers[1].Incarnation = 1 })
+	d.lose(0)
+	d.attach(1, 12, nil)
+	d.attach(2, 12, nil)
+	d.took()
+	d.lose(2)
+	d.want("worker 2", "spawn2.2 start2 relink0:2.2 relink1:2.2 connect2 run2")
+}
+
 // TestMisfits are replaced, whatever is wrong with them.
 func TestMisfits(t *testing.T) {
 	for what, change := range map[string]func(*Hello){

@@ -83,6 +83,7 @@ func (m *Machine) replace(node frame.NodeID) {
 	m.noteLost(node)
 	w.down, w.due, w.awaited, w.linking, w.further, w.missed = true, false, false, false, false, 0
 	w.state = Absent
+	w.stale = nil // the next life is told the peers as they are
 	m.rec.recoveries++
 	m.renewLinking()
 }
