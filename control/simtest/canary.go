@@ -28,6 +28,8 @@ const (
 	M25 Canary = "M25: units restart at their newest image"
 	M26 Canary = "M26: who has dropped what is asked for is not made to execute it again"
 
+	R37 Canary = "R37: commands of a lower epoch are obeyed"
+
 	LostRecord Canary = "a journal loses its last durable record"
 	StaleImage Canary = "an image is that of the mark before"
 	OneTooFar  Canary = "logs are trimmed one tick too far"
@@ -46,7 +48,7 @@ func (s *Sim) trimEarly(t control.Txn) {
 	}
 	for n, w := range s.workers {
 		if w.w != nil {
-			s.post(frame.NodeID(n), control.Trim{Node: frame.NodeID(n), Needs: needs})
+			s.post(frame.NodeID(n), control.Trim{Node: frame.NodeID(n), Epoch: t.Epoch, Needs: needs})
 		}
 	}
 }

@@ -3,6 +3,7 @@ package simtest
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
@@ -25,11 +26,13 @@ const (
 	FailImages             // a node's images cannot be saved
 	Damage                 // bits flip in the newest image of a unit, or in all that it has
 	Clock                  // a node's clock, or the manager's, jumps
+	Manager                // the manager dies, and its workers live on without one for a while
+	Rival                  // another manager takes over, and the one before lives on for a while
 	kinds
 )
 
 var kindNames = [kinds]string{
-	"Crash", "CrashAll", "Zombie", "Away", "Cut", "Split", "Reset", "Slow", "Stall", "FailImages", "Damage", "Clock",
+	"Crash", "CrashAll", "Zombie", "Away", "Cut", "Split", "Reset", "Slow", "Stall", "FailImages", "Damage", "Clock", "Manager", "Rival",
 }
 
 func (k Kind) String() string { return kindNames[k] }
@@ -40,7 +43,8 @@ var kindTexts = [kinds]string{
 	Split: "nodes %[1]d and %[2]d lose each other for %[3]d steps", Reset: "a connection between nodes %[1]d and %[2]d breaks",
 	Slow: "node %[1]d is slow for %[3]d steps", Stall: "nothing becomes durable on node %[1]d for %[3]d steps",
 	FailImages: "node %[1]d cannot save images for %[3]d steps", Damage: "bits flip in an image of node %[1]d",
-	Clock: "the clock of node %[1]d jumps",
+	Clock: "the clock of node %[1]d jumps", Manager: "the manager dies, and nobody takes its place for %[3]d steps",
+	Rival: "a manager takes over, and the one before lives on for %[3]d steps",
 }
 
 // Fault is something that happens to a run.
@@ -74,13 +78,24 @@ func DrawFaults(rng *rand.Rand, some []Kind, n, every, nodes int) []Fault {
 	return faults
 }
 
-// DrawKinds draws which kinds a run knows: about half, so that each is missing in some. There is always one that somebody has to be replaced for.
+// DrawKinds draws which kinds a run knows, of those that leave the manager alone: about half, so that each is missing in some. There is always one that
+// somebody has to be replaced for.
 func DrawKinds(rng *rand.Rand) []Kind {
 	some := []Kind{[]Kind{Crash, CrashAll, Zombie}[rng.IntN(3)]}
-	for k := range kinds {
+	for k := range Manager {
 		if rng.IntN(2) == 0 {
 			some = append(some, k)
 		}
 	}
 	return some
+}
+
+// DrawManagers adds, in half of all runs, up to four faults of managers.
+func DrawManagers(rng *rand.Rand, faults []Fault, nodes int) []Fault {
+	if rng.IntN(2) == 0 {
+		return faults
+	}
+	all := slices.Concat(faults, DrawFaults(rng, []Kind{Manager, Rival}, 1+rng.IntN(4), 50<<rng.IntN(5), nodes))
+	slices.SortStableFunc(all, func(a, b Fault) int { return a.Step - b.Step })
+	return all
 }

@@ -267,7 +267,7 @@ func calmLines(seed uint64, c class, dir string) ([]string, error) {
 // the commit of the one before has no workers, and counts nothing.
 func (g *graphRun) compareCounts(r Result) error {
 	read, s := 0, r.Outcome.Stats
-	if r.Happened[CrashAll] > 0 && s.EventsIn == 0 && s.EventsOut == 0 {
+	if r.Happened[CrashAll]+r.Happened[Manager]+r.Happened[Rival] > 0 && s.EventsIn == 0 && s.EventsOut == 0 {
 		return nil
 	}
 	for i := range g.plan.Stages {

@@ -27,8 +27,11 @@ func (s *Sim) injectDue() {
 	}
 	for i := range s.workers {
 		if w := s.workers[i]; len(w.unheard) > 0 && !s.away(w.node) {
-			s.toBoss = append(s.toBoss, w.unheard...)
+			unheard := w.unheard
 			w.unheard = nil
+			for _, ev := range unheard {
+				w.reach(ev)
+			}
 		}
 		if w := s.workers[i]; w.doomed && !s.away(w.node) {
 			s.crash(w, "killed by the manager, late")
@@ -56,7 +59,11 @@ func (s *Sim) inject(f Fault) bool {
 		}
 		s.crashed++
 		s.detach(w, until)
-		s.toBoss = append(s.toBoss, control.Lost{Node: w.node, Incarnation: w.incarnation, Reason: "taken for dead"})
+		s.lost(control.Lost{Node: w.node, Incarnation: w.incarnation, Reason: "taken for dead"})
+	case Manager:
+		return s.managerDies(f.Length)
+	case Rival:
+		return s.managerIsReplaced(f.Length)
 	case Away:
 		h.away = until
 	case Cut:

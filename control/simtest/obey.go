@@ -18,23 +18,6 @@ func (s *Sim) obey(effects []control.Effect) {
 				s.checkAsk(e.Node, e.Assignment.Restore)
 			}
 			s.post(e.Node, e)
-		case control.Connect:
-			s.post(e.Node, e)
-		case control.Run:
-			s.post(e.Node, e)
-		case control.Stop:
-			s.post(e.Node, e)
-		case control.Mark:
-			s.post(e.Node, e)
-		case control.Trim:
-			s.checkNeeds(e.Needs)
-			s.post(e.Node, e)
-		case control.Relink:
-			s.post(e.Node, e)
-		case control.Admit:
-			s.post(e.Node, e)
-		case control.Activated:
-			s.post(e.Node, e)
 		case control.Spawn:
 			if w := s.workers[e.Node]; !w.dead && w.incarnation > 0 { // it could not be killed
 				s.detach(w, s.harms[e.Node].away)
@@ -63,6 +46,8 @@ func (s *Sim) obey(effects []control.Effect) {
 			}
 		case control.End:
 			s.outcome = &e.Outcome
+		default:
+			s.postAny(e)
 		}
 	}
 }
@@ -93,9 +78,13 @@ func (s *Sim) post(n frame.NodeID, cmd control.Effect) {
 // describe tells how far everybody is.
 func (s *Sim) describe() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%v, %d events for the manager, %d faults to come, mark %d, bases %v", s.machine.Phase(), len(s.toBoss), len(s.faults), s.stored.Mark, s.stored.Bases)
+	phase := "no manager"
+	if s.machine != nil {
+		phase = s.machine.Phase().String()
+	}
+	fmt.Fprintf(&text, "%s, epoch %d, %d events for the manager, %d faults to come, mark %d, bases %v", phase, s.stored.Epoch, len(s.toBoss), len(s.faults), s.stored.Mark, s.stored.Bases)
 	for _, w := range s.workers {
-		fmt.Fprintf(&text, "\nworker %d.%d: dead %v, running %v, finished %v, %d commands, %d unheard", w.node, w.incarnation, w.dead, w.running, w.finished, len(w.mail), len(w.unheard))
+		fmt.Fprintf(&text, "\nworker %d.%d (epoch %d, offered %v): dead %v, running %v, finished %v, %d commands, %d unheard", w.node, w.incarnation, w.epoch, w.offered, w.dead, w.running, w.finished, len(w.mail), len(w.unheard))
 		if len(s.disks) > 0 {
 			fmt.Fprintf(&text, ", images %v, unsaved %v", s.disks[w.node].saved(), s.disks[w.node].unsaved)
 		}

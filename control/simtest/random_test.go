@@ -73,6 +73,9 @@ func (rr *randomRun) do() (Result, []Fault, error) {
 	if l.Schedule.Length > 0 { // ticks go by although nothing is read any more
 		g.end.shut, g.end.all, f.Settled = true, rng.IntN(2) == 0, g.end.open
 	}
+	if rr.broken == "" || rr.broken == R37 {
+		f.Plan = DrawManagers(rand.New(rand.NewPCG(rr.seed, 15)), f.Plan, l.Nodes)
+	}
 	if rr.faults != nil {
 		f.Plan = rr.faults
 	}
@@ -121,13 +124,19 @@ func TestSeedsRandom(t *testing.T) {
 		sum.Dropped += r.Dropped
 		sum.Asked += r.Asked
 		sum.Served += r.Served
+		sum.Adopted += r.Adopted
+		sum.Fenced += r.Fenced
+		sum.Late += r.Late
 		steps = append(steps, r.Steps)
 	}
 	slices.Sort(steps)
-	t.Logf("%d seeds, %d steps in the median, %d losses of workers, %d zombies, %d early drops, %d times that they were asked for, %d ticks had from copies", n, steps[len(steps)/2],
-		sum.Crashes, sum.Zombies, sum.Dropped, sum.Asked, sum.Served)
+	t.Logf("%d seeds, %d steps in the median, %d losses of workers, %d zombies, %d early drops, %d times that they were asked for, %d ticks had from copies, %d workers adopted, %d transactions fenced, %d commands of managers before", n, steps[len(steps)/2],
+		sum.Crashes, sum.Zombies, sum.Dropped, sum.Asked, sum.Served, sum.Adopted, sum.Fenced, sum.Late)
 	if n >= 50 && sum.Served == 0 {
 		t.Error("no life was served from copies")
+	}
+	if n >= 50 && (sum.Adopted == 0 || sum.Fenced == 0 || sum.Late == 0) {
+		t.Error("no worker was adopted, or no manager that had a successor did anything")
 	}
 	if n >= 50 && sum.Asked == 0 {
 		t.Error("nobody asked for what was dropped early")

@@ -65,7 +65,8 @@ func (s *Sim) ended(stage int, n frame.NodeID) bool {
 func (s *Sim) calm() bool {
 	hurt := slices.ContainsFunc(s.harms, func(h harm) bool { return s.steps < max(h.away, h.slow, h.stall, h.unsaved, slices.Max(h.cut)) })
 	dead := slices.ContainsFunc(s.workers, func(w *worker) bool { return w.dead || w.incarnation == 0 || w.doomed })
-	return len(s.faults) == 0 && len(s.zombies) == 0 && !hurt && !dead
+	led := s.machine != nil && s.elder == nil && !slices.ContainsFunc(s.workers, func(w *worker) bool { return w.epoch != s.stored.Epoch || w.offered })
+	return led && len(s.faults) == 0 && len(s.zombies) == 0 && !hurt && !dead
 }
 
 // checkBounded looks at what is kept.

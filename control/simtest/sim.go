@@ -53,6 +53,9 @@ type Sim struct {
 	machine *control.Machine
 	workers []*worker
 	toBoss  []control.Event
+	vacant  int    // step up to which there is no manager, while machine is nil
+	elder   *elder // a manager that lives on beside its successor; nil: none
+	told    told
 	commits int
 	aborts  int
 	outcome *control.Outcome
@@ -97,6 +100,9 @@ type Result struct {
 	Served  uint64 // ticks that new lives had from copies
 
 	Happened [kinds]int          // faults that hit something
+	Adopted  int                 // workers that went on under another manager
+	Fenced   int                 // transactions of managers that had a successor
+	Late     int                 // commands of managers that the worker followed no more
 	Again    int                 // ticks with rows that were closed again, with the same rows
 	Lives    []frame.Incarnation // by node
 	Settled  bool                // all bases came to what was marked when the last fault was over
@@ -200,12 +206,16 @@ func (s *Sim) flaky() bool {
 }
 
 func (s *Sim) clock() {
+	if s.machine == nil {
+		return
+	}
 	s.obey(s.machine.Step(control.Clock{Now: control.TimeNs(s.now + s.bossSkewNs)}))
 }
 
 func (s *Sim) result(r Result) (Result, error) {
 	r.Steps, r.Crashes, r.Zombies, r.Damaged, r.Dropped, r.Asked = s.steps, s.crashed, s.zombiesSeen, s.damaged, s.dropped, s.regenerated
 	r.Happened, r.Settled = s.happened, s.settled
+	r.Adopted, r.Fenced, r.Late = s.told.adopted, s.told.fenced, s.told.late
 	for _, c := range s.channels {
 		r.Again += c.again
 	}
@@ -243,7 +253,11 @@ func (s *Sim) step() {
 	if s.cfg.Faults != nil {
 		s.checkWarm()
 		s.injectDue()
+		s.manage()
 		s.settle()
+		if s.outcome != nil || s.fault != nil {
+			return
+		}
 		if len(s.zombies) > 0 && s.rng.IntN(3) == 0 {
 			s.stepZombie()
 			return
@@ -256,13 +270,16 @@ func (s *Sim) step() {
 	w := s.workers[s.rng.IntN(len(s.workers))]
 	switch s.rng.IntN(8) { // who has nothing to do leaves the step to the core
 	case 0:
-		if len(s.toBoss) > 0 {
+		if s.machine != nil && len(s.toBoss) > 0 {
 			ev := s.toBoss[0]
 			s.toBoss = s.toBoss[1:]
 			s.obey(s.machine.Step(ev))
 			return
 		}
 	case 1:
+		if w.attach() {
+			return
+		}
 		if len(w.mail) > 0 {
 			w.deliver()
 			return
@@ -308,7 +325,7 @@ func (s *Sim) crashAll() {
 	for len(s.zombies) > 0 {
 		s.bury(s.zombies[0])
 	}
-	s.toBoss = nil
+	s.toBoss, s.elder = nil, nil
 	var err error
 	if s.machine, err = control.NewMachine(s.managed()); err != nil {
 		s.fail(err)
@@ -326,7 +343,7 @@ func (s *Sim) crash(w *worker, why string) bool {
 	_ = w.close() // a process that dies gives no leases back
 	w.dead, w.mail, w.unheard, w.doomed = true, nil, nil, false
 	s.disks[w.node].crash(w.incarnation)
-	s.toBoss = append(s.toBoss, control.Lost{Node: w.node, Incarnation: w.incarnation, Reason: why})
+	s.lost(control.Lost{Node: w.node, Incarnation: w.incarnation, Reason: why})
 	return true
 }
 

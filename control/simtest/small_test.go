@@ -64,6 +64,8 @@ func TestSeedsSmall(t *testing.T) {
 			steps = append(steps, r.Steps)
 		}
 		sum.Crashes += r.Crashes
+		sum.Adopted += r.Adopted
+		sum.Fenced += r.Fenced
 		for k, happened := range r.Happened {
 			sum.Happened[k] += happened
 		}
@@ -72,7 +74,7 @@ func TestSeedsSmall(t *testing.T) {
 	if n >= 20 && uint64(len(steps)) < n*3/4 {
 		t.Fatalf("%d of %d schedules have 3 tasks in 2 stages, 20 ticks, a crash and 2 other faults: too few", len(steps), n)
 	}
-	t.Logf("%d schedules, %d of them count, of %d steps in the median; %d losses of workers; %s", n, len(steps), median(steps), sum.Crashes, sum.told())
+	t.Logf("%d schedules, %d of them count, of %d steps in the median; %d losses of workers; %d adopted, %d transactions fenced; %s", n, len(steps), median(steps), sum.Crashes, sum.Adopted, sum.Fenced, sum.told())
 }
 
 // median of sorted numbers; 0 if there are none.

@@ -47,6 +47,12 @@ type worker struct {
 	zombie  bool            // taken for dead, up to the step until
 	until   int
 	broken  bool // a zombie that failed
+	// What a new manager is told or has to tell:
+	begins  []frame.Tick
+	marked  frame.Tick
+	peers   map[frame.NodeID]control.Peer
+	failed  bool // it has said so
+	offered bool // it has said hello to a manager that has not adopted it yet
 }
 
 func (w *worker) from() control.From {
@@ -54,11 +60,14 @@ func (w *worker) from() control.From {
 }
 
 func (w *worker) tell(ev control.Event) {
+	if _, failed := ev.(control.Failed); failed {
+		w.failed = true
+	}
 	if w.sim.away(w.node) || w.zombie {
 		w.unheard = append(w.unheard, ev)
 		return
 	}
-	w.sim.toBoss = append(w.sim.toBoss, ev)
+	w.reach(ev)
 }
 
 // fail ends the run for an error of the engine, unless the worker is a zombie. What was dropped early is no error.
@@ -92,11 +101,13 @@ func (w *worker) deliver() {
 	if len(w.mail) == 0 || w.sim.away(w.node) {
 		return
 	}
-	cmd := w.mail[0]
-	if _, stop := cmd.(control.Stop); w.build != nil && !stop {
+	if _, stop := w.mail[0].(control.Stop); w.build != nil && !stop {
 		return // it is busy
 	}
-	w.mail = w.mail[1:]
+	cmd := w.next()
+	if cmd == nil || !w.obeys(cmd) {
+		return
+	}
 	var err error
 	if _, start := cmd.(control.Start); !start && w.w == nil {
 		if _, stop := cmd.(control.Stop); !stop {
@@ -113,7 +124,9 @@ func (w *worker) deliver() {
 			w.ready()
 		}
 	case control.Connect:
+		w.peers = map[frame.NodeID]control.Peer{}
 		for _, p := range cmd.Peers {
+			w.peers[p.Node] = p
 			w.copier.connect(p)
 		}
 		if err = w.connect(cmd.Peers); err == nil {
@@ -122,14 +135,17 @@ func (w *worker) deliver() {
 	case control.Run:
 		w.running = true
 	case control.Mark:
-		w.w.Mark(cmd.Tick)
+		w.mark(cmd.Tick)
 	case control.Trim:
 		err = w.trim(cmd.Needs)
+	case control.Adopt:
+		err = w.adopted(cmd)
 	case control.Activated:
 		w.activated(cmd.Stage, cmd.Set)
 	case control.Admit:
 		w.copier.admit(cmd.Peer)
 	case control.Relink:
+		w.peers[cmd.Peer.Node] = cmd.Peer
 		w.copier.connect(cmd.Peer)
 		w.relink(netio.Peer{Node: cmd.Peer.Node, Incarnation: cmd.Peer.Incarnation, Addr: cmd.Peer.Addr})
 	case control.Stop:
@@ -193,8 +209,9 @@ func (w *worker) make(a control.Assignment, recovery *runtime.Recovery) (err err
 	if err != nil || recovery == nil {
 		return err
 	}
+	w.begins = a.Begins()
 	for _, t := range a.Marks {
-		w.w.Mark(t)
+		w.mark(t)
 	}
 	return w.trim(a.Needs)
 }
@@ -275,10 +292,21 @@ func (w *worker) report() {
 	if w.w == nil || w.dead {
 		return
 	}
-	if len(w.unheard) > 0 || len(w.sim.toBoss) > 40 {
+	if len(w.unheard) > 0 || len(w.sim.toBoss) > 40 || w.offered {
 		return // reports may be lost
 	}
 	w.wish()
+	w.tell(w.progress())
+}
+
+// mark has images taken after a tick.
+func (w *worker) mark(t frame.Tick) {
+	w.marked = max(w.marked, t)
+	w.w.Mark(t)
+}
+
+// progress is how far the worker is.
+func (w *worker) progress() control.Reported {
 	p := w.w.Progress()
 	r := control.Reported{From: w.from(), Executed: p.Executed, Opened: p.Opened, Missed: p.Missed, Unsaved: slices.Clone(w.sim.disks[w.node].unsaved)}
 	for _, s := range w.sim.disks[w.node].saved() {
@@ -289,7 +317,7 @@ func (w *worker) report() {
 			r.Saved = append(r.Saved, s)
 		}
 	}
-	w.tell(r)
+	return r
 }
 
 // relink cuts the links with a peer's former life.
@@ -392,13 +420,18 @@ func (w *worker) step() {
 	if w.w.Done() && !w.finished {
 		w.finished = true
 		w.stats = w.w.Stats()
-		w.tell(control.Finished{From: w.from(), Stats: control.WorkerStats{EventsIn: w.stats.EventsIn, EventsOut: w.stats.EventsOut}})
+		w.tell(w.finish())
 	}
 	if w.sim.rng.IntN(2000) == 0 {
 		if links := w.links[w.sim.rng.IntN(len(w.links))]; len(links) > 0 {
 			links[w.sim.rng.IntN(len(links))].Cut(errors.New("cut by the seed"))
 		}
 	}
+}
+
+// finish tells that all is done.
+func (w *worker) finish() control.Finished {
+	return control.Finished{From: w.from(), Stats: control.WorkerStats{EventsIn: w.stats.EventsIn, EventsOut: w.stats.EventsOut}}
 }
 
 // close gives everything back.
