@@ -10,8 +10,8 @@
 //
 // Every value is a text, a blank, and the XXH64 of key, a zero byte and text in 16 hex digits.
 //
-//	format              1
-//	job                 {"Job":"flights","Plan":...}: the Identity that created the store
+//	format              2
+//	job                 {"Job":"flights","Settings":"--out ...","Plan":...}: the Identity that created the store
 //	epoch               7
 //	schedule            {"Entries":[...]}
 //	incarnation/0003    4: of node 3

@@ -41,6 +41,9 @@ func Inspect(path string, w io.Writer) error {
 func describe(id Identity, rec control.Stored) string {
 	s := fmt.Sprintf("format %d, job %q, plan %016x, schema %016x, %d stages on %d nodes\nepoch %d, output %v, newest mark %d\n",
 		Format, id.Job, id.Plan, id.Schema, id.Stages, id.Nodes, rec.Epoch, rec.Outcome, rec.Mark)
+	if id.Settings != "" {
+		s += id.Settings + "\n"
+	}
 	for _, e := range rec.Schedule.Entries {
 		s += fmt.Sprintf("ticks from %d: since %d ns, %d ns or %d bytes long\n", e.First, e.StartNs, e.LengthNs, e.LimitByte)
 	}

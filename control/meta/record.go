@@ -14,7 +14,7 @@ import (
 )
 
 // Format is the version of everything that this release stores.
-const Format = 1
+const Format = 2
 
 const (
 	keyFormat      = "format"
@@ -37,11 +37,13 @@ const (
 
 // Identity is whose a store is. A store is refused to everybody else.
 type Identity struct {
-	Job    string
-	Plan   uint64 // fingerprint, with everything that shapes rows and ticks
-	Schema uint64 // fingerprint of the schemas of what is read and written
-	Nodes  int
-	Stages int
+	Job string
+	// Settings are what the user has given that shapes rows and ticks, one a line: a name, a space, and the value without a line's end.
+	Settings string
+	Plan     uint64 // fingerprint of the stages and what joins them
+	Schema   uint64 // fingerprint of the schemas of what is read and written
+	Nodes    int
+	Stages   int
 }
 
 func (id Identity) text() string {
@@ -65,10 +67,31 @@ func (id Identity) matches(found Identity) error {
 		return differs("schema", hex(found.Schema), hex(id.Schema))
 	case found.Nodes != id.Nodes:
 		return differs("workers", found.Nodes, id.Nodes)
+	case found.Settings != id.Settings:
+		return differs(setting(found.Settings, id.Settings))
 	case found != id:
 		return differs("plan", fmt.Sprintf("%s of %d stages", hex(found.Plan), found.Stages), fmt.Sprintf("%s of %d stages", hex(id.Plan), id.Stages))
 	}
 	return nil
+}
+
+// setting returns the name of the first setting that is not the same in two lists, and its values.
+func setting(found, want string) (name string, got, wanted any) {
+	ours := strings.Split(want, "\n")
+	for i, line := range strings.Split(found, "\n") {
+		if i < len(ours) && ours[i] == line {
+			continue
+		}
+		name, got, _ := strings.Cut(line, " ")
+		for _, o := range ours {
+			if v, ok := strings.CutPrefix(o, name+" "); ok {
+				return name, got, v
+			}
+		}
+		return name, got, "none"
+	}
+	name, wanted, _ = strings.Cut(ours[len(ours)-1], " ")
+	return name, "none", wanted
 }
 
 func (id Identity) valid() error {

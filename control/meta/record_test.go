@@ -11,7 +11,7 @@ import (
 
 func goodPairs() []Pair {
 	id := Identity{Job: "j", Plan: 1, Schema: 2, Nodes: 2, Stages: 2}
-	return append([]Pair{seal(keyFormat, "1"), seal(keyJob, id.text()), seal(keyEpoch, "3")}, encode(control.Txn{
+	return append([]Pair{seal(keyFormat, number(Format)), seal(keyJob, id.text()), seal(keyEpoch, "3")}, encode(control.Txn{
 		Schedule: control.TickRule{LimitByte: 5}.Schedule(1), Mark: 4, Outcome: control.OutputComplete,
 		Register: []control.Registration{{Node: 1, Incarnation: 5}},
 		Bases:    []control.UnitBase{{Unit: control.Unit{Stage: 1, Node: 1}, Base: control.Base{Base: 9, Prev: 8}}},
@@ -31,7 +31,7 @@ func TestHostileRecords(t *testing.T) {
 		change func([]Pair) []Pair
 		want   error
 	}{
-		"another format":   {func(p []Pair) []Pair { return append(p[1:], seal(keyFormat, "2")) }, ErrOther},
+		"another format":   {func(p []Pair) []Pair { return append(p[1:], seal(keyFormat, number(Format+1))) }, ErrOther},
 		"no format":        {func(p []Pair) []Pair { return p[1:] }, ErrOther},
 		"no job":           {func(p []Pair) []Pair { return append(p[:1:1], p[2:]...) }, ErrDamaged},
 		"no epoch":         {func(p []Pair) []Pair { return append(p[:2:2], p[3:]...) }, ErrDamaged},

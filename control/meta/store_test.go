@@ -80,7 +80,7 @@ func TestInUse(t *testing.T) {
 }
 
 func TestWordsForOthers(t *testing.T) {
-	mine := meta.Identity{Job: "flights", Plan: 0xabc, Schema: 1, Nodes: 3, Stages: 5}
+	mine := meta.Identity{Job: "flights", Settings: "--out \"a b\"\n--tasks 4", Plan: 0xabc, Schema: 1, Nodes: 3, Stages: 5}
 	s := meta.NewMemory()
 	if _, err := meta.TakeOver(s, mine); err != nil {
 		t.Fatal(err)
@@ -92,6 +92,10 @@ func TestWordsForOthers(t *testing.T) {
 		{func(o *meta.Identity) { o.Job = "count" }, `job got "flights", want "count"`},
 		{func(o *meta.Identity) { o.Plan = 0xdef }, "plan got 0000000000000abc of 5 stages, want 0000000000000def of 5 stages"},
 		{func(o *meta.Identity) { o.Schema = 2 }, "schema got 0000000000000001, want 0000000000000002"},
+		{func(o *meta.Identity) { o.Settings = "--out \"a b\"\n--tasks 5" }, "--tasks got 4, want 5; name another"},
+		{func(o *meta.Identity) { o.Settings = "--out \"c\"\n--tasks 4" }, `--out got "a b", want "c"; name another`},
+		{func(o *meta.Identity) { o.Settings += "\n--more 1" }, "--more got none, want 1"},
+		{func(o *meta.Identity) { o.Settings = "--out \"a b\"" }, "--tasks got 4, want none"},
 		{func(o *meta.Identity) { o.Nodes = 2 }, "workers got 3, want 2"},
 	} {
 		other := mine
@@ -181,7 +185,7 @@ func TestInspect(t *testing.T) {
 		t.Errorf("no file: got %v", err)
 	}
 	b := openBolt(t, path)
-	rec, err := meta.TakeOver(b, meta.Identity{Job: "flights", Plan: 0xabc, Schema: 0xd, Nodes: 2, Stages: 3})
+	rec, err := meta.TakeOver(b, meta.Identity{Job: "flights", Settings: "--tasks 4", Plan: 0xabc, Schema: 0xd, Nodes: 2, Stages: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,8 +206,9 @@ func TestInspect(t *testing.T) {
 	if err := meta.Inspect(path, &out); err != nil {
 		t.Fatal(err)
 	}
-	want := `format 1, job "flights", plan 0000000000000abc, schema 000000000000000d, 3 stages on 2 nodes
+	want := `format 2, job "flights", plan 0000000000000abc, schema 000000000000000d, 3 stages on 2 nodes
 epoch 1, output open, newest mark 30
+--tasks 4
 ticks from 1: since 7 ns, 5000000 ns or 0 bytes long
 node 0: incarnation 0
 node 1: incarnation 4

@@ -39,8 +39,8 @@ func TempPath(final, token string) string {
 	return dir + "." + name + ".streamscope-" + token + ".tmp"
 }
 
-// creatable complains in words about a final name that cannot be written.
-func creatable(final string) error {
+// Creatable complains in words about a final name that cannot be written.
+func Creatable(final string) error {
 	dir := filepath.Dir(final)
 	if st, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s: directory %s does not exist", final, dir)
@@ -66,7 +66,7 @@ func creatable(final string) error {
 // CreateOutput creates the temporary file for final, in place of one that an earlier life of the run left behind. An empty token makes a
 // fresh one.
 func CreateOutput(final, token string) (*Output, error) {
-	if err := creatable(final); err != nil {
+	if err := Creatable(final); err != nil {
 		return nil, err
 	}
 	if token == "" {

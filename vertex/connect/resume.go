@@ -26,7 +26,7 @@ func openTemp(final, temp string, flags int) (*os.File, error) {
 
 // reopenOutput opens the temporary file of an earlier life of the run, of which keep bytes are to stay: cut cuts it back to them.
 func reopenOutput(final, token string, keep uint64) (*Output, error) {
-	if err := creatable(final); err != nil {
+	if err := Creatable(final); err != nil {
 		return nil, err
 	}
 	temp := TempPath(final, token)

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -119,11 +118,7 @@ func writeSynced(path, text string) error {
 
 // takeOver makes this process the job's manager, and refuses the directory of another job.
 func (d *data) takeOver(cfg *Config, p *plan.Plan) (control.Stored, error) {
-	id, err := identity(cfg, p)
-	if err != nil {
-		return control.Stored{}, err
-	}
-	stored, err := meta.TakeOver(d.store, id)
+	stored, err := meta.TakeOver(d.store, identity(cfg, p))
 	if errors.Is(err, meta.ErrOther) {
 		err = fmt.Errorf("%w (a run goes on with the job, inputs, outputs, --workers, --tasks, --tick, --lateness, --on-bad-row, --source-durability and --snapshot-store that it began with)", err)
 	}
@@ -134,20 +129,7 @@ func (d *data) takeOver(cfg *Config, p *plan.Plan) (control.Stored, error) {
 }
 
 // identity is what must be the same when a run goes on: everything that shapes rows and ticks.
-func identity(cfg *Config, p *plan.Plan) (meta.Identity, error) {
-	j := cfg.Job
-	j.Token = ""
-	shape := []any{j, cfg.Tasks, cfg.Tick, cfg.Limits.LatenessUs, plan.Shape(p)}
-	if cfg.Limits.SnapshotStore != "" {
-		shape = append(shape, cfg.Limits.SnapshotStore) // the images to go on from lie there
-	}
-	if cfg.Limits.JournalPeers > 0 {
-		shape = append(shape, "journals at peers") // those on disk are not theirs
-	}
-	text, err := json.Marshal(shape)
-	if err != nil {
-		return meta.Identity{}, err
-	}
+func identity(cfg *Config, p *plan.Plan) meta.Identity {
 	schemas := xxhash.New()
 	for _, e := range p.Runtime.Edges {
 		fingerprint(schemas, e.Schema)
@@ -158,8 +140,34 @@ func identity(cfg *Config, p *plan.Plan) (meta.Identity, error) {
 		}
 	}
 	return meta.Identity{
-		Job: cfg.Name, Plan: xxhash.Sum64(text), Schema: schemas.Sum64(), Nodes: max(1, cfg.Workers), Stages: len(p.Runtime.Stages),
-	}, nil
+		Job: cfg.Name, Settings: settings(cfg), Plan: plan.Shape(p), Schema: schemas.Sum64(), Nodes: max(1, cfg.Workers), Stages: len(p.Runtime.Stages),
+	}
+}
+
+// settings names what the user has given and cannot change, one a line.
+func settings(cfg *Config) string {
+	journal := "on disk" // those at peers are not to be found there
+	if cfg.Limits.JournalPeers > 0 {
+		journal = "at peers"
+	}
+	var b strings.Builder
+	for _, s := range []struct {
+		name  string
+		value any
+	}{
+		{"--input", fmt.Sprintf("%q", cfg.Job.Inputs)},
+		{"--airports", fmt.Sprintf("%q", cfg.Job.Airports)},
+		{"--out", fmt.Sprintf("%q", cfg.Job.Out)},
+		{"--on-bad-row", fmt.Sprintf("%v %q", cfg.Job.BadRows, cfg.Job.DivertTo)},
+		{"--tasks", cfg.Tasks},
+		{"--tick", fmt.Sprintf("%dns %dB", cfg.Tick.LengthNs, cfg.Tick.LimitByte)},
+		{"--lateness", time.Duration(cfg.Limits.LatenessUs) * time.Microsecond},
+		{"--snapshot-store", fmt.Sprintf("%q", cfg.Limits.SnapshotStore)},
+		{"--source-durability", journal},
+	} {
+		fmt.Fprintf(&b, "%s %v\n", s.name, s.value)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 func fingerprint(h *xxhash.Digest, s *batch.Schema) {

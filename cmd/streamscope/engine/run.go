@@ -75,6 +75,11 @@ func (cfg *Config) runRecoverable(ctx context.Context) (stats control.RunStats, 
 	if err := checkStore(cfg.Recovery.SnapshotStore); err != nil {
 		return stats, err
 	}
+	for _, out := range []string{cfg.Job.Out, cfg.Job.DivertTo} { // before a directory is bound to them
+		if err := connect.Creatable(out); out != "" && err != nil {
+			return stats, err
+		}
+	}
 	if cfg.Job.Out == "" {
 		cfg.Log.Warn("standard output is at-least-once: after a failure rows may come again, since nothing takes them back; --out FILE has each once")
 	}
