@@ -7,7 +7,7 @@
 //	bench/measure   what a workload is; medians, clocks        bench/rows     the rows that are moved, and their closed form
 //	bench/kernel    the least that a shuffle has to do         bench/plane    ring log, shuffles
 //	bench/jobs      whole runs of jobs, as processes           bench/machine  what the machine is, and who else uses it
-//	bench/images  snapshots of state                          bench/live     jobs as processes that are followed
+//	bench/images    snapshots of state                        bench/live     jobs as processes that are followed
 //	bench/page      a report as HTML with plots                bench/peers    what a user might pick instead; a module of its own
 //
 // # Time

@@ -5,10 +5,8 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/streamscope/streamscope/control/plan"
+	"github.com/streamscope/streamscope/control/objective"
 	"github.com/streamscope/streamscope/ringlog/frame"
-	"github.com/streamscope/streamscope/shuffle"
-	"github.com/streamscope/streamscope/vertex/runtime"
 )
 
 func TestMeasuredOfAStatus(t *testing.T) {
@@ -23,20 +21,20 @@ func TestMeasuredOfAStatus(t *testing.T) {
 			{UnitName: UnitName{Stage: "w"}, ToStage: "z", Bytes: 9, First: 7, Last: 8}, // too short to say anything
 		},
 	}
-	want := Measured{
+	want := objective.Measured{
 		StartNs: 3e8, BytesPerS: 2 << 20 / 0.04, Again: 0.4,
-		Stages: []StageMeasured{{Stage: "a", ImageBytes: 700}, {Stage: "w", WarmNs: 1e9}},
-		Edges:  []EdgeMeasured{{From: "a", To: "w", BytesPerS: 8e6, Spilled: true}},
+		Stages: []objective.StageMeasured{{Stage: "a", ImageBytes: 700}, {Stage: "w", WarmNs: 1e9}},
+		Edges:  []objective.EdgeMeasured{{From: "a", To: "w", BytesPerS: 8e6, Spilled: true}},
 	}
 	got := MeasuredOf(s)
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	// What a life has not measured is that of lives before.
-	if again := MeasuredOf(&Status{Choice: &Choice{Measured: got}}); !reflect.DeepEqual(again, want) {
+	if again := MeasuredOf(&Status{Choice: &objective.Choice{Measured: got}}); !reflect.DeepEqual(again, want) {
 		t.Errorf("after a life that measured nothing: %+v", again)
 	}
-	if none := MeasuredOf(nil); !reflect.DeepEqual(none, Measured{}) {
+	if none := MeasuredOf(nil); !reflect.DeepEqual(none, objective.Measured{}) {
 		t.Errorf("of nothing: %+v", none)
 	}
 }
@@ -49,31 +47,15 @@ func TestMeasuredOfNonsense(t *testing.T) {
 		Stages:  []StageStatus{{Name: "count", Strategy: "checkpoint", ImageBytes: math.MaxUint64}},
 		Units:   []UnitStatus{{UnitName: UnitName{Stage: "count"}, Base: frame.MaxTick}, {UnitName: UnitName{Stage: "count"}, Base: 1 << 39}},
 		Logs:    []LogStatus{{UnitName: UnitName{Stage: "read"}, ToStage: "count", Bytes: math.MaxUint64, Last: frame.MaxTick}},
-		Choice:  &Choice{Measured: Measured{StartNs: math.MinInt64, BytesPerS: -1, Again: math.Inf(1), Stages: []StageMeasured{{Stage: "count", ImageBytes: math.Inf(1), WarmNs: -1}}, Edges: []EdgeMeasured{{"read", "count", math.Inf(-1), true}}}},
+		Choice:  &objective.Choice{Measured: objective.Measured{StartNs: math.MinInt64, BytesPerS: -1, Again: math.Inf(1), Stages: []objective.StageMeasured{{Stage: "count", ImageBytes: math.Inf(1), WarmNs: -1}}, Edges: []objective.EdgeMeasured{{From: "read", To: "count", BytesPerS: math.Inf(-1), Spilled: true}}}},
 	}
 	m := MeasuredOf(s)
-	if m.StartNs != 0 || m.Again != 0 || m.stage("count") != (StageMeasured{Stage: "count"}) || m.edge("read", "count").BytesPerS != 0 {
+	want := objective.Measured{Stages: []objective.StageMeasured{{Stage: "count"}}, Edges: []objective.EdgeMeasured{{From: "read", To: "count", Spilled: true}}}
+	if !reflect.DeepEqual(m, want) {
 		t.Errorf("taken for figures: %+v", m)
 	}
-	if ch := Choose(Objective{Ns: 2e9}, objectiveJob(3), 3, m); !ch.Possible(3) || ch.Estimate.GapNs <= 0 {
+	stages := []objective.Stage{{Name: "read", Nodes: []frame.NodeID{0, 1}, Edges: []objective.Edge{{To: "count", Links: true}}}, {Name: "count", Nodes: []frame.NodeID{0, 1}}}
+	if ch := objective.Choose(objective.Objective{Ns: 2e9}, stages, 2, m); !ch.Possible(2) || ch.Estimate.GapNs <= 0 {
 		t.Errorf("%+v", ch)
-	}
-}
-
-func TestImpossibleChoicesAreRefused(t *testing.T) {
-	two := shuffle.Policy{Keep: shuffle.Replicate, Copies: 2}
-	for name, c := range map[string]Choice{
-		"no interval": {}, "interval": {IntervalNs: math.MaxInt64},
-		"copies":   {IntervalNs: 1e9, Reliability: plan.Reliability{Policy: two}},
-		"edge":     {IntervalNs: 1e9, Reliability: plan.Reliability{Edges: []plan.EdgePolicy{{Policy: two}}}},
-		"persist":  {IntervalNs: 1e9, Reliability: plan.Reliability{Policy: shuffle.Policy{Keep: shuffle.Persist}}},
-		"strategy": {IntervalNs: 1e9, Reliability: plan.Reliability{Stages: []plan.StageStrategy{{Strategy: runtime.Replay + 1}}}},
-	} {
-		if c.Possible(2) {
-			t.Errorf("%s: taken", name)
-		}
-	}
-	if c := (&Choice{IntervalNs: 1e9, Reliability: plan.Reliability{Policy: two}}); !c.Possible(3) {
-		t.Error("copies at two others of three nodes are possible")
 	}
 }

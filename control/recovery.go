@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/streamscope/streamscope/control/objective"
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
@@ -21,7 +22,7 @@ type Recovery struct {
 	// SnapshotIntervalNs is the time between two marks.
 	SnapshotIntervalNs int64
 	// Choice, if set, is what was chosen for a recovery objective: only shown.
-	Choice *Choice
+	Choice *objective.Choice
 	// LeaseNs is how long a worker may be silent.
 	LeaseNs int64
 	// GiveUp is after how many failures of one node, none of which came further than those before, the run fails.

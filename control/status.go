@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/streamscope/streamscope/control/objective"
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle"
 )
@@ -41,7 +42,7 @@ type Status struct {
 	LeftOut  int            `json:"logs_left_out,omitempty"` // of Logs, which are the greatest
 	Observed Recovered      `json:"observed"`
 	// Choice is what was chosen for a recovery objective; nil without one.
-	Choice *Choice `json:"choice,omitempty"`
+	Choice *objective.Choice `json:"choice,omitempty"`
 }
 
 // OldestBase says how far the oldest base lies behind, and who is the reason.

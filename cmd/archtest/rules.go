@@ -50,9 +50,10 @@ var Rules = []Rule{
 	{Pkg: "vertex/runtime/datadir", May: []string{"vertex/...", "state/...", "ringlog/..."}},
 	{Pkg: "vertex/runtime", May: []string{"vertex/...", "state/...", "shuffle/...", "ringlog/...", "netio/..."}, Goroutines: true},
 
-	{Pkg: "control", May: []string{"control/job", "control/plan", "vertex/...", "shuffle/...", "ringlog/frame", "state"}, Pure: true},
+	{Pkg: "control", May: []string{"control/job", "control/objective", "control/plan", "vertex/...", "shuffle/...", "ringlog/frame", "state"}, Pure: true},
 	{Pkg: "control/job", May: []string{"vertex/...", "state", "shuffle/...", "ringlog/frame"}, Pure: true},
 	{Pkg: "control/plan", May: []string{"control/job", "vertex/...", "state", "shuffle/...", "ringlog/frame"}, Pure: true},
+	{Pkg: "control/objective", May: []string{"control/plan", "vertex/runtime", "shuffle", "ringlog/frame"}, Pure: true},
 	{Pkg: "control/simtest", May: []string{"control/...", "vertex/...", "state/...", "shuffle/...", "ringlog/...", "netio/..."}, Pure: true},
 	{Pkg: "control/simtest/bases", May: []string{"control", "control/meta", "ringlog/frame"}, Pure: true},
 	{Pkg: "control/meta", May: []string{"control", "ringlog/frame"}},

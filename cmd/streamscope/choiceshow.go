@@ -7,6 +7,7 @@ import (
 
 	"github.com/streamscope/streamscope/cmd/streamscope/report"
 	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/control/objective"
 )
 
 // choiceExplain says what was chosen for a recovery objective, why, and how it turned out.
@@ -35,7 +36,7 @@ func choiceExplain(w io.Writer, s seen) {
 }
 
 // turnedOut compares what was measured with the objective.
-func turnedOut(c *control.Choice, o *control.Recovered) string {
+func turnedOut(c *objective.Choice, o *control.Recovered) string {
 	switch {
 	case o.Count == 0:
 		return "no loss was measured yet"

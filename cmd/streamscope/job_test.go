@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/control/objective"
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
@@ -78,9 +79,9 @@ func TestJobViewsOfHostileStatus(t *testing.T) {
 		Version: control.StatusVersion, Job: "\x1b]0;owned\a\u009b31m", UnixNs: -1 << 63, TickBytes: -5, SnapshotIntervalNs: -1, LeaseNs: -1 << 63,
 		Stages:   []control.StageStatus{{Name: "a\r\tb", Expected: control.Expected{StartNs: 1 << 62, ReadNs: 1 << 62}}},
 		Observed: control.Recovered{Count: 1, ReplayNs: 1, Replayed: 1 << 63},
-		Choice: &control.Choice{
-			IntervalWhy: "\x1b[2J", Estimate: control.Estimate{GapNs: -1 << 63, ImageBytesPerS: -1e300, DiskBytes: 1e300},
-			Stages: []control.StageChoice{{Stage: "\u009b", Why: "\r"}}, Edges: []control.EdgeChoice{{From: "\a", Why: "\t"}},
+		Choice: &objective.Choice{
+			IntervalWhy: "\x1b[2J", Estimate: objective.Estimate{GapNs: -1 << 63, ImageBytesPerS: -1e300, DiskBytes: 1e300},
+			Stages: []objective.StageChoice{{Stage: "\u009b", Why: "\r"}}, Edges: []objective.EdgeChoice{{From: "\a", Why: "\t"}},
 		},
 	})
 	for _, name := range []string{"retention", "explain", "retention --json"} {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/streamscope/streamscope/cmd/streamscope/engine"
 	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/control/objective"
 )
 
 // withObjective is a command that takes as long as its rate wants: 5000 is 22 s.
@@ -119,7 +120,7 @@ func TestExplainComparesWithTheObjective(t *testing.T) {
 		if took > 0 {
 			o.Count = 4
 		}
-		if got := turnedOut(&control.Choice{Objective: control.Objective{Ns: 2e9}}, &o); !strings.Contains(got, words) {
+		if got := turnedOut(&objective.Choice{Objective: objective.Objective{Ns: 2e9}}, &o); !strings.Contains(got, words) {
 			t.Errorf("%d ns: got %q, want %q", took, got, words)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/control/objective"
 	"github.com/streamscope/streamscope/control/plan"
 )
 
@@ -22,12 +23,12 @@ type Objective struct {
 
 // choose chooses policies, strategies and the snapshot interval for the objective, if there is one, and gives them to the plan and to the
 // run. Nobody else must write the directory.
-func (cfg *Config) choose(p *plan.Plan, d *data) (*control.Choice, error) {
+func (cfg *Config) choose(p *plan.Plan, d *data) (*objective.Choice, error) {
 	r := *cfg.Recovery
 	if r.Objective.Gap == 0 {
 		return nil, nil
 	}
-	o := control.Objective{Ns: int64(r.Objective.Gap), Given: r.Reliability, PolicyGiven: r.Objective.PolicyGiven}
+	o := objective.Objective{Ns: int64(r.Objective.Gap), Given: r.Reliability, PolicyGiven: r.Objective.PolicyGiven}
 	if r.Objective.IntervalGiven {
 		o.IntervalNs = int64(r.SnapshotInterval)
 	}
@@ -38,7 +39,7 @@ func (cfg *Config) choose(p *plan.Plan, d *data) (*control.Choice, error) {
 		return nil, err
 	}
 	if c == nil {
-		c = control.Choose(o, control.ObjectiveStages(p, nodes), nodes, control.MeasuredOf(before))
+		c = objective.Choose(o, control.ObjectiveStages(p, nodes), nodes, control.MeasuredOf(before))
 	}
 	if err := p.Apply(c.Reliability); err != nil {
 		return nil, err
@@ -67,7 +68,7 @@ func (cfg *Config) statusBefore(d *data) *control.Status {
 }
 
 // chosenBefore is what the manager before chose, if workers of it live on: with another plan they could not. Nil: choose anew.
-func (cfg *Config) chosenBefore(d *data, before *control.Status, o control.Objective) (*control.Choice, error) {
+func (cfg *Config) chosenBefore(d *data, before *control.Status, o objective.Objective) (*objective.Choice, error) {
 	if before == nil || before.Choice == nil || !reflect.DeepEqual(before.Choice.Objective, o) || !before.Choice.Possible(max(1, cfg.Workers)) {
 		return nil, nil
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/streamscope/streamscope/control/events"
 	"github.com/streamscope/streamscope/control/job"
 	"github.com/streamscope/streamscope/control/manager"
+	"github.com/streamscope/streamscope/control/objective"
 	"github.com/streamscope/streamscope/control/plan"
 	"github.com/streamscope/streamscope/control/rpc"
 	"github.com/streamscope/streamscope/ringlog/frame"
@@ -113,7 +114,7 @@ func (cfg *Config) run(ctx context.Context, d *data) (control.RunStats, error) {
 	if err != nil {
 		return control.RunStats{}, err
 	}
-	var choice *control.Choice
+	var choice *objective.Choice
 	if d != nil {
 		if choice, err = cfg.choose(p, d); err != nil {
 			return control.RunStats{}, err

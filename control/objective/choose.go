@@ -1,4 +1,4 @@
-package control
+package objective
 
 import (
 	"slices"
@@ -21,7 +21,7 @@ const (
 // Choose finds the cheapest way to run a job that comes back within an objective, and if there is none, the one that comes back soonest. It
 // compares all that it knows: every interval, with and without replay where that is allowed, with what logs keep in three ways. So a looser
 // objective never costs more.
-func Choose(o Objective, stages []ObjectiveStage, nodes int, m Measured) *Choice {
+func Choose(o Objective, stages []Stage, nodes int, m Measured) *Choice {
 	c := &chooser{objective: o, stages: stages, nodes: nodes, measured: m}
 	var best *option
 	var at Estimate
@@ -89,7 +89,7 @@ const replayLeastBytes = 16 << 20
 
 // mayReplay: a name stands for all stages that have it.
 func (c *chooser) mayReplay(name string) bool {
-	return !slices.ContainsFunc(c.stages, func(s ObjectiveStage) bool { return s.Name == name && s.NotReplayed != "" })
+	return !slices.ContainsFunc(c.stages, func(s Stage) bool { return s.Name == name && s.NotReplayed != "" })
 }
 
 // policies gives a policy to all edges that the user has not settled and for which it can be of use.

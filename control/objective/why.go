@@ -1,4 +1,4 @@
-package control
+package objective
 
 import (
 	"fmt"
@@ -83,14 +83,4 @@ func (c *chooser) whyEdge(p shuffle.Policy, from, to string) string {
 		return fmt.Sprintf("copies at a third worker are not possible with %d", c.nodes)
 	}
 	return "copies do not shorten the gap after one loss, and after two at once images do it for less than copies of " + traffic
-}
-
-// String is the choice in a line.
-func (c *Choice) String() string {
-	word := "expected to be met"
-	if !c.Met {
-		word = "cannot be met"
-	}
-	return fmt.Sprintf("recovery objective %v %s: images every %v, after a loss about %s, after two at once %s; `job explain` says more",
-		time.Duration(c.Objective.Ns), word, time.Duration(c.IntervalNs), short(float64(c.Estimate.GapNs)), short(float64(c.Estimate.PairNs)))
 }

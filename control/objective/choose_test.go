@@ -1,4 +1,4 @@
-package control
+package objective
 
 import (
 	"slices"
@@ -14,15 +14,15 @@ import (
 )
 
 // objectiveJob is a source, a window and a sink on a number of nodes.
-func objectiveJob(nodes int) []ObjectiveStage {
+func objectiveJob(nodes int) []Stage {
 	var all []frame.NodeID
 	for n := range nodes {
 		all = append(all, frame.NodeID(n))
 	}
 	links := nodes > 1
-	return []ObjectiveStage{
-		{Name: "read", Nodes: all, NotReplayed: "it has a source", Edges: []ObjectiveEdge{{"count", links}}},
-		{Name: "count", Nodes: all, Edges: []ObjectiveEdge{{"write", links}}},
+	return []Stage{
+		{Name: "read", Nodes: all, NotReplayed: "it has a source", Edges: []Edge{{"count", links}}},
+		{Name: "count", Nodes: all, Edges: []Edge{{"write", links}}},
 		{Name: "write", Nodes: all[:1], NotReplayed: "it has a sink"},
 	}
 }
@@ -67,7 +67,7 @@ func TestChooseForAnObjective(t *testing.T) {
 	}
 }
 
-func drawObjective(t *rapid.T) (Objective, []ObjectiveStage, int, Measured) {
+func drawObjective(t *rapid.T) (Objective, []Stage, int, Measured) {
 	nodes := rapid.IntRange(1, 4).Draw(t, "nodes")
 	stages := objectiveJob(nodes)
 	o := Objective{PolicyGiven: rapid.Bool().Draw(t, "policyGiven")}
@@ -90,7 +90,7 @@ func drawObjective(t *rapid.T) (Objective, []ObjectiveStage, int, Measured) {
 			{From: "count", To: "write", BytesPerS: size.Draw(t, "b"), Spilled: rapid.Bool().Draw(t, "bSpills")},
 		},
 	}
-	return o, stages, nodes, m.sane()
+	return o, stages, nodes, m.Sane()
 }
 
 // A looser objective never costs more, and is met if a tighter one is.

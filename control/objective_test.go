@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/streamscope/streamscope/control/job"
+	"github.com/streamscope/streamscope/control/objective"
 	"github.com/streamscope/streamscope/control/plan"
 	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/vertex"
@@ -52,22 +53,22 @@ func TestChoicesFitTheirPlan(t *testing.T) {
 	strategies, policies := map[string]bool{}, map[string]bool{}
 	for _, nodes := range []int{1, 2, 3} {
 		for _, image := range []float64{1 << 10, 8 << 30} {
-			for _, objective := range []int64{1e6, 5e9, 3600e9} {
+			for _, within := range []int64{1e6, 5e9, 3600e9} {
 				p := built(plan.Reliability{})
-				var m Measured
+				var m objective.Measured
 				for _, s := range ObjectiveStages(p, nodes) {
-					m.Stages = append(m.Stages, StageMeasured{Stage: s.Name, ImageBytes: image / 100})
+					m.Stages = append(m.Stages, objective.StageMeasured{Stage: s.Name, ImageBytes: image / 100})
 					if s.NotReplayed == "" {
 						m.Stages[len(m.Stages)-1].ImageBytes = image
 					}
 				}
-				ch := Choose(Objective{Ns: objective}, ObjectiveStages(p, nodes), nodes, m)
+				ch := objective.Choose(objective.Objective{Ns: within}, ObjectiveStages(p, nodes), nodes, m)
 				shape := plan.Shape(p)
 				if err := p.Apply(ch.Reliability); err != nil {
 					t.Fatal(err)
 				}
 				if plan.Shape(p) != shape || plan.Fingerprint(p) != plan.Fingerprint(built(ch.Reliability)) {
-					t.Errorf("%d nodes, %d ns: another plan than one that is built so", nodes, objective)
+					t.Errorf("%d nodes, %d ns: another plan than one that is built so", nodes, within)
 				}
 				for _, s := range Shapes(p.Runtime, nodes) {
 					strategies[s.Strategy.String()] = true

@@ -1,59 +1,14 @@
-package control
+package objective
 
 import (
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/streamscope/streamscope/control/plan"
-	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/vertex/runtime"
 )
-
-// Objective is how soon what is lost must be back, and what its user has settled already: nothing of that is changed.
-type Objective struct {
-	// Ns is the greatest gap, of the loss of one worker and of two at once, but for the time until a silent one is noticed (the lease).
-	Ns int64 `json:"ns"`
-	// IntervalNs is the snapshot interval that its user wants; 0: to be chosen.
-	IntervalNs int64 `json:"snapshot_interval_ns,omitempty"`
-	// Given is what the user says of edges and stages; PolicyGiven: its Policy is no default, and so stands for all edges.
-	Given       plan.Reliability `json:"given"`
-	PolicyGiven bool             `json:"policy_given,omitempty"`
-}
-
-// ObjectiveStage is a stage as Choose sees it.
-type ObjectiveStage struct {
-	Name  string
-	Nodes []frame.NodeID
-	// NotReplayed says why it must not have the strategy replay; "": it may.
-	NotReplayed string
-	Edges       []ObjectiveEdge
-}
-
-// ObjectiveEdge is an edge of a stage. Links: there are units of the two stages on different nodes.
-type ObjectiveEdge struct {
-	To    string
-	Links bool
-}
-
-// ObjectiveStages are the stages of a plan as they lie on a number of nodes.
-func ObjectiveStages(p *plan.Plan, nodes int) []ObjectiveStage {
-	shapes := Shapes(p.Runtime, nodes)
-	stages := make([]ObjectiveStage, len(shapes))
-	for i := range shapes {
-		s := &shapes[i]
-		stages[i] = ObjectiveStage{Name: s.Name, Nodes: s.Nodes, NotReplayed: p.NotReplayed(i)}
-		for _, e := range s.Edges {
-			to := &shapes[e.To]
-			stages[i].Edges = append(stages[i].Edges, ObjectiveEdge{to.Name, s.links(to)})
-		}
-	}
-	return stages
-}
-
-// links tells whether an edge to another stage leads from one node to another.
-func (s *StageShape) links(to *StageShape) bool {
-	return len(s.Nodes) > 1 || !slices.Equal(s.Nodes, to.Nodes)
-}
 
 // Choice is what was chosen for an objective, why, and what is expected of it. Its Reliability is that of the plan.
 type Choice struct {
@@ -107,38 +62,22 @@ func (e *Estimate) CostPerS() float64 { return e.ImageBytesPerS + e.CopyBytesPer
 // WorstNs is the longer of the two gaps.
 func (e *Estimate) WorstNs() int64 { return max(e.GapNs, e.PairNs) }
 
-// fixed tells whether the user has settled an edge.
-func (o *Objective) fixed(from, to string) bool {
-	return o.PolicyGiven || slices.ContainsFunc(o.Given.Edges, func(e plan.EdgePolicy) bool { return e.From == from && e.To == to })
-}
-
-// policy is what the user has said of an edge, or the default.
-func (o *Objective) policy(from, to string) shuffle.Policy {
-	p := o.Given.Policy
-	for _, e := range o.Given.Edges {
-		if e.From == from && e.To == to {
-			p = e.Policy
-		}
-	}
-	return p
-}
-
-// strategy is what the user has said of a stage.
-func (o *Objective) strategy(stage string) (s runtime.Strategy, fixed bool) {
-	for _, g := range o.Given.Stages {
-		if g.Stage == stage {
-			s, fixed = g.Strategy, true
-		}
-	}
-	return s, fixed
-}
-
 // Possible tells whether a choice that was read from somewhere can be one for a number of nodes. Whether its names are those of the plan is
 // for Apply to find out.
 func (c *Choice) Possible(nodes int) bool {
 	r := &c.Reliability
 	impossible := func(p shuffle.Policy) bool { return p.Copies >= nodes || p.Keep == shuffle.Persist }
-	return c.IntervalNs > 0 && c.IntervalNs <= measuredTimeMostNs && !impossible(r.Policy) &&
+	return c.IntervalNs > 0 && c.IntervalNs <= timeMostNs && !impossible(r.Policy) &&
 		!slices.ContainsFunc(r.Edges, func(e plan.EdgePolicy) bool { return impossible(e.Policy) }) &&
 		!slices.ContainsFunc(r.Stages, func(s plan.StageStrategy) bool { return s.Strategy > runtime.Replay })
+}
+
+// String is the choice in a line.
+func (c *Choice) String() string {
+	word := "expected to be met"
+	if !c.Met {
+		word = "cannot be met"
+	}
+	return fmt.Sprintf("recovery objective %v %s: images every %v, after a loss about %s, after two at once %s; `job explain` says more",
+		time.Duration(c.Objective.Ns), word, time.Duration(c.IntervalNs), short(float64(c.Estimate.GapNs)), short(float64(c.Estimate.PairNs)))
 }

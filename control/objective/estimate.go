@@ -1,4 +1,4 @@
-package control
+package objective
 
 import (
 	"math"
@@ -19,7 +19,7 @@ type option struct {
 // chooser is a plan with what is known of it.
 type chooser struct {
 	objective Objective
-	stages    []ObjectiveStage
+	stages    []Stage
 	nodes     int
 	measured  Measured
 }
