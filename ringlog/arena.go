@@ -69,7 +69,7 @@ func NewArena(cfg ArenaConfig) (*Arena, error) {
 			return nil, err
 		}
 	}
-	if cfg.openSpill != nil {
+	if cfg.OpenSpill != nil {
 		if a.spill, err = newSpillStore(cfg); err != nil {
 			return nil, errors.Join(err, a.Close())
 		}

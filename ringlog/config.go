@@ -39,8 +39,8 @@ type ArenaConfig struct {
 	OnError func(error)
 	// Available is the memory that the machine could still give; default AvailableMemory. Simulators have machines of their own.
 	Available func() (Memory, error)
-
-	openSpill func() (spillBackend, error) // tests replace it
+	// OpenSpill opens the spill file; default a file without a name in SpillDir. Simulators have disks of their own.
+	OpenSpill func() (SpillFile, error)
 }
 
 // Populated free segments that Step keeps ready: two, and more where segments are small and an arena has many, since a tick that is late by a few
@@ -74,9 +74,9 @@ func (c *ArenaConfig) setDefaults() error {
 	if c.Available == nil {
 		c.Available = AvailableMemory
 	}
-	if c.openSpill == nil && c.SpillDir != "" {
+	if c.OpenSpill == nil && c.SpillDir != "" {
 		dir := c.SpillDir
-		c.openSpill = func() (spillBackend, error) { return createUnlinked(dir) }
+		c.OpenSpill = func() (SpillFile, error) { return createUnlinked(dir) }
 	}
 	if c.OnError == nil {
 		c.OnError = func(error) {}

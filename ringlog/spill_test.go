@@ -48,7 +48,7 @@ func (f *faultyFile) Close() error              { f.closed = true; return nil }
 // spillArena makes an arena of three segments whose spill file is f, and collects what it reports.
 func spillArena(t *testing.T, f *faultyFile, reports *[]error) *Arena {
 	return testArena(t, Heap, 3, func(c *ArenaConfig) {
-		c.openSpill = func() (spillBackend, error) { return f, nil }
+		c.OpenSpill = func() (SpillFile, error) { return f, nil }
 		c.OnError = func(err error) { *reports = append(*reports, err) }
 	})
 }

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spillBackend is what the spill store needs of a file; tests fail it.
-type spillBackend interface {
+// SpillFile is what the arena needs of its spill file, see ArenaConfig.OpenSpill. Reads may come from any goroutine, the rest from that of Step.
+type SpillFile interface {
 	WriteAt(b []byte, off int64) (int, error)
 	ReadAt(b []byte, off int64) (int, error)
 	Truncate(size int64) error
@@ -20,7 +20,7 @@ type spillBackend interface {
 }
 
 // createUnlinked creates a file without a name: whatever happens to the process, its room comes back.
-func createUnlinked(dir string) (spillBackend, error) {
+func createUnlinked(dir string) (SpillFile, error) {
 	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
 	if err == nil {
 		return os.NewFile(uintptr(fd), dir+"/(spill)"), nil
@@ -42,7 +42,7 @@ func (e extent) end() int64 { return e.off + e.len }
 
 // spillStore is an arena's spill file, the map of its room, and the cache of blocks read back.
 type spillStore struct {
-	file  spillBackend
+	file  SpillFile
 	cache *blockCache
 	ids   atomic.Uint64
 
@@ -59,7 +59,7 @@ type spillStore struct {
 }
 
 func newSpillStore(cfg ArenaConfig) (*spillStore, error) {
-	file, err := cfg.openSpill()
+	file, err := cfg.OpenSpill()
 	if err != nil {
 		return nil, err
 	}

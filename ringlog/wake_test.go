@@ -66,7 +66,7 @@ func TestDriverRetriesFullDisk(t *testing.T) {
 	full.left.Store(3)
 	woken := make(chan struct{}, 10)
 	a := testArena(t, Heap, 3, func(c *ArenaConfig) {
-		c.openSpill = func() (spillBackend, error) { return full, nil }
+		c.OpenSpill = func() (SpillFile, error) { return full, nil }
 		c.OnError = func(error) { reports.Add(1) }
 	})
 	l := testLog(t, a, LogConfig{Wake: func() { woken <- struct{}{} }})

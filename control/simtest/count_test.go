@@ -107,7 +107,7 @@ func count(t *testing.T, seed uint64, broken func(*batch.Schema) vertex.Vertex) 
 		op := &p.Stages[2].Ops[0]
 		op.New = func(runtime.Env) (vertex.Vertex, error) { return broken(op.Schema), nil }
 	}
-	r, err := Run(Config{Seed: seed, Limits: Degenerate(rng), Plan: p, SpillDir: t.TempDir(), MaxSteps: 3_000_000})
+	r, err := Run(Config{Seed: seed, Limits: Degenerate(rng), Plan: p, MaxSteps: 3_000_000})
 	if err != nil {
 		return err
 	}

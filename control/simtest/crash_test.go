@@ -56,7 +56,7 @@ func countThroughCrashes(t *testing.T, seed uint64) (Result, error) {
 	out.Stutter = 3
 	p.Stages[2].Sink = func(position []byte, wake func()) (vertex.Sink, error) { return out.Open(position, wake) }
 	l := Degenerate(rng)
-	r, err := Run(Config{Seed: seed, Limits: l, Plan: p, SpillDir: t.TempDir(), MaxSteps: 5_000_000, Faults: deaths(rng, 200, l.Nodes, out)})
+	r, err := Run(Config{Seed: seed, Limits: l, Plan: p, MaxSteps: 5_000_000, Faults: deaths(rng, 200, l.Nodes, out)})
 	if err != nil {
 		return r, err
 	}
@@ -113,7 +113,7 @@ func TestSeedsCrashFlights(t *testing.T) {
 			t.Fatal(err)
 		}
 		l := Degenerate(rng)
-		r, err := Run(Config{Seed: seed, Limits: l, Plan: p.Runtime, SpillDir: t.TempDir(), MaxSteps: 20_000_000, Faults: deaths(rng, 500, l.Nodes, sink.out)})
+		r, err := Run(Config{Seed: seed, Limits: l, Plan: p.Runtime, MaxSteps: 20_000_000, Faults: deaths(rng, 500, l.Nodes, sink.out)})
 		if err != nil {
 			t.Fatal(err)
 		}

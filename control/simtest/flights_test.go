@@ -173,11 +173,10 @@ func TestSeedsFlights(t *testing.T) {
 	var next, steps atomic.Uint64
 	n := seeds(t, 200)
 	var wg sync.WaitGroup
-	dir := t.TempDir()
 	for range 2 {
 		wg.Go(func() {
 			for seed := next.Add(1) - 1; seed < n && !t.Failed(); seed = next.Add(1) - 1 {
-				k, err := simulateFlights(seed, in, table, want, dir)
+				k, err := simulateFlights(seed, in, table, want)
 				if err != nil {
 					t.Errorf("seed %d: %v", seed, err)
 				}
@@ -189,7 +188,7 @@ func TestSeedsFlights(t *testing.T) {
 	t.Logf("%d seeds, %d steps on average", n, steps.Load()/n)
 }
 
-func simulateFlights(seed uint64, in *batch.Batch, table *job.Table, want []string, dir string) (steps int, err error) {
+func simulateFlights(seed uint64, in *batch.Batch, table *job.Table, want []string) (steps int, err error) {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	src := &vertextest.MemorySource{Rows: []*batch.Batch{in}, MaxRead: 1 + rng.IntN(500), Stutter: 2 + rng.IntN(5)}
 	sink := &memorySink{}
@@ -201,7 +200,7 @@ func simulateFlights(seed uint64, in *batch.Batch, table *job.Table, want []stri
 	if err != nil {
 		return 0, err
 	}
-	r, err := Run(Config{Seed: seed, Limits: Degenerate(rng), Plan: p.Runtime, SpillDir: dir, MaxSteps: 20_000_000})
+	r, err := Run(Config{Seed: seed, Limits: Degenerate(rng), Plan: p.Runtime, MaxSteps: 20_000_000})
 	if err != nil {
 		return r.Steps, err
 	}

@@ -249,14 +249,14 @@ func (g *graphRun) lines() []string {
 }
 
 // calmLines is what the graph gives on one node that nothing happens to, as one task of a stage each.
-func calmLines(seed uint64, c class, dir string) ([]string, error) {
+func calmLines(seed uint64, c class) ([]string, error) {
 	g, err := planGraph(seed, rand.New(rand.NewPCG(seed, 11)), c)
 	if err != nil {
 		return nil, err
 	}
 	l := Degenerate(rand.New(rand.NewPCG(seed, 12)))
 	l.Nodes, l.Cores, l.Schedule = 1, 1, runtime.Schedule{Bytes: 4 << 10}
-	_, err = Run(Config{Seed: seed, Limits: l, Plan: g.plan, SpillDir: dir, MaxSteps: 3_000_000, Lateness: lateness})
+	_, err = Run(Config{Seed: seed, Limits: l, Plan: g.plan, MaxSteps: 3_000_000, Lateness: lateness})
 	if err != nil {
 		return nil, fmt.Errorf("without faults: %w", err)
 	}

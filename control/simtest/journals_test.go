@@ -28,11 +28,11 @@ var atPeers = func() class {
 // TestSeedsJournalsAtPeers runs random graphs under random faults with journals in the memory of peers (I3, I4): either the output is that of peace, or the run says
 // that all who kept a journal are lost, and it is true.
 func TestSeedsJournalsAtPeers(t *testing.T) {
-	dir, n, first := t.TempDir(), seeds(t, 40), firstSeed(t)
+	n, first := seeds(t, 40), firstSeed(t)
 	var sum Result
 	lost := uint64(0)
 	for seed := first; seed < first+n; seed++ {
-		rr := &randomRun{seed: seed, class: atPeers, dir: dir}
+		rr := &randomRun{seed: seed, class: atPeers}
 		r, faults, err := rr.do()
 		if err != nil && strings.Contains(err.Error(), "all peers that kept the journal are lost") && !strings.Contains(err.Error(), "but node") {
 			lost++

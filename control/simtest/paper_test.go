@@ -37,7 +37,7 @@ func paperCount(t *testing.T, seed uint64, f *Faults, change func(*runtime.Plan)
 	p.Stages[2].Sink = func(position []byte, wake func()) (vertex.Sink, error) { return f.Output.Open(position, wake) }
 	l := Degenerate(rand.New(rand.NewPCG(seed, 31)))
 	l.Nodes, l.Schedule = 3, runtime.Schedule{Bytes: 512}
-	r, err := Run(Config{Seed: seed, Limits: l, Plan: p, SpillDir: t.TempDir(), MaxSteps: randomSteps, Faults: f})
+	r, err := Run(Config{Seed: seed, Limits: l, Plan: p, MaxSteps: randomSteps, Faults: f})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestPaperReplayRecovery(t *testing.T) {
 func TestPaperLowWaterMarks(t *testing.T) {
 	settled := 0
 	for seed := range uint64(40) {
-		rr := &randomRun{seed: seed, class: small, dir: t.TempDir()}
+		rr := &randomRun{seed: seed, class: small}
 		r, _, err := rr.do()
 		if err != nil {
 			t.Fatal(err)
@@ -177,7 +177,7 @@ func TestPaperDeterministicMergeOfInputs(t *testing.T) {
 		if seed%2 == 1 {
 			f.Plan = DrawFaults(rand.New(rand.NewPCG(seed, 33)), []Kind{Crash, Reset, Cut, Slow}, 5, 300, l.Nodes)
 		}
-		if _, err := Run(Config{Seed: seed, Limits: l, Plan: p, SpillDir: t.TempDir(), MaxSteps: randomSteps, Faults: f}); err != nil {
+		if _, err := Run(Config{Seed: seed, Limits: l, Plan: p, MaxSteps: randomSteps, Faults: f}); err != nil {
 			t.Fatal(err)
 		}
 		var got []string
@@ -231,7 +231,7 @@ func TestPaperOfflineEqualsLive(t *testing.T) {
 			}
 			l := Degenerate(rng)
 			l.Schedule = schedule
-			if _, err := Run(Config{Seed: seed, Limits: l, Plan: g.plan, SpillDir: t.TempDir(), MaxSteps: randomSteps, Lateness: lateness}); err != nil {
+			if _, err := Run(Config{Seed: seed, Limits: l, Plan: g.plan, MaxSteps: randomSteps, Lateness: lateness}); err != nil {
 				t.Fatal(err)
 			}
 			lines[i] = g.lines()
@@ -288,7 +288,7 @@ func TestPaperTemporalLifetimes(t *testing.T) {
 		l := Degenerate(rng)
 		l.Nodes = 2
 		f := &Faults{Plan: deathOf(frame.NodeID(seed%2), 800), SnapshotIntervalNs: 100_000, Output: g.out}
-		if _, err := Run(Config{Seed: seed, Limits: l, Plan: p.Runtime, SpillDir: t.TempDir(), MaxSteps: randomSteps, Faults: f}); err != nil {
+		if _, err := Run(Config{Seed: seed, Limits: l, Plan: p.Runtime, MaxSteps: randomSteps, Faults: f}); err != nil {
 			t.Fatal(err)
 		}
 		got := g.lines()

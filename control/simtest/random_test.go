@@ -18,9 +18,9 @@ const randomRows = 300
 
 // TestSeedsRandomCalm runs random graphs over whole clusters, and wants what one node gives.
 func TestSeedsRandomCalm(t *testing.T) {
-	dir, total, n := t.TempDir(), 0, seeds(t, 60)
+	total, n := 0, seeds(t, 60)
 	for seed := range n {
-		want, err := calmLines(seed, large, dir)
+		want, err := calmLines(seed, large)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,7 +29,7 @@ func TestSeedsRandomCalm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := Run(Config{Seed: seed, Limits: Degenerate(rng), Plan: g.plan, SpillDir: dir, MaxSteps: 5_000_000, Lateness: lateness})
+		r, err := Run(Config{Seed: seed, Limits: Degenerate(rng), Plan: g.plan, MaxSteps: 5_000_000, Lateness: lateness})
 		if err == nil {
 			err = compareLines(g.lines(), want)
 		}
@@ -45,7 +45,6 @@ func TestSeedsRandomCalm(t *testing.T) {
 type randomRun struct {
 	seed   uint64
 	class  class
-	dir    string
 	faults []Fault // nil: those of the seed
 	broken Canary
 	steps  int // at most; 0: randomSteps
@@ -58,7 +57,7 @@ const randomSteps = 6_000_000
 
 // do runs it, compares, and returns the faults there were.
 func (rr *randomRun) do() (Result, []Fault, error) {
-	want, err := calmLines(rr.seed, rr.class, rr.dir)
+	want, err := calmLines(rr.seed, rr.class)
 	if err != nil {
 		return Result{}, nil, err
 	}
@@ -79,7 +78,7 @@ func (rr *randomRun) do() (Result, []Fault, error) {
 	if rr.faults != nil {
 		f.Plan = rr.faults
 	}
-	r, err := Run(Config{Seed: rr.seed, Limits: l, Plan: g.plan, SpillDir: rr.dir, MaxSteps: cmp.Or(rr.steps, randomSteps), Lateness: lateness, Faults: f, Broken: rr.broken})
+	r, err := Run(Config{Seed: rr.seed, Limits: l, Plan: g.plan, MaxSteps: cmp.Or(rr.steps, randomSteps), Lateness: lateness, Faults: f, Broken: rr.broken})
 	switch {
 	case err != nil && r.Damaged && strings.Contains(err.Error(), "none before it is kept"):
 		return r, f.Plan, nil // told in words
@@ -110,11 +109,11 @@ func drawLarge(rng *rand.Rand) (Limits, *Faults) {
 
 // TestSeedsRandom runs random graphs under random faults of random kinds, and wants what one node gives in peace.
 func TestSeedsRandom(t *testing.T) {
-	dir, n, first := t.TempDir(), seeds(t, 100), firstSeed(t)
+	n, first := seeds(t, 100), firstSeed(t)
 	var sum Result
 	var steps []int
 	for seed := first; seed < first+n; seed++ {
-		rr := &randomRun{seed: seed, class: large, dir: dir}
+		rr := &randomRun{seed: seed, class: large}
 		r, faults, err := rr.do()
 		if err != nil {
 			t.Fatalf("%v\nthe smallest of its kind:\n%s", err, rr.shrink(err, faults, r.Steps))

@@ -21,7 +21,6 @@ type Config struct {
 	Seed     uint64
 	Limits   Limits
 	Plan     *runtime.Plan
-	SpillDir string // on a real disk; what is spilled is part of the run, how long that takes is not
 	MaxSteps int
 	Lateness time.Duration
 	Faults   *Faults // nil: reliability is off, and nothing dies

@@ -60,7 +60,7 @@ func TestTripwireEndsTheRun(t *testing.T) {
 		l.Nodes, l.Schedule = 3, runtime.Schedule{Bytes: 512}
 		l.Admission.Ticks, l.CreditBytes = 64, 1 // the consumer is behind
 		faults := []Fault{{Step: 2000 + rng.IntN(6000), Kind: Crash, Node: frame.NodeID(rng.IntN(3))}}
-		r, err := Run(Config{Seed: seed, Limits: l, Plan: p, SpillDir: t.TempDir(), MaxSteps: 3_000_000,
+		r, err := Run(Config{Seed: seed, Limits: l, Plan: p, MaxSteps: 3_000_000,
 			Faults: &Faults{Plan: faults, SnapshotIntervalNs: 1 << 40, Output: out}})
 		served += r.Served
 		if err != nil && strings.Contains(err.Error(), shuffle.ErrTripwire.Error()) {

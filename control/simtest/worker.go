@@ -169,7 +169,8 @@ func (w *worker) ready() {
 func (w *worker) start(a control.Assignment) (err error) {
 	l := w.sim.cfg.Limits
 	w.links = make([][]*simnet.Link, l.Nodes)
-	w.arena, err = ringlog.NewArena(ringlog.ArenaConfig{SegmentBytes: l.SegmentBytes, LimitBytes: l.ArenaBytes, SpillDir: w.sim.cfg.SpillDir, Backing: ringlog.Heap,
+	w.arena, err = ringlog.NewArena(ringlog.ArenaConfig{SegmentBytes: l.SegmentBytes, LimitBytes: l.ArenaBytes, Backing: ringlog.Heap,
+		OpenSpill: func() (ringlog.SpillFile, error) { return &spillFile{}, nil },
 		Available: func() (ringlog.Memory, error) { return ringlog.Memory{Bytes: 1 << 40, Source: "the simulator"}, nil }})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package simnet
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/streamscope/streamscope/netio"
 	"github.com/streamscope/streamscope/netio/wire"
@@ -23,6 +24,7 @@ type conn struct {
 // pipe is one direction: units on the way, and the end of them.
 type pipe struct {
 	units  [][]byte // padded
+	astray bool     // a damaged length was believed: what follows is cut in the wrong places
 	shut   bool     // nothing is added any more, since an end has left
 	said   bool     // BYE is the last unit
 	failed error    // bytes that are no unit: what is behind them is not delivered
@@ -141,10 +143,16 @@ func (p *pipe) next(r *rand.Rand, to *Link) (wire.Head, []byte, error) {
 	}
 	b := p.units[0]
 	p.units = p.units[1:]
+	to.damage(b, p.astray)
 	to.stats.BytesIn += uint64(len(b))
 	h, err := wire.ParseHead(b, to.node.cfg.MaxFrameBytes)
 	if err != nil {
 		return h, nil, err
+	}
+	if h.Padded() != len(b) {
+		if b = p.recut(b, h.Padded()); b == nil {
+			return h, nil, netio.ErrSilent
+		}
 	}
 	switch h.Type {
 	case wire.TypePing, wire.TypeBye:
@@ -156,6 +164,19 @@ func (p *pipe) next(r *rand.Rand, to *Link) (wire.Head, []byte, error) {
 		}
 	}
 	return h, b[:h.Len], nil
+}
+
+// recut returns the n bytes that a damaged head says its unit has, beginning with b, out of what follows it; nil if there are not so many.
+func (p *pipe) recut(b []byte, n int) []byte {
+	p.astray = true
+	rest := slices.Concat(append([][]byte{b}, p.units...)...)
+	if p.units = nil; n > len(rest) {
+		return nil
+	}
+	if n < len(rest) {
+		p.units = [][]byte{rest[n:]} // cut again when its turn comes
+	}
+	return rest[:n:n]
 }
 
 // deliverIn brings the next unit to the receiving end.

@@ -17,7 +17,9 @@
 //
 // # Failure
 //
-// A cut connection is noticed by its two ends in steps of their own; what is on the way then still arrives, or is lost, as the seed has it.
+// A cut connection is noticed by its two ends in steps of their own; what is on the way then still arrives, or is lost, as the seed has it: frames,
+// and the grants and acknowledgements that come back. Connections are delivered in any order beside each other, each in its own. A bit that is flipped (Link.Flip)
+// reaches the receiving end, which has to notice; if it is in a length, what follows is cut in the wrong places, as it would be in a stream of bytes.
 //
 // # Not here
 //

@@ -1,6 +1,7 @@
 package simnet
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/streamscope/streamscope/netio"
@@ -24,6 +25,8 @@ type Link struct {
 	closing bool
 	ended   bool
 	err     error
+	flip    uint64 // chooses the bit to flip in the next unit that arrives; 0: none
+	damaged bool   // the unit at hand is not what the peer sent
 	stats   netio.Stats
 }
 
@@ -44,6 +47,23 @@ func (l *Link) Cut(err error) {
 	case l.making && l.cut == nil:
 		l.cut = err
 	}
+}
+
+// Flip has a bit flip in the next unit that arrives at this end; pick, which is not 0, chooses which one.
+func (l *Link) Flip(pick uint64) { l.flip = pick }
+
+// Damaged tells whether the unit that is being delivered is not what the peer sent.
+func (l *Link) Damaged() bool { return l.damaged }
+
+// damage does what Flip has asked for.
+func (l *Link) damage(b []byte, astray bool) {
+	l.damaged = astray || l.flip != 0
+	if l.flip == 0 {
+		return
+	}
+	unpadded := uint64(binary.LittleEndian.Uint32(b)) // a flip in the padding would be none
+	b[l.flip/8%min(unpadded, uint64(len(b)))] ^= 1 << (l.flip % 8)
+	l.flip = 0
 }
 
 // Close begins the link's end: what there is to gather is sent, then BYE. A link without connection ends at once.
