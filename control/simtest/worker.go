@@ -3,7 +3,6 @@ package simtest
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/netio"
@@ -13,7 +12,6 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/state"
-	"github.com/streamscope/streamscope/state/snapshot"
 	"github.com/streamscope/streamscope/vertex/runtime"
 )
 
@@ -218,182 +216,15 @@ func (w *worker) make(a control.Assignment, recovery *runtime.Recovery) (err err
 }
 
 // recovery is what the worker goes on from: nil without recovery.
-func (w *worker) recovery(a control.Assignment) (*runtime.Recovery, error) {
-	if w.sim.cfg.Faults == nil {
-		return nil, nil
-	}
-	d, p := w.sim.disks[w.node], w.sim.cfg.Plan
-	d.take(w.incarnation)
-	if w.sim.cfg.Broken == M25 {
-		a.Restore = d.newest(a.Restore)
-	}
-	d.rewind(a.Restore)
-	save := func(stage int, t frame.Tick, im snapshot.Image) { d.save(w.incarnation, stage, t, im) }
-	w.quiet = a.Quiet
-	switch w.sim.cfg.Broken {
-	case M08:
-		a.Restore = asked(a.Restore, a.Quiet)
-	case M10:
-		a.Quiet = nil
-	}
-	r := &runtime.Recovery{Journal: d.open, Save: save, Lost: d.lost, Images: make([]*runtime.Image, len(p.Stages)), Warm: a.Quiet}
-	for i, t := range a.Restore {
-		tasks := p.TasksOn(i, a.Node, a.Nodes)
-		if t == 0 || tasks.Count == 0 {
-			continue
-		}
-		saved := control.Saved{Stage: control.StageID(i), Tick: t}
-		image, ok := d.images[saved]
-		if !ok {
-			return nil, fmt.Errorf("I11: no image of stage %d after tick %d", i, t)
-		}
-		l, err := snapshot.Decode(image)
-		if errors.Is(err, snapshot.ErrDamaged) && w.sim.damaged {
-			return nil, &unreadable{saved}
-		}
-		if err == nil {
-			r.Images[i], err = p.ParseImage(i, tasks, l.Extra, l.Parts)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("stage %d, tick %d: %w", i, t, err)
-		}
-	}
-	if w.sim.cfg.Broken == M22 {
-		w.sim.breakImages(r.Images)
-	}
-	return r, nil
-}
-
 // unreadable is an image with flipped bits.
-type unreadable struct{ control.Saved }
-
-func (u *unreadable) Error() string {
-	return fmt.Sprintf("the image of stage %d after tick %d is damaged", u.Stage, u.Tick)
-}
-
 // trim removes what nobody needs any more, from logs, journals and images.
-func (w *worker) trim(needs control.Needs) error {
-	if needs == nil {
-		return nil
-	}
-	w.sim.disks[w.node].trim(needs, w.node)
-	w.sim.trimmedTo(needs)
-	w.sim.checkBases()
-	if w.sim.cfg.Broken == M06 {
-		needs = w.sim.delivered(needs)
-	}
-	if w.sim.cfg.Broken == OneTooFar {
-		needs = oneTooFar(needs)
-	}
-	return w.w.Trim(needs)
-}
-
 // report tells the manager how far the worker is.
-func (w *worker) report() {
-	if w.w == nil || w.dead {
-		return
-	}
-	if len(w.unheard) > 0 || len(w.sim.toBoss) > 40 || w.offered {
-		return // reports may be lost
-	}
-	w.wish()
-	w.tell(w.progress())
-}
-
 // mark has images taken after a tick.
-func (w *worker) mark(t frame.Tick) {
-	w.marked = max(w.marked, t)
-	w.w.Mark(t)
-}
-
 // progress is how far the worker is.
-func (w *worker) progress() control.Reported {
-	p := w.w.Progress()
-	r := control.Reported{From: w.from(), Executed: p.Executed, Opened: p.Opened, Missed: p.Missed, Unsaved: slices.Clone(w.sim.disks[w.node].unsaved)}
-	for _, s := range w.sim.disks[w.node].saved() {
-		low, hollow := w.w.Low(int(s.Stage), s.Tick)
-		if hollow {
-			r.Hollow = append(r.Hollow, control.Hollow{Saved: s, Low: low})
-		} else {
-			r.Saved = append(r.Saved, s)
-		}
-	}
-	return r
-}
-
 // relink cuts the links with a peer's former life.
-func (w *worker) relink(peer netio.Peer) {
-	for _, l := range w.links[peer.Node] {
-		l.Cut(errors.New("the peer has a new life"))
-		l.Close()
-	}
-	w.relinks = append(w.relinks, peer)
-}
-
 // renew makes the links with a peer's new life once those with the former have ended.
-func (w *worker) renew() error {
-	rest := w.relinks[:0]
-	for i, p := range w.relinks {
-		if slices.ContainsFunc(w.relinks[i+1:], func(q netio.Peer) bool { return q.Node == p.Node }) {
-			continue // there is a newer one already
-		}
-		if slices.ContainsFunc(w.links[p.Node], func(l *simnet.Link) bool { _, ended := l.Ended(); return !ended }) {
-			rest = append(rest, p)
-			continue
-		}
-		w.w.Exchange().Renew(p.Node)
-		if err := w.link(p); err != nil {
-			return err
-		}
-	}
-	w.relinks = rest
-	return nil
-}
-
-func (w *worker) connect(peers []control.Peer) error {
-	for _, p := range peers {
-		if p.Node == w.node {
-			continue
-		}
-		if err := w.link(netio.Peer{Node: p.Node, Incarnation: max(1, p.Incarnation), Addr: p.Addr}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // link makes both links with a peer.
-func (w *worker) link(peer netio.Peer) error {
-	incoming := w.w.Exchange().Incoming(peer.Node)
-	if w.sim.cfg.Faults != nil {
-		incoming = &tap{Incoming: incoming, to: w, from: peer.Node}
-	}
-	in, err := w.end.Expect(peer, incoming)
-	if err != nil {
-		return err
-	}
-	out, err := w.end.Dial(peer, w.w.Exchange().Outgoing(peer.Node))
-	if err != nil {
-		return err
-	}
-	w.links[peer.Node] = []*simnet.Link{in, out}
-	return nil
-}
-
-func (w *worker) wakePeer(n frame.NodeID) {
-	for _, l := range w.links[n] {
-		l.Wake()
-	}
-}
-
 // room makes room for what a link brought: a link may wait for the arena's driver, which here is the same thread.
-func (w *worker) room(<-chan struct{}) error {
-	if !w.arena.Step() {
-		return errors.New("the arena is full and nothing can be spilled")
-	}
-	return nil
-}
-
 // step steps a core, and cuts a link now and then.
 func (w *worker) step() {
 	if w.w != nil && len(w.relinks) > 0 {

@@ -1,0 +1,82 @@
+package simtest
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/netio"
+	"github.com/streamscope/streamscope/netio/simnet"
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// The links of a worker with its peers.
+
+func (w *worker) relink(peer netio.Peer) {
+	for _, l := range w.links[peer.Node] {
+		l.Cut(errors.New("the peer has a new life"))
+		l.Close()
+	}
+	w.relinks = append(w.relinks, peer)
+}
+
+func (w *worker) renew() error {
+	rest := w.relinks[:0]
+	for i, p := range w.relinks {
+		if slices.ContainsFunc(w.relinks[i+1:], func(q netio.Peer) bool { return q.Node == p.Node }) {
+			continue // there is a newer one already
+		}
+		if slices.ContainsFunc(w.links[p.Node], func(l *simnet.Link) bool { _, ended := l.Ended(); return !ended }) {
+			rest = append(rest, p)
+			continue
+		}
+		w.w.Exchange().Renew(p.Node)
+		if err := w.link(p); err != nil {
+			return err
+		}
+	}
+	w.relinks = rest
+	return nil
+}
+
+func (w *worker) connect(peers []control.Peer) error {
+	for _, p := range peers {
+		if p.Node == w.node {
+			continue
+		}
+		if err := w.link(netio.Peer{Node: p.Node, Incarnation: max(1, p.Incarnation), Addr: p.Addr}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *worker) link(peer netio.Peer) error {
+	incoming := w.w.Exchange().Incoming(peer.Node)
+	if w.sim.cfg.Faults != nil {
+		incoming = &tap{Incoming: incoming, to: w, from: peer.Node}
+	}
+	in, err := w.end.Expect(peer, incoming)
+	if err != nil {
+		return err
+	}
+	out, err := w.end.Dial(peer, w.w.Exchange().Outgoing(peer.Node))
+	if err != nil {
+		return err
+	}
+	w.links[peer.Node] = []*simnet.Link{in, out}
+	return nil
+}
+
+func (w *worker) wakePeer(n frame.NodeID) {
+	for _, l := range w.links[n] {
+		l.Wake()
+	}
+}
+
+func (w *worker) room(<-chan struct{}) error {
+	if !w.arena.Step() {
+		return errors.New("the arena is full and nothing can be spilled")
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package simtest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/state/snapshot"
+	"github.com/streamscope/streamscope/vertex/runtime"
+)
+
+// What a worker goes on from, and what it tells its manager of that.
+
+func (w *worker) recovery(a control.Assignment) (*runtime.Recovery, error) {
+	if w.sim.cfg.Faults == nil {
+		return nil, nil
+	}
+	d, p := w.sim.disks[w.node], w.sim.cfg.Plan
+	d.take(w.incarnation)
+	if w.sim.cfg.Broken == M25 {
+		a.Restore = d.newest(a.Restore)
+	}
+	d.rewind(a.Restore)
+	save := func(stage int, t frame.Tick, im snapshot.Image) { d.save(w.incarnation, stage, t, im) }
+	w.quiet = a.Quiet
+	switch w.sim.cfg.Broken {
+	case M08:
+		a.Restore = asked(a.Restore, a.Quiet)
+	case M10:
+		a.Quiet = nil
+	}
+	r := &runtime.Recovery{Journal: d.open, Save: save, Lost: d.lost, Images: make([]*runtime.Image, len(p.Stages)), Warm: a.Quiet}
+	for i, t := range a.Restore {
+		tasks := p.TasksOn(i, a.Node, a.Nodes)
+		if t == 0 || tasks.Count == 0 {
+			continue
+		}
+		saved := control.Saved{Stage: control.StageID(i), Tick: t}
+		image, ok := d.images[saved]
+		if !ok {
+			return nil, fmt.Errorf("I11: no image of stage %d after tick %d", i, t)
+		}
+		l, err := snapshot.Decode(image)
+		if errors.Is(err, snapshot.ErrDamaged) && w.sim.damaged {
+			return nil, &unreadable{saved}
+		}
+		if err == nil {
+			r.Images[i], err = p.ParseImage(i, tasks, l.Extra, l.Parts)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("stage %d, tick %d: %w", i, t, err)
+		}
+	}
+	if w.sim.cfg.Broken == M22 {
+		w.sim.breakImages(r.Images)
+	}
+	return r, nil
+}
+
+type unreadable struct{ control.Saved }
+
+func (u *unreadable) Error() string {
+	return fmt.Sprintf("the image of stage %d after tick %d is damaged", u.Stage, u.Tick)
+}
+
+func (w *worker) trim(needs control.Needs) error {
+	if needs == nil {
+		return nil
+	}
+	w.sim.disks[w.node].trim(needs, w.node)
+	w.sim.trimmedTo(needs)
+	w.sim.checkBases()
+	if w.sim.cfg.Broken == M06 {
+		needs = w.sim.delivered(needs)
+	}
+	if w.sim.cfg.Broken == OneTooFar {
+		needs = oneTooFar(needs)
+	}
+	return w.w.Trim(needs)
+}
+
+func (w *worker) report() {
+	if w.w == nil || w.dead {
+		return
+	}
+	if len(w.unheard) > 0 || len(w.sim.toBoss) > 40 || w.offered {
+		return // reports may be lost
+	}
+	w.wish()
+	w.tell(w.progress())
+}
+
+func (w *worker) mark(t frame.Tick) {
+	w.marked = max(w.marked, t)
+	w.w.Mark(t)
+}
+
+func (w *worker) progress() control.Reported {
+	p := w.w.Progress()
+	r := control.Reported{From: w.from(), Executed: p.Executed, Opened: p.Opened, Missed: p.Missed, Unsaved: slices.Clone(w.sim.disks[w.node].unsaved)}
+	for _, s := range w.sim.disks[w.node].saved() {
+		low, hollow := w.w.Low(int(s.Stage), s.Tick)
+		if hollow {
+			r.Hollow = append(r.Hollow, control.Hollow{Saved: s, Low: low})
+		} else {
+			r.Saved = append(r.Saved, s)
+		}
+	}
+	return r
+}
