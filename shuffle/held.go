@@ -55,7 +55,7 @@ func (h *held) again(t frame.Tick, src, dst frame.TaskID, rows *batch.Batch, ord
 	if h.e.Unordered {
 		src = 0
 	}
-	h.add(t, channelID{src, dst}, -rowSums(rows, order, 0, len(order), uint64(first), !h.e.Unordered))
+	h.add(t, channelID{src, dst}, -batch.RowSums(rows, order, 0, len(order), uint64(first), !h.e.Unordered))
 }
 
 // close notes closes whose rows were all taken, and compares the ticks that all tasks have closed now.

@@ -46,7 +46,7 @@ func (l *preload) write(c *copied, after, through frame.Tick) (done bool, err er
 
 func (l *preload) data(f *copiedFrame) (done bool, err error) {
 	err = l.o.eachRun(l.node, f, func(c channelID, rows *batch.Batch, from, count int, first uint64) {
-		l.held.add(f.h.Tick, c, rowSums(rows, nil, from, from+count, first, !l.o.e.Unordered))
+		l.held.add(f.h.Tick, c, batch.RowSums(rows, nil, from, from+count, first, !l.o.e.Unordered))
 	})
 	if err != nil {
 		return false, err

@@ -1,12 +1,10 @@
-package shuffle
+package batch
 
 import (
 	"math"
 	"math/bits"
 
 	"github.com/cespare/xxhash/v2"
-
-	"github.com/streamscope/streamscope/shuffle/batch"
 )
 
 // Odd constants, so that multiplication by them loses nothing.
@@ -24,7 +22,7 @@ func mix(a, b uint64) uint64 {
 }
 
 // rowSum hashes one row: its lifetime, its diff and its cells. Two runs of a deterministic computation give it the same bits.
-func rowSum(b *batch.Batch, row int) uint64 {
+func rowSum(b *Batch, row int) uint64 {
 	h := mix(mixRow, uint64(b.Vs[row]))
 	if b.Ve != nil {
 		h = mix(h, uint64(b.Ve[row]))
@@ -38,16 +36,16 @@ func rowSum(b *batch.Batch, row int) uint64 {
 	return h
 }
 
-func cellSum(c *batch.Column, row int) uint64 {
+func cellSum(c *Column, row int) uint64 {
 	if c.Null(row) {
 		return nullCell
 	}
 	switch c.Kind() {
-	case batch.String, batch.Bytes:
+	case String, Bytes:
 		return xxhash.Sum64(c.Bytes(row))
-	case batch.Float64:
+	case Float64:
 		return math.Float64bits(c.Float64s()[row])
-	case batch.Bool:
+	case Bool:
 		if c.Bools().Get(row) {
 			return 1
 		}
@@ -56,9 +54,9 @@ func cellSum(c *batch.Column, row int) uint64 {
 	return uint64(c.Int64s()[row])
 }
 
-// rowSums adds up the hashes of rows order[from:to] of b, or rows from to to-1 themselves if order is nil. On ordered edges the
+// RowSums adds up the hashes of rows order[from:to] of b, or rows from to to-1 themselves if order is nil. On ordered edges the
 // index of each row in its channel is part of it, and first that of the first row; on unordered ones rows have none.
-func rowSums(b *batch.Batch, order []int32, from, to int, first uint64, ordered bool) (sum uint64) {
+func RowSums(b *Batch, order []int32, from, to int, first uint64, ordered bool) (sum uint64) {
 	for i := from; i < to; i++ {
 		row := i
 		if order != nil {
