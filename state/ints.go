@@ -5,53 +5,69 @@ import "unsafe"
 // intsAhead is how many keys PutInts looks for at a time: enough for the processor to wait for many cache lines at once.
 const intsAhead = 32
 
-// spot is where a key may lie.
+// Group names the cells of a key, as Table.Group and PutInts lend them.
+type Group struct{ cells unsafe.Pointer }
+
+// MakeGroup names cells that Put or Get lent.
+func MakeGroup(cells []uint64) Group { return Group{unsafe.Pointer(unsafe.SliceData(cells))} }
+
+// Cell is cell i, which the caller knows to be one of them.
+func (g Group) Cell(i int) *uint64 { return (*uint64)(unsafe.Add(g.cells, 8*i)) }
+
+// Cells are n cells from i on, which the caller knows to be there.
+func (g Group) Cells(i, n int) []uint64 { return unsafe.Slice(g.Cell(i), n) }
+
+// spot is where a hash is looked for first.
 type spot struct {
-	bucket unsafe.Pointer // nil: there is none for its hash
-	entry  unsafe.Pointer // with its hash, or nil
-	seen   uint64         // the hash at slot
-	slot   uint32
-	class  uint8
-	ref    ref
+	slot   unsafe.Pointer // nil: there is no bucket for it
+	seen   uint64         // what stood there
+	bucket link
 }
 
-// PutInts is Put for many keys, each of which is the byte lead and an integer, 8 bytes, little endian: cells[i] are those of keys[i], whose hash
-// is hashes[i]. Cells lent for a key move when a later one does not fit its bucket: if Moves has changed, ask again for what was there. It costs
-// a fraction of so many Puts, since it reads ahead. The error is ErrFull; keys before the one that found no room are in the table then.
-func (t *Table) PutInts(lead byte, keys []int64, hashes []uint64, cells [][]uint64) error {
+// PutInts is Put for many keys, each of which is the byte lead and an integer, 8 bytes, little endian: groups[i] names the cells of keys[i], whose
+// hash is hashes[i]. Cells lent for a key move when a later one does not fit its bucket: if Moves has changed, ask again for what was there. It
+// costs a fraction of so many Puts, since it reads ahead. The error is ErrFull; keys before the one that found no room are in the table then.
+func (t *Table) PutInts(lead byte, keys []int64, hashes []uint64, groups []Group) error {
 	for len(keys) > 0 {
 		n := min(len(keys), intsAhead)
-		done, err := t.putSome(lead, keys[:n], hashes[:n], cells[:n])
+		done, err := t.putSome(lead, keys[:n], hashes[:n], groups[:n])
 		if err != nil {
 			return err
 		}
-		keys, hashes, cells = keys[done:], hashes[done:], cells[done:]
+		keys, hashes, groups = keys[done:], hashes[done:], groups[done:]
 	}
 	return nil
 }
 
 // putSome puts keys up to the first that made entries move.
-func (t *Table) putSome(lead byte, keys []int64, hashes []uint64, cells [][]uint64) (done int, err error) {
+func (t *Table) putSome(lead byte, keys []int64, hashes []uint64, groups []Group) (done int, err error) {
 	var spots [intsAhead]spot
 	t.look(hashes, &spots)
-	t.probe(hashes, &spots)
-	moves := t.moves
-	hashes, cells = hashes[:len(keys)], cells[:len(keys)]
+	moves, frozen := t.moves, len(t.clean) > 0
+	hashes, groups = hashes[:len(keys)], groups[:len(keys)]
 	for i, key := range keys {
-		k, s := intWords(lead, key), &spots[i&(intsAhead-1)]
-		if e := (*keyWords)(s.entry); e != nil && e.w0 == k.w0 && e.w1 == k.w1 {
-			t.touch(s.ref)
-			cells[i] = t.cellsOf(s.entry)
-			continue
+		k, hash, s := intWords(lead, key), tag(hashes[i]), &spots[i&(intsAhead-1)]
+		slot := s.slot
+		if s.seen != hash && slot != nil {
+			slot = t.probe(hash, s)
 		}
-		c, bucket, fresh, err := t.put(tag(hashes[i]), k, nil)
+		if slot != nil {
+			if e := (*keyWords)(unsafe.Add(slot, hashBytes)); e.w0 == k.w0 && e.w1 == k.w1 {
+				if frozen {
+					t.touch(s.bucket.ref())
+				}
+				groups[i].cells = unsafe.Add(slot, hashBytes+keyBytes)
+				continue
+			}
+		}
+		cells, bucket, fresh, err := t.put(hash, k, nil)
 		if err != nil {
 			return i, err
 		}
 		if !fresh {
 			t.touch(bucket)
 		}
-		cells[i] = c
+		groups[i] = MakeGroup(cells)
 		if t.moves != moves {
 			return i + 1, nil
 		}
@@ -62,37 +78,36 @@ func (t *Table) putSome(lead byte, keys []int64, hashes []uint64, cells [][]uint
 // look reads, for each hash, what stands where it is looked for first. No step hangs on the one before, and none on what it reads: so all
 // lines come from memory at the same time. (A spot is written field by field: a copy of a whole one would wait for what was read.)
 func (t *Table) look(hashes []uint64, spots *[intsAhead]spot) {
-	if len(t.dir) == 0 {
-		return
-	}
+	dir, first, base := t.dir, t.first, t.base
 	for i, hash := range hashes {
-		l := t.bucketOf(tag(hash))
-		if l == 0 {
+		hash = tag(hash)
+		at := hash>>t.shift - first
+		if at >= uint64(len(dir)) || dir[at] == 0 {
 			continue
 		}
-		b, class := t.at(l.ref()), l.class()
-		slot, s := home(tag(hash), t.capacity[class]), &spots[i&(intsAhead-1)]
-		s.bucket, s.slot, s.class, s.ref = b, slot, class, l.ref()
-		s.seen = *t.hashAt(b, slot)
+		l, s := dir[at], &spots[i&(intsAhead-1)]
+		r := l.ref()
+		offset := uintptr(r&(1<<refBits-1))*refUnit + bucketHeaderBytes + t.stride*uintptr(home(hash, t.capacity[l.class()]))
+		s.bucket, s.slot = l, unsafe.Add(base[r>>refBits], offset)
+		s.seen = *(*uint64)(s.slot)
 	}
 }
 
-// probe finds the entries, in lines that are at hand now.
-func (t *Table) probe(hashes []uint64, spots *[intsAhead]spot) {
-	for i, hash := range hashes {
-		s := &spots[i&(intsAhead-1)]
-		if s.bucket == nil {
-			continue
+// probe returns the slot with a hash that is not, or was not, the first one looked at; nil: there is none.
+func (t *Table) probe(hash uint64, s *spot) unsafe.Pointer {
+	first := unsafe.Pointer(t.hashAt(t.at(s.bucket.ref()), 0))
+	last := unsafe.Add(first, t.stride*uintptr(t.capacity[s.bucket.class()]-1))
+	for slot := s.slot; ; {
+		switch *(*uint64)(slot) {
+		case hash:
+			return slot
+		case 0:
+			return nil
 		}
-		slot, capacity := s.slot, t.capacity[s.class]
-		for s.seen != tag(hash) && s.seen != 0 {
-			if slot++; slot == capacity {
-				slot = 0
-			}
-			s.seen = *t.hashAt(s.bucket, slot)
-		}
-		if s.seen != 0 {
-			s.entry = t.entryAt(s.bucket, slot)
+		if slot == last {
+			slot = first
+		} else {
+			slot = unsafe.Add(slot, t.stride)
 		}
 	}
 }

@@ -23,7 +23,7 @@ func TestPutIntsIsPut(t *testing.T) {
 		for round := range rapid.IntRange(1, 12).Draw(t, "rounds") {
 			n := rapid.IntRange(0, 500).Draw(t, "keys")
 			from := rapid.Int64Range(0, distinct).Draw(t, "from")
-			keys, hashes, cells := make([]int64, n), make([]uint64, n), make([][]uint64, n)
+			keys, hashes, groups := make([]int64, n), make([]uint64, n), make([]Group, n)
 			for i := range keys {
 				keys[i] = (from + int64(i)) % distinct * step
 				hashes[i] = uint64(keys[i]) * 0x9e3779b97f4a7c15 & keep
@@ -36,18 +36,18 @@ func TestPutIntsIsPut(t *testing.T) {
 				}
 			}
 			moves := many.Moves()
-			if err := many.PutInts(1, keys, hashes, cells); err != nil {
+			if err := many.PutInts(1, keys, hashes, groups); err != nil {
 				t.Fatal(err)
 			}
 			if many.Moves() != moves { // the second time, nothing is new
 				moves = many.Moves()
-				if err := many.PutInts(1, keys, hashes, cells); err != nil || many.Moves() != moves {
+				if err := many.PutInts(1, keys, hashes, groups); err != nil || many.Moves() != moves {
 					t.Fatalf("round %d: again: %v, entries moved: %v", round, err, many.Moves() != moves)
 				}
 			}
 			for i := range keys {
-				cells[i][0]++
-				cells[i][1] += uint64(i)
+				*groups[i].Cell(0)++
+				*groups[i].Cell(1) += uint64(i)
 				c, _, err := one.Put(hashes[i], intKey(1, keys[i]))
 				if err != nil {
 					t.Fatal(err)
@@ -70,8 +70,8 @@ func TestPutIntsIsPut(t *testing.T) {
 
 func TestPutIntsKeepsWhatIsFrozen(t *testing.T) {
 	tab, _ := NewTable(NewHeapPages(0), 1)
-	keys, hashes, cells := []int64{7, -1, 7}, []uint64{1 << 60, 2 << 60, 1 << 60}, make([][]uint64, 3)
-	if err := tab.PutInts(1, keys, hashes, cells); err != nil {
+	keys, hashes, groups := []int64{7, -1, 7}, []uint64{1 << 60, 2 << 60, 1 << 60}, make([]Group, 3)
+	if err := tab.PutInts(1, keys, hashes, groups); err != nil {
 		t.Fatal(err)
 	}
 	var before, after tape
@@ -81,10 +81,10 @@ func TestPutIntsKeepsWhatIsFrozen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer image.Release()
-	if err := tab.PutInts(1, keys, hashes, cells); err != nil {
+	if err := tab.PutInts(1, keys, hashes, groups); err != nil {
 		t.Fatal(err)
 	}
-	cells[0][0] = 99
+	*groups[0].Cell(0) = 99
 	thawed, _ := NewTable(NewHeapPages(0), 1)
 	if err := thawed.ThawPages(image.AppendHead(nil), from(pagesOf(t, image))); err != nil {
 		t.Fatal(err)
@@ -100,11 +100,11 @@ func TestPutIntsKeepsWhatIsFrozen(t *testing.T) {
 
 func TestPutIntsRefusesBeyondBudget(t *testing.T) {
 	tab, _ := NewTable(NewHeapPages(8<<10), 1)
-	keys, hashes, cells := make([]int64, 5000), make([]uint64, 5000), make([][]uint64, 5000)
+	keys, hashes, groups := make([]int64, 5000), make([]uint64, 5000), make([]Group, 5000)
 	for i := range keys {
 		keys[i], hashes[i] = int64(i), uint64(i)*0x9e3779b97f4a7c15
 	}
-	if err := tab.PutInts(1, keys, hashes, cells); err != ErrFull {
+	if err := tab.PutInts(1, keys, hashes, groups); err != ErrFull {
 		t.Fatalf("got %v, want that memory is used up", err)
 	}
 	for i := range tab.Len() {
@@ -116,12 +116,12 @@ func TestPutIntsRefusesBeyondBudget(t *testing.T) {
 
 func TestPutIntsAllocatesNothing(t *testing.T) {
 	tab, _ := NewTable(NewHeapPages(0), 1)
-	keys, hashes, cells := make([]int64, 300), make([]uint64, 300), make([][]uint64, 300)
+	keys, hashes, groups := make([]int64, 300), make([]uint64, 300), make([]Group, 300)
 	for i := range keys {
 		keys[i], hashes[i] = int64(i), uint64(i)*0x9e3779b97f4a7c15
 	}
 	if n := testing.AllocsPerRun(10, func() {
-		if err := tab.PutInts(1, keys, hashes, cells); err != nil {
+		if err := tab.PutInts(1, keys, hashes, groups); err != nil {
 			t.Fatal(err)
 		}
 	}); n != 0 {
@@ -132,7 +132,7 @@ func TestPutIntsAllocatesNothing(t *testing.T) {
 func BenchmarkTablePutInts(b *testing.B) {
 	const n = 65536
 	tab, _ := NewTable(NewHeapPages(0), 2)
-	keys, hashes, cells := make([]int64, 256), make([]uint64, 256), make([][]uint64, 256)
+	keys, hashes, groups := make([]int64, 256), make([]uint64, 256), make([]Group, 256)
 	at := uint64(0)
 	for b.Loop() {
 		for i := range keys {
@@ -140,11 +140,11 @@ func BenchmarkTablePutInts(b *testing.B) {
 			keys[i] = int64(at * 0x9e3779b97f4a7c15 % n)
 			hashes[i] = uint64(keys[i]) * 0x9e3779b97f4a7c15
 		}
-		if err := tab.PutInts(1, keys, hashes, cells); err != nil {
+		if err := tab.PutInts(1, keys, hashes, groups); err != nil {
 			b.Fatal(err)
 		}
-		for _, c := range cells {
-			c[0]++
+		for _, g := range groups {
+			*g.Cell(0)++
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(256*b.N), "ns/key")

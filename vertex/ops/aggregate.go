@@ -111,70 +111,63 @@ func makeAccumulators(in *batch.Schema, aggs []Aggregate) (accs []accumulator, c
 }
 
 // fold adds the rows of each run to its group.
-func (a *accumulator) fold(runs []run, b *batch.Batch) {
+func (a *accumulator) fold(r runs, b *batch.Batch) {
 	if a.Column == AllRows {
-		for _, r := range runs {
-			r.group[a.at] += uint64(r.to - r.from)
-		}
+		r.countInto(a.at)
 		return
 	}
 	col := &b.Cols[a.Column]
 	if !col.Nulls() {
-		a.foldValues(runs, col)
+		a.foldValues(r, col)
 		return
 	}
-	var one [1]run
-	for _, r := range runs {
-		for i := r.from; i < r.to; i++ {
-			if !col.Null(i) {
-				one[0] = run{r.group, i, i + 1}
-				a.foldValues(one[:], col)
+	for i, s := range r.spans {
+		for row := s.from; row < s.to; row++ {
+			if !col.Null(int(row)) {
+				one := [1]rowSpan{{row, row + 1}}
+				a.foldValues(runs{r.groups[i : i+1], one[:]}, col)
 			}
 		}
 	}
 }
 
 // foldValues adds values none of which is null.
-func (a *accumulator) foldValues(runs []run, col *batch.Column) {
+func (a *accumulator) foldValues(r runs, col *batch.Column) {
 	if a.seen {
-		last := a.at + a.cells - 1
-		for _, r := range runs {
-			r.group[last] += uint64(r.to - r.from)
-		}
+		r.countInto(a.at + a.cells - 1)
 	}
 	switch a.Func {
 	case Count:
-		for _, r := range runs {
-			r.group[a.at] += uint64(r.to - r.from)
-		}
+		r.countInto(a.at)
 	case CountIf:
 		m := col.Bools()
-		for _, r := range runs {
-			r.group[a.at] += uint64(m.Count(r.from, r.to))
+		for i, s := range r.spans {
+			*r.groups[i].Cell(a.at) += uint64(m.Count(int(s.from), int(s.to)))
 		}
 	case Sum, Avg:
-		a.foldSum(runs, col)
+		a.foldSum(r, col)
 	case Max:
-		a.foldGreatest(runs, col, 0)
+		a.foldGreatest(r, col, 0)
 	case Min:
-		a.foldGreatest(runs, col, ^uint64(0))
+		a.foldGreatest(r, col, ^uint64(0))
 	}
 }
 
-func (a *accumulator) foldSum(runs []run, col *batch.Column) {
+func (a *accumulator) foldSum(r runs, col *batch.Column) {
 	if a.kind == batch.Float64 {
-		for _, r := range runs {
-			for _, v := range col.Float64s()[r.from:r.to] {
-				sumAdd(r.group[a.at:], v)
+		for i, s := range r.spans {
+			sum := r.groups[i].Cells(a.at, sumCells)
+			for _, v := range col.Float64s()[s.from:s.to] {
+				sumAdd(sum, v)
 			}
 		}
 		return
 	}
 	values := col.Int64s()
-	for _, r := range runs {
-		c := r.group[a.at : a.at+2]
+	for i, s := range r.spans {
+		c := r.groups[i].Cells(a.at, 2)
 		lo, hi := c[0], c[1]
-		for _, v := range values[r.from:r.to] {
+		for _, v := range values[s.from:s.to] {
 			var carry uint64
 			lo, carry = bits.Add64(lo, uint64(v), 0)
 			hi += uint64(v>>63) + carry
@@ -184,25 +177,25 @@ func (a *accumulator) foldSum(runs []run, col *batch.Column) {
 }
 
 // foldGreatest keeps the greatest rank, flipped for the least.
-func (a *accumulator) foldGreatest(runs []run, col *batch.Column, flip uint64) {
+func (a *accumulator) foldGreatest(r runs, col *batch.Column, flip uint64) {
 	if a.kind == batch.Bool || a.kind == batch.Float64 {
-		for _, r := range runs {
-			best := r.group[a.at]
-			for i := r.from; i < r.to; i++ {
-				best = max(best, rank(col, i)^flip)
+		for i, s := range r.spans {
+			best := r.groups[i].Cell(a.at)
+			for row := s.from; row < s.to; row++ {
+				*best = max(*best, rank(col, int(row))^flip)
 			}
-			r.group[a.at] = best
 		}
 		return
 	}
 	flip ^= 1 << 63
 	values := col.Int64s()
-	for _, r := range runs {
-		best := r.group[a.at]
-		for _, v := range values[r.from:r.to] {
+	for i, s := range r.spans {
+		cell := r.groups[i].Cell(a.at)
+		best := *cell
+		for _, v := range values[s.from:s.to] {
 			best = max(best, uint64(v)^flip)
 		}
-		r.group[a.at] = best
+		*cell = best
 	}
 }
 

@@ -36,19 +36,10 @@ type Window struct {
 	open  windowSet
 	ticks []tickFold // by tick
 	keyer keyer
-	runs  []run // scratch
-	ints  intGroups
+	runs  runs     // scratch
+	ints  *intKeys // nil before the first use
 	emit  emission
 }
-
-// run is neighbouring rows that go to one group.
-type run struct {
-	group    []uint64
-	from, to int
-}
-
-// runsAhead bounds how many runs are looked up before they are folded, one aggregate after the other.
-const runsAhead = 256
 
 var (
 	_ Folder         = (*Window)(nil)
@@ -102,7 +93,7 @@ func (w *Window) fold(set *windowSet, rows *batch.Batch) error {
 		}
 		i = next
 	}
-	clear(w.runs)
+	w.runs.truncate(0)
 	return nil
 }
 
@@ -118,11 +109,10 @@ func (w *Window) lookup(set *windowSet, rows *batch.Batch, i int) (next int, err
 }
 
 func (w *Window) lookupOnce(set *windowSet, rows *batch.Batch, i int) (int, error) {
-	clear(w.runs) // pages may be unmapped: nothing must point there
-	w.runs = w.runs[:0]
+	w.runs.truncate(0)
 	var first, last int64
 	inPane := i // rows up to here are known to lie in windows first to last
-	for i < rows.N && len(w.runs) < runsAhead {
+	for i < rows.N && w.runs.len() < runsAhead {
 		if i == inPane {
 			vs := rows.Vs[i]
 			if vs < -timeMax || vs > timeMax {
@@ -136,7 +126,7 @@ func (w *Window) lookupOnce(set *windowSet, rows *batch.Batch, i int) (int, erro
 			i = inPane
 			continue
 		}
-		if first == last && w.ints.fit(rows, w.keys) {
+		if first == last && intKeyed(rows, w.keys) {
 			var err error
 			if i, err = w.lookupInts(set, first, rows, i, inPane); err != nil {
 				return i, err
@@ -150,7 +140,7 @@ func (w *Window) lookupOnce(set *windowSet, rows *batch.Batch, i int) (int, erro
 			if err != nil {
 				return i, err
 			}
-			w.runs = append(w.runs, run{group, i, end})
+			w.runs.add(group, i, end)
 		}
 		i = end
 	}
