@@ -24,7 +24,7 @@ func FuzzRecords(f *testing.F) {
 		file := append(h.append(nil), b...)
 		s := segment{header: h, valid: int64(len(file))}
 		written := h.append(nil)
-		err := s.records(file, true, func(_ *segment, number uint64, r Record) {
+		err := s.records("", file, true, func(_ *segment, number uint64, r Record) {
 			if number != h.first+s.count-1 {
 				t.Fatalf("record %d as number %d", number, s.count)
 			}

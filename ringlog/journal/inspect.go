@@ -9,8 +9,13 @@ import (
 func Inspect(dir string, w io.Writer) error {
 	tasks := map[uint32]struct{}{}
 	var last Record
+	inputs, bytes := 0, uint64(0)
 	segments, err := scan(dir, func(_ *segment, _ uint64, r Record) {
 		tasks[uint32(r.Task)] = struct{}{}
+		if r.Input != nil {
+			inputs, bytes = inputs+1, bytes+uint64(r.Input.Len())
+			return
+		}
 		last = r
 	})
 	if err != nil {
@@ -27,6 +32,9 @@ func Inspect(dir string, w io.Writer) error {
 	}
 	if len(tasks) > 0 {
 		fmt.Fprintf(w, "  %d tasks; the newest record: task %d, ticks %d to %d, CTI %d, %d runs\n", len(tasks), last.Task, last.First, last.Last, last.CTI, len(last.Runs))
+	}
+	if inputs > 0 {
+		fmt.Fprintf(w, "  %d records of input that cannot be read again, %d bytes\n", inputs, bytes)
 	}
 	return nil
 }

@@ -30,8 +30,9 @@ type Config struct {
 
 const (
 	segmentBytes = 4 << 20
-	// pendingMax bounds what waits to be written; sources are bounded far below it by admission.
-	pendingMax = 64 << 20
+	// pendingMax bounds what waits to be written. Sources are bounded far below it, by admission and by pendingRoom, beyond which there is no Room.
+	pendingMax  = 64 << 20
+	pendingRoom = pendingMax / 4
 	// retryAfter is the time between two tries on a disk that does not take what is written.
 	retryAfter = 200 * time.Millisecond
 )
@@ -85,6 +86,7 @@ func open(cfg Config, create func(string) (file, error)) (*Journal, []Record, er
 	var records []Record
 	var err error
 	j.segments, err = scan(cfg.Dir, func(_ *segment, number uint64, r Record) {
+		r.Input = r.Input.elsewhere()
 		records = append(records, r)
 		j.mu.number = number
 	})
@@ -152,8 +154,8 @@ func syncDir(dir string) error {
 
 // Append adds a record behind all others and returns its number. It does not wait: Durable says what is on disk.
 func (j *Journal) Append(r Record) (uint64, error) {
-	if len(r.Runs) > maxRuns {
-		return 0, fmt.Errorf("journal: a tick of %d runs, want at most %d", len(r.Runs), maxRuns)
+	if err := r.valid(); err != nil {
+		return 0, err
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -167,6 +169,13 @@ func (j *Journal) Append(r Record) (uint64, error) {
 	j.mu.pending = appendRecord(j.mu.pending, j.mu.number, &r)
 	j.kick()
 	return j.mu.number, nil
+}
+
+// Room says whether rows should be added: not while much waits to be written. Config.Changed follows when there is room again.
+func (j *Journal) Room() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.mu.stats.Waiting+uint64(len(j.mu.pending)) < pendingRoom
 }
 
 // Durable is the number up to which all records are on disk.

@@ -22,9 +22,26 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func randomRecord(rng *rand.Rand, tick frame.Tick) Record {
 	r := Record{Task: frame.TaskID(rng.IntN(4)), First: tick, Last: tick + frame.Tick(rng.IntN(3)), CTI: frame.CTI(rng.Int64()) - 1<<62, Runs: []Run{}}
+	if rng.IntN(3) == 0 {
+		return randomInput(rng, r)
+	}
 	for range rng.IntN(4) {
 		r.Add(rng.Uint32N(5), 1+rng.IntN(1000))
 	}
+	return r
+}
+
+// randomInput makes the record one of input, now and then of bytes that look like a record.
+func randomInput(rng *rand.Rand, r Record) Record {
+	b := make([]byte, rng.IntN(80))
+	for i := range b {
+		b[i] = byte(rng.Uint32())
+	}
+	if rng.IntN(4) == 0 {
+		b = appendRecord(b, rng.Uint64N(100), &Record{Task: 1, First: 1, Last: 1, Runs: []Run{{1, 1}}})
+	}
+	r.Last, r.Runs, r.Input = r.First, nil, NewInput(rng.Uint32N(5), rng.Uint64N(1000), b)
+	r.Input.More, r.Input.End = rng.IntN(2) == 0, rng.IntN(2) == 0
 	return r
 }
 
@@ -76,6 +93,14 @@ func same(got, want []Record) error {
 		}
 	}
 	for i := range got {
+		if in := got[i].Input; in != nil {
+			b, err := in.Load()
+			if err != nil {
+				return fmt.Errorf("record %d: %w", i+1, err)
+			}
+			got[i].Input = NewInput(in.Split, in.At, b)
+			got[i].Input.More, got[i].Input.End = in.More, in.End
+		}
 		if got[i].Number = want[i].Number; !reflect.DeepEqual(got[i], want[i]) {
 			return fmt.Errorf("record %d: got %+v, want %+v", i+1, got[i], want[i])
 		}

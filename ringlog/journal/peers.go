@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/streamscope/streamscope/netio/wire"
@@ -22,7 +23,7 @@ type PeersConfig struct {
 	Changed, Wish func()
 	Fail          func(error)
 	Warn          func(error)
-	// MaxBytes bounds the records that nobody has trimmed yet; 0: 256 MiB.
+	// MaxBytes bounds the records that nobody has trimmed yet; 0: 256 MiB. There is no Room beyond seven eighths of it.
 	MaxBytes int
 }
 
@@ -44,6 +45,7 @@ type Peers struct {
 		err     error
 		ready   bool
 		durable uint64
+		full    bool // there is no room, and Warn has been told
 	}
 }
 
@@ -147,6 +149,9 @@ func (p *Peers) take(m replica.Member) {
 		if err != nil {
 			return err
 		}
+		if r.Input != nil {
+			r.Input.bytes = slices.Clone(r.Input.bytes)
+		}
 		p.mu.Lock()
 		p.mu.taken = append(p.mu.taken, r)
 		p.mu.Unlock()
@@ -182,10 +187,32 @@ func (p *Peers) append(r *Record) (uint64, error) {
 
 // Append adds a record behind all others and returns its number. It does not wait. The error wraps replica.ErrFull when too much was never trimmed.
 func (p *Peers) Append(r Record) (uint64, error) {
-	if len(r.Runs) > maxRuns {
-		return 0, fmt.Errorf("journal: a tick of %d runs, want at most %d", len(r.Runs), maxRuns)
+	if err := r.valid(); err != nil {
+		return 0, err
 	}
-	return p.append(&r)
+	number, err := p.append(&r)
+	p.measure()
+	return number, err
+}
+
+// Room says whether rows should be added: not while much of what is kept was never trimmed. Trim makes room.
+func (p *Peers) Room() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.mu.full
+}
+
+// measure looks whether there is room.
+func (p *Peers) measure() {
+	kept := int(p.own.Stats().Bytes)
+	full := kept >= p.cfg.MaxBytes-p.cfg.MaxBytes/8
+	p.mu.Lock()
+	began := full && !p.mu.full
+	p.mu.full = full
+	p.mu.Unlock()
+	if began {
+		p.warn(fmt.Errorf("%d bytes are kept until images let them be trimmed, want at most %d: the source waits", kept, p.cfg.MaxBytes))
+	}
 }
 
 // Durable is the number up to which all members of the active set have the records.
@@ -201,6 +228,7 @@ func (p *Peers) Trim(t frame.Tick) {
 	p.mu.trim = max(p.mu.trim, t)
 	p.mu.Unlock()
 	p.drop()
+	p.measure()
 }
 
 // drop tells peers what nobody wants: of former lives nothing, once a set of this one is active.

@@ -180,6 +180,9 @@ func TestPeersThroughLives(t *testing.T) {
 			for range c.rng.IntN(40) {
 				tick++
 				r := Record{Task: 1, First: tick, Last: tick, CTI: frame.CTI(life), Runs: []Run{{1, uint32(tick)}}}
+				if c.rng.IntN(3) == 0 {
+					r = randomInput(c.rng, r)
+				}
 				number, err := j.Append(r)
 				if err != nil {
 					t.Fatal(err)
@@ -262,5 +265,29 @@ func TestPeersFence(t *testing.T) {
 	}
 	if !errors.Is(old.failed, replica.ErrFenced) || old.journal.Durable() != 0 {
 		t.Errorf("failed %v, durable %d", old.failed, old.journal.Durable())
+	}
+}
+
+// A journal that nobody trims has no room long before it is full, says so once, and has room again once it is trimmed.
+func TestPeersRoom(t *testing.T) {
+	c := newCluster(t, 3, 2, 1)
+	p := c.procs[0]
+	p.journal.cfg.MaxBytes = 4 << 10
+	tick := frame.Tick(0)
+	for round := range 3 {
+		n := len(p.warned)
+		for p.journal.Room() {
+			tick++
+			if _, err := p.journal.Append(randomInput(c.rng, Record{Task: 1, First: tick})); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if kept := p.journal.Stats().Bytes; kept < 3<<10 || kept > 4<<10 || len(p.warned) != n+1 {
+			t.Fatalf("round %d: no room with %d bytes of %d, told %v", round, kept, 4<<10, p.warned)
+		}
+		p.journal.Trim(tick - 1)
+		if !p.journal.Room() {
+			t.Fatalf("round %d: no room with %d bytes", round, p.journal.Stats().Bytes)
+		}
 	}
 }

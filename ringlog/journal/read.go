@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,20 +58,51 @@ func list(dir string) ([]uint64, error) {
 	return seqs, nil
 }
 
-// scan reads all segments of a journal. take is given each record with its number.
+// scan reads all segments of a journal, one after the other. take is given each record with its number; input lies in memory that take may keep
+// only as what Input.elsewhere makes of it.
 func scan(dir string, take func(s *segment, number uint64, r Record)) ([]*segment, error) {
+	segments, err := headers(dir)
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range segments {
+		path := filepath.Join(dir, name(s.seq))
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		newest := i == len(segments)-1
+		s.valid = int64(len(b))
+		if !newest {
+			s.valid = int64(segments[i+1].header.sealed)
+		}
+		if s.valid < headerLen || s.valid > int64(len(b)) {
+			return nil, fmt.Errorf("%s: %w: %d bytes, the segment behind it says that %d count", path, ErrDamaged, len(b), s.valid)
+		}
+		if i > 0 {
+			if want := segments[i-1].header.first + segments[i-1].count; s.header.first != want {
+				return nil, fmt.Errorf("%s: %w: begins with record %d, want %d", path, ErrDamaged, s.header.first, want)
+			}
+		}
+		if err := s.records(path, b[:s.valid], newest, take); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return segments, nil
+}
+
+// headers reads the headers of all segments, rising.
+func headers(dir string) (segments []*segment, err error) {
 	seqs, err := list(dir)
 	if err != nil {
 		return nil, err
 	}
-	var segments []*segment
-	var contents [][]byte
 	for i, seq := range seqs {
 		path := filepath.Join(dir, name(seq))
 		if i > 0 && seq != seqs[i-1]+1 {
 			return nil, fmt.Errorf("%s: %w: follows %s", path, ErrDamaged, name(seqs[i-1]))
 		}
-		b, err := os.ReadFile(path)
+		b, err := beginning(path, headerLen+1)
 		if err != nil {
 			return nil, err
 		}
@@ -81,32 +113,23 @@ func scan(dir string, take func(s *segment, number uint64, r Record)) ([]*segmen
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		segments = append(segments, &segment{seq: seq, header: h, valid: int64(len(b))})
-		contents = append(contents, b)
-	}
-	for i, s := range segments {
-		newest := i == len(segments)-1
-		if !newest {
-			s.valid = int64(segments[i+1].header.sealed)
-		}
-		path := filepath.Join(dir, name(s.seq))
-		if s.valid < headerLen || s.valid > int64(len(contents[i])) {
-			return nil, fmt.Errorf("%s: %w: %d bytes, the segment behind it says that %d count", path, ErrDamaged, len(contents[i]), s.valid)
-		}
-		if i > 0 {
-			if want := segments[i-1].header.first + segments[i-1].count; s.header.first != want {
-				return nil, fmt.Errorf("%s: %w: begins with record %d, want %d", path, ErrDamaged, s.header.first, want)
-			}
-		}
-		if err := s.records(contents[i][:s.valid], newest, take); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
+		segments = append(segments, &segment{seq: seq, header: h})
 	}
 	return segments, nil
 }
 
+// beginning reads up to n bytes of a file.
+func beginning(path string, n int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, n))
+}
+
 // records reads the records of a segment. A torn one at the end of the newest segment ends it.
-func (s *segment) records(b []byte, newest bool, take func(*segment, uint64, Record)) error {
+func (s *segment) records(path string, b []byte, newest bool, take func(*segment, uint64, Record)) error {
 	at := headerLen
 	for at < len(b) {
 		number := s.header.first + s.count
@@ -119,6 +142,9 @@ func (s *segment) records(b []byte, newest bool, take func(*segment, uint64, Rec
 			return fmt.Errorf("at %d: %w", at, err)
 		}
 		s.note(r.First, r.Last)
+		if r.Input != nil {
+			r.Input.file = place{path, int64(at), n, number}
+		}
 		take(s, number, r)
 		at += n
 	}

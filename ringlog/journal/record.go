@@ -3,7 +3,7 @@ package journal
 import "github.com/streamscope/streamscope/ringlog/frame"
 
 // Record is what a source task wrote down about ticks before it closed them: with it, the rows of the ticks can be read again exactly as
-// they were cut.
+// they were cut. What cannot be read again is in records of its own, before that of the first tick that has rows of it.
 type Record struct {
 	Task frame.TaskID
 	// Number of the record, of those that were read from a journal.
@@ -14,6 +14,8 @@ type Record struct {
 	CTI frame.CTI
 	// Runs are the rows of First, in order.
 	Runs []Run
+	// Input, if set, is all that the record says: First is Last, the tick that was open when the task took it.
+	Input *Input
 }
 
 // Run is a number of rows that were read in a row from one split.

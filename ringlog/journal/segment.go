@@ -15,7 +15,7 @@ var ErrDamaged = errors.New("damaged journal")
 
 const (
 	magic     = "SSJRNL1\n"
-	version   = 1
+	version   = 2
 	headerLen = 64
 	recordLen = 20 // before the body
 	bodyLen   = 32 // before the runs
@@ -23,6 +23,18 @@ const (
 
 	// maxRuns bounds a record: a tick is cut long before it has so many.
 	maxRuns = 1 << 20
+
+	// inputRuns, in the place of a number of runs, says that the record is one of input.
+	inputRuns = 1<<32 - 1
+	inputLen  = 16 // before the bytes
+
+	bodyMax = bodyLen + max(maxRuns*runLen, inputLen+InputMaxBytes)
+)
+
+// What flags of input mean.
+const (
+	flagMore = 1 << iota
+	flagEnd
 )
 
 var le = binary.LittleEndian
@@ -74,18 +86,26 @@ func parseHeader(b []byte) (h header, err error) {
 // appendRecord encodes a record under its number.
 func appendRecord(b []byte, number uint64, r *Record) []byte {
 	at := len(b)
-	b = le.AppendUint32(b, uint32(bodyLen+len(r.Runs)*runLen))
-	b = le.AppendUint64(b, number)
-	b = le.AppendUint64(b, 0)
+	b = append(b, make([]byte, recordLen)...)
+	runs := uint32(len(r.Runs))
+	if r.Input != nil {
+		runs = inputRuns
+	}
 	b = le.AppendUint32(b, uint32(r.Task))
-	b = le.AppendUint32(b, uint32(len(r.Runs)))
+	b = le.AppendUint32(b, runs)
 	b = le.AppendUint64(b, uint64(r.First))
 	b = le.AppendUint64(b, uint64(r.Last))
 	b = le.AppendUint64(b, uint64(r.CTI))
-	for _, run := range r.Runs {
-		b = le.AppendUint32(b, run.Split)
-		b = le.AppendUint32(b, run.Rows)
+	if r.Input != nil {
+		b = r.Input.append(b)
+	} else {
+		for _, run := range r.Runs {
+			b = le.AppendUint32(b, run.Split)
+			b = le.AppendUint32(b, run.Rows)
+		}
 	}
+	le.PutUint32(b[at:], uint32(len(b)-at-recordLen))
+	le.PutUint64(b[at+4:], number)
 	le.PutUint64(b[at+12:], recordSum(b[at:]))
 	return b
 }
@@ -98,13 +118,13 @@ func recordSum(b []byte) uint64 {
 	return d.Sum64()
 }
 
-// parseRecord reads the record at the beginning of b, which must have the number wanted.
+// parseRecord reads the record at the beginning of b, which must have the number wanted. Input lies in b.
 func parseRecord(b []byte, want uint64) (r Record, n int, err error) {
 	if len(b) < recordLen {
 		return r, 0, fmt.Errorf("%w: %d bytes where a record begins, want at least %d", ErrDamaged, len(b), recordLen)
 	}
 	body := uint64(le.Uint32(b))
-	if body < bodyLen || body > bodyLen+maxRuns*runLen || body > uint64(len(b)-recordLen) {
+	if body < bodyLen || body > bodyMax || body > uint64(len(b)-recordLen) {
 		return r, 0, fmt.Errorf("%w: a record of %d bytes, %d are left", ErrDamaged, body, len(b)-recordLen)
 	}
 	n = recordLen + int(body)
@@ -116,13 +136,16 @@ func parseRecord(b []byte, want uint64) (r Record, n int, err error) {
 		return r, 0, fmt.Errorf("%w: record %d, want %d", ErrDamaged, got, want)
 	}
 	b = b[recordLen:]
-	runs := le.Uint32(b[4:])
-	if uint64(runs)*runLen+bodyLen != body {
-		return r, 0, fmt.Errorf("%w: record %d of %d bytes with %d runs", ErrDamaged, want, body, runs)
-	}
 	r = Record{
 		Number: want, Task: frame.TaskID(le.Uint32(b)), First: frame.Tick(le.Uint64(b[8:])), Last: frame.Tick(le.Uint64(b[16:])), CTI: frame.CTI(le.Uint64(b[24:])),
-		Runs: make([]Run, runs),
+	}
+	switch runs := le.Uint32(b[4:]); {
+	case runs == inputRuns && body >= bodyLen+inputLen:
+		r.Input = parseInput(b[bodyLen:])
+	case uint64(runs)*runLen+bodyLen == body:
+		r.Runs = make([]Run, runs)
+	default:
+		return r, 0, fmt.Errorf("%w: record %d of %d bytes with %d runs", ErrDamaged, want, body, runs)
 	}
 	for i := range r.Runs {
 		at := b[bodyLen+i*runLen:]
