@@ -28,6 +28,8 @@ type ExchangeConfig struct {
 	Retain bool
 	// Copier takes the frames of edges whose Policy has Copies; nil: nothing is copied. Only with Retain.
 	Copier Copier
+	// Persister hears of the frames of edges whose Policy is Persist; nil: that is Retain. Only with Retain.
+	Persister Persister
 	// ReceiveReserve is how many segments the log of each incoming link can always have; 0: as few as a log needs.
 	ReceiveReserve int
 	// Wake is called, from any goroutine, when a core may have something to do.
@@ -53,6 +55,8 @@ type Exchange struct {
 	peers   []*outgoing // by node; nil for self
 	from    []*incoming // by node; nil for self
 	done    []edgeDone
+	// persisted is by edge the tick up to which frames need not be kept to be persisted.
+	persisted []atomic.Uint64
 }
 
 // edgeDone is how far the tasks of this node are with an edge.
@@ -70,7 +74,8 @@ func NewExchange(cfg ExchangeConfig) (*Exchange, error) {
 	if err := cfg.checkStarts(); err != nil {
 		return nil, err
 	}
-	x := &Exchange{cfg: cfg, cluster: cfg.Cluster, self: cfg.Self, edges: cfg.Edges, done: make([]edgeDone, len(cfg.Edges))}
+	x := &Exchange{cfg: cfg, cluster: cfg.Cluster, self: cfg.Self, edges: cfg.Edges, done: make([]edgeDone, len(cfg.Edges)),
+		persisted: make([]atomic.Uint64, len(cfg.Edges))}
 	for c := range cfg.Cluster.Cores {
 		p, err := x.newPort(frame.CoreID(c))
 		if err != nil {
@@ -154,10 +159,7 @@ func (x *Exchange) executed(e frame.EdgeID, core frame.CoreID, t frame.Tick) {
 	if !raise(&d.node, frame.Tick(least)) {
 		return
 	}
-	chain := frame.Chain{Edge: e, Node: x.self}
-	for _, p := range x.ports {
-		p.log.Trim(chain, frame.Tick(least))
-	}
+	x.trim(frame.Chain{Edge: e, Node: x.self}, frame.Tick(least))
 	for _, in := range x.from {
 		if in != nil {
 			in.executed(e, frame.Tick(least))
@@ -210,8 +212,13 @@ func (x *Exchange) Incoming(n frame.NodeID) netio.Incoming {
 	return x.from[n]
 }
 
-// Idle reports whether every peer has acknowledged all that this node sent: nothing waits in a log for a link.
+// Idle reports whether every peer has acknowledged all that this node sent, and all is persisted that is to be: nothing waits in a log for anybody.
 func (x *Exchange) Idle() bool {
+	for e := range x.edges {
+		if x.PersistedTo(frame.EdgeID(e)) < frame.MaxTick {
+			return false
+		}
+	}
 	for _, p := range x.peers {
 		if p != nil && !p.idle() {
 			return false

@@ -58,6 +58,7 @@ func (o *outgoing) push(c frame.CoreID, h *frame.Header, pos frame.Pos, after fr
 	}
 	o.mu.Unlock()
 	o.x.cfg.WakePeer(o.to)
+	o.x.wrote(c, h, pos, after)
 	if o.x.copies(h.Edge) {
 		o.x.copyFrame(c, h, pos)
 	}

@@ -175,6 +175,7 @@ func (p *Port) handOn(o *outEdge, f *plannedFrame, h *frame.Header, pos frame.Po
 		p.x.peers[h.Node].push(p.core, h, pos, h.Tick)
 		return
 	}
+	p.x.wrote(p.core, h, pos, h.Tick)
 	a := arrival{kind: arriveData, edge: h.Edge, tick: h.Tick, from: p.x.self, log: p.log, pos: pos}
 	for _, q := range p.x.ports {
 		if o.touches(f, q.ins[h.Edge].tasks()) {
@@ -188,6 +189,7 @@ func (p *Port) handOnClose(e *Edge, h *frame.Header, pos frame.Pos, entries []fr
 		p.x.peers[h.Node].push(p.core, h, pos, entries[0].FirstTick)
 		return
 	}
+	p.x.wrote(p.core, h, pos, entries[0].FirstTick)
 	p.x.putClose(e.ID, p.x.self, entries)
 }
 

@@ -220,52 +220,18 @@ func (f *copiedFrame) checkCloses(o *outEdge) error {
 
 // eachRun calls visit for the rows of each channel of a DATA frame: count rows from `from` on, whose indexes begin with first.
 func (o *outEdge) eachRun(n frame.NodeID, f *copiedFrame, visit func(c channelID, rows *batch.Batch, from, count int, first uint64)) error {
-	d, err := frame.ParseData(f.h, f.b)
-	if err != nil {
-		return err
-	}
-	var rows batch.Batch
-	if err := batch.Decode(&rows, o.e.Schema, &d); err != nil {
-		return err
-	}
-	if err := rows.CheckOffsets(); err != nil {
-		return err
-	}
-	if (f.h.Flags&frame.Unordered != 0) != o.e.Unordered || f.h.Tick == 0 {
-		return fmt.Errorf("%w: a copy with flags %#x of tick %d on edge %d", ErrProtocol, f.h.Flags, f.h.Tick, o.e.ID)
-	}
-	if f.h.Flags&frame.Dense != 0 {
-		dst, count := d.DenseRange()
-		for i := range count {
-			if from, k := d.DenseRows(i); k > 0 {
-				if err := o.visitRun(n, channelID{0, dst + frame.TaskID(i)}, &rows, from, k, 0, visit); err != nil {
-					return err
-				}
-			}
+	return o.e.runs(f.h, f.b, func(r *Run) error {
+		if r.named && !o.local.Contains(r.Source) {
+			return fmt.Errorf("%w: a copy with rows from task %d, want %v", ErrProtocol, r.Source, o.local)
 		}
-		return nil
-	}
-	for i := range int(d.SubBatches) {
-		s := d.SubBatch(i)
-		if !o.local.Contains(s.Source) {
-			return fmt.Errorf("%w: a copy with rows from task %d, want %v", ErrProtocol, s.Source, o.local)
+		if !o.sc.nodes[n].Contains(r.Destination) {
+			return fmt.Errorf("%w: a copy with rows for task %d, want %v", ErrProtocol, r.Destination, o.sc.nodes[n])
 		}
-		c := channelID{s.Source, s.Destination}
+		c := channelID{r.Source, r.Destination}
 		if o.e.Unordered {
 			c.src = 0
 		}
-		if err := o.visitRun(n, c, &rows, int(s.FirstRow), int(s.Rows), uint64(s.FirstIndex), visit); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (o *outEdge) visitRun(n frame.NodeID, c channelID, rows *batch.Batch, from, count int, first uint64,
-	visit func(c channelID, rows *batch.Batch, from, count int, first uint64)) error {
-	if !o.sc.nodes[n].Contains(c.dst) {
-		return fmt.Errorf("%w: a copy with rows for task %d, want %v", ErrProtocol, c.dst, o.sc.nodes[n])
-	}
-	visit(c, rows, from, count, first)
-	return nil
+		visit(c, r.Rows, r.From, r.Count, r.First)
+		return nil
+	})
 }

@@ -98,10 +98,7 @@ func (x *Exchange) Need(e frame.EdgeID, n frame.NodeID, t frame.Tick) {
 	o.mu.Lock()
 	o.mu.kept[e].trim(t)
 	o.mu.Unlock()
-	chain := frame.Chain{Edge: e, Node: n}
-	for _, p := range x.ports {
-		p.log.Trim(chain, t)
-	}
+	x.trim(frame.Chain{Edge: e, Node: n}, t)
 	if x.copies(e) {
 		x.cfg.Copier.Trim(e, n, t)
 	}

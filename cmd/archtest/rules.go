@@ -34,6 +34,7 @@ var Rules = []Rule{
 	{Pkg: "shuffle/batch", May: []string{"ringlog/frame"}, Pure: true},
 	{Pkg: "shuffle/partition", May: []string{"ringlog/frame", "shuffle/batch"}, Pure: true},
 	{Pkg: "shuffle/copies", May: []string{"shuffle", "ringlog/..."}},
+	{Pkg: "shuffle/persist", May: []string{"shuffle", "shuffle/batch", "ringlog/...", "state/snapshot"}},
 	{Pkg: "shuffle/...", May: []string{"shuffle/...", "ringlog/...", "netio/..."}, Goroutines: true},
 
 	{Pkg: "state/extent", May: []string{"state"}},
