@@ -51,7 +51,7 @@ type HeldCopy struct {
 	Edge frame.EdgeID `json:"edge"`
 	Node frame.NodeID `json:"to_node"` // of the consumer
 	Peer frame.NodeID `json:"at_node"`
-	// Linked: the peer listens. What it does not have is LagBytes of LagTicks; Gaps is how often it fell so far behind that something was left out.
+	// Linked: the peer listens. What it does not have is LagBytes of LagTicks; Gaps is how often something was left out, which could not be read.
 	Linked   bool   `json:"linked"`
 	LagBytes uint64 `json:"lag_bytes"`
 	LagTicks uint64 `json:"lag_ticks"`

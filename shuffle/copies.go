@@ -21,9 +21,9 @@ func (c CopyID) String() string {
 // Copier takes the frames of edges whose policy has Copies as they are written, so that peers hold copies of them. Copies are a cache: a
 // Copier that loses some, or all, makes recovery slower and nothing else.
 type Copier interface {
-	// Copy takes a frame by reference and releases the lease when it is done with it. Frames of one CopyID come in the order in which they
+	// Copy is told of a frame that was committed at a position of a log, where it stays until Trim. Frames of one CopyID come in the order in which they
 	// were written, from one goroutine at a time; it must not block.
-	Copy(id CopyID, h *frame.Header, lease ringlog.Lease)
+	Copy(id CopyID, h *frame.Header, log *ringlog.Log, pos frame.Pos)
 	// Trim says that nobody will ask any more for ticks up to t of what goes to a node on an edge. It may be called from anywhere.
 	Trim(e frame.EdgeID, n frame.NodeID, t frame.Tick)
 }
@@ -33,13 +33,8 @@ func (x *Exchange) copies(e frame.EdgeID) bool {
 	return x.cfg.Copier != nil && x.edges[e].Policy.Copies > 0
 }
 
-// copyFrame hands a frame that was just committed to the copier. What cannot be read for it is not copied: whoever needs the frame itself
-// will say so.
+// copyFrame tells the copier of a frame that was just committed.
 func (x *Exchange) copyFrame(c frame.CoreID, h *frame.Header, pos frame.Pos) {
-	lease, err := x.ports[c].log.Acquire(pos)
-	if err != nil {
-		return
-	}
 	copied := *h // or every frame's header would go to the heap, also where nothing is copied
-	x.cfg.Copier.Copy(CopyID{h.Edge, h.Node, c}, &copied, lease)
+	x.cfg.Copier.Copy(CopyID{h.Edge, h.Node, c}, &copied, x.ports[c].log, pos)
 }

@@ -16,9 +16,10 @@ import (
 // keeper is a Copier that keeps everything.
 type keeper map[CopyID][][]byte
 
-func (k keeper) Copy(id CopyID, h *frame.Header, lease ringlog.Lease) {
-	if h.Edge != id.Edge || h.Node != id.Node {
-		panic("another chain's frame")
+func (k keeper) Copy(id CopyID, h *frame.Header, log *ringlog.Log, pos frame.Pos) {
+	lease, err := log.Acquire(pos)
+	if err != nil || h.Edge != id.Edge || h.Node != id.Node {
+		panic("another chain's frame, or none")
 	}
 	k[id] = append(k[id], slices.Clone(lease.Bytes()))
 	lease.Release()

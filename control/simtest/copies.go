@@ -20,7 +20,7 @@ type copying struct {
 	net       simnet.Net
 	seldom    int // one step in so many is of its network
 	holdBytes int64
-	lease     int64
+	window    int
 	served    uint64 // ticks
 	waited    int    // lives that did not wait for all answers
 }
@@ -31,7 +31,7 @@ func (s *Sim) copyFor() {
 	if s.cfg.Faults.JournalPeers == 0 && !slices.ContainsFunc(s.cfg.Plan.Edges, copied) {
 		return
 	}
-	s.copying = &copying{seldom: 2 << s.rng.IntN(6), holdBytes: 2 << 10 << s.rng.IntN(10), lease: 1 << 10 << s.rng.IntN(10)}
+	s.copying = &copying{seldom: 2 << s.rng.IntN(6), holdBytes: 2 << 10 << s.rng.IntN(10), window: 1 << 10 << s.rng.IntN(10)}
 	s.copying.net.Held = s.held
 }
 
@@ -79,7 +79,7 @@ func newCopier(w *worker, a control.Assignment, images []*runtime.Image) *copier
 			j.Living(c.streams.Linked())
 		}
 	}})
-	c.copies = runtime.NewCopies(s.cfg.Plan, n, s.cfg.Limits.Cores, self, c.streams, s.copying.lease)
+	c.copies = runtime.NewCopies(s.cfg.Plan, n, s.cfg.Limits.Cores, self, c.streams, s.copying.window)
 	c.end = s.copying.net.Node(netio.Config{
 		Identity:      wire.Identity{Job: s.cfg.Plan.Job + "/copies", Node: w.node, Incarnation: w.incarnation, Token: []byte("secret")},
 		MaxFrameBytes: s.cfg.Limits.FrameBytes + wire.EntryHeadLen,

@@ -182,7 +182,7 @@ func (p *Peers) taken(k *replica.Keeper, m replica.Member, err error) (replica.A
 }
 
 func (p *Peers) append(r *Record) (uint64, error) {
-	return p.own.Append(r.Last, appendRecord(nil, 0, r), nil)
+	return p.own.Append(r.Last, appendRecord(nil, 0, r))
 }
 
 // Append adds a record behind all others and returns its number. It does not wait. The error wraps replica.ErrFull when too much was never trimmed.

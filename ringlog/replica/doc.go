@@ -1,12 +1,14 @@
 // Package replica keeps copies of a node's journals and logs in the memory of its peers.
 //
 // A Stream is a sequence of entries, each with a number, a tick and bytes that mean nothing here. Only its owner appends: a node, one life after the other.
-// Tail is the stream at its owner, of one life: entries that somebody may still want. A Sender brings them to one peer, in order; a Holder is
-// what a peer keeps, of all streams. These are pure. Node has them all for a process, and drives links (package netio) of an endpoint of its own, so
+// Tail is the stream at its owner, of one life: entries that somebody may still want; those of a Log are only named, and lie where a Lender finds them. A Sender brings
+// them to one peer, in order; a Holder is what a peer keeps, of all streams. These are pure. Node has them all for a process, and drives links (package netio) of an endpoint of its own, so
 // that copies never stand before live frames.
 //
 // A source journal is a stream (Journal): it never gaps, blocks rather than lose, and its owner waits for acknowledgements. A Keeper decides which peers keep the copies (PROTOCOL T7, F12). The frames of one
-// (edge, destination node, core) are a stream (Log): nobody waits; a peer that cannot keep up has a gap.
+// (edge, destination node, core) are a stream (Log): nobody waits. A peer that was away, slow, or replaced by a new life is sent all that was not trimmed, from
+// its owner's log, in order; what is lent meanwhile is what one flush takes. If it lacks more than a window, its stream waits for all others and has 1 MiB in flight at most, so that refilling
+// does not starve what is new.
 //
 // # Format
 //
@@ -19,23 +21,25 @@
 //     meanwhile leaves holes that mean nothing.
 //   - A peer that promised an incarnation takes nothing from lives below it, ever. It keeps the entries that these left (M19) until it is told to drop them.
 //   - Of a Journal, what was acknowledged stays until the owner drops it, or the peer's process ends. Of a Log, a peer may drop whatever it likes, oldest ticks
-//     first; it then knows above which tick it has everything.
+//     first; it then knows above which tick it has everything. What its owner cannot read any more is a gap (FlagGap), behind which whole ticks come again.
 //   - Copied(m) is what that life of that peer has, contiguously. Another life of the peer is another Member: one that came back empty does not count (J2).
 //
 // # Concurrency
 //
 // Methods of Node, Owned and of the links may be called from any goroutine; there is one lock. Callbacks (Changed, done, take) are called without it, from
-// the goroutines of links; those of one request come one after the other. No goroutine is started here.
+// the goroutines of links; those of one request come one after the other. No goroutine is started here. A disk is waited for by the link that needs it, without the lock.
 //
 // # Ownership
 //
-// Bytes given to Append belong to the stream until they are trimmed, dropped and no longer being sent; then Lease.Release is called, with the lock held: it must return soon
-// and call nothing here. Bytes given to callbacks are borrowed until those return.
+// Bytes given to Append belong to the stream; those given to Note are borrowed until it returns, those of a Lender until Lent.Release. Bytes given to callbacks are
+// borrowed until those return.
 //
 // # Failure
 //
-// A wrong sum on arrival (ErrDamaged) or a missing entry (ErrGap) ends the connection; the owner sends again from what the peer says it has. A wrong sum when
-// handed out: the entry is gone, and the answer says that this copy does not count. Other bytes under a number that is taken are ErrConflict.
+// A wrong sum on arrival (ErrDamaged) or a missing entry (ErrGap) ends the connection; the owner sends again from what the peer says it has. What is sent again is summed
+// again before: so damage on the way is told from damage where the owner keeps it, which is a gap. A wrong sum when handed out: the entry is gone, and the answer says
+// that this copy does not count; of a Log whose owner may live, it and all behind it are dropped, and come again from there, since what comes next does not follow. Other
+// bytes under a number that is taken are ErrConflict.
 // An owner that a higher life has overtaken is told so (Owned.Fenced).
 //
 // # Not here

@@ -22,6 +22,7 @@ type Holder struct {
 	maxLog   int64
 	logBytes int64
 	bytes    int64 // all of it
+	broken   canary
 }
 
 // heldStream is what is kept of one stream.
@@ -107,7 +108,7 @@ func (h *Holder) Copy(s Stream, e *wire.Entry, b []byte) (taken bool, err error)
 		return true, l.same(s, e, b)
 	}
 	switch gap := e.Flags&wire.FlagGap != 0; {
-	case e.Prev != l.last:
+	case e.Prev != l.last && h.broken != r3:
 		return false, fmt.Errorf("%w: %v: entry %d follows %d, want %d", ErrGap, s, e.Number, e.Prev, l.last)
 	case gap && s.Kind == Journal:
 		return false, fmt.Errorf("%w: %v: entries between %d and %d are left out", ErrGap, s, e.Prev, e.Number)
@@ -242,7 +243,7 @@ func (h *Holder) Read(s Stream, f wire.Fetch, take func(e *wire.Entry, b []byte)
 			break
 		}
 		if sumOf(s, l.life, k.number, k.tick, k.bytes) != k.sum {
-			l.damaged, l.floor = s.Kind == Journal, max(l.floor, k.tick)
+			h.spoil(s, l, i)
 			end.Flags |= wire.FlagMissing
 			break
 		}
@@ -251,6 +252,24 @@ func (h *Holder) Read(s Stream, f wire.Fetch, take func(e *wire.Entry, b []byte)
 		take(&wire.Entry{Stream: f.Stream, Life: l.life, Number: k.number, Tick: k.tick, Sum: k.sum}, k.bytes)
 	}
 	take(&end, nil)
+}
+
+// spoil is told of an entry that is not what it was when it came. Of the life of a Log that may go on, it and all that follow are dropped: its owner, from whom
+// the next one does not follow then, sends them again.
+func (h *Holder) spoil(s Stream, l *heldLife, i int) {
+	k := l.entries[i]
+	switch {
+	case s.Kind == Journal:
+		l.damaged = true
+	case l.life < h.streams[s].promised:
+		l.floor = max(l.floor, k.tick)
+	default:
+		for j := range l.entries[i:] {
+			h.count(s, -len(l.entries[i+j].bytes)-heldOverhead)
+		}
+		clear(l.entries[i:])
+		l.entries, l.last = l.entries[:i], k.number-1
+	}
 }
 
 // find returns a life of a stream, 0: the newest; nil if nothing is known of it.

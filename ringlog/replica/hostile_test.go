@@ -27,7 +27,7 @@ func promised(t testing.TB) (*Node, netio.Incoming) {
 	}
 	s := Stream{Kind: Journal, Owner: 2, ID: 1}.wire()
 	p := wire.AppendPromise(nil, wire.Promise{Stream: s, Incarnation: 1, Life: 1})
-	if err := in.Frame(p[:wire.HeadLen+24]); err != nil {
+	if err := in.Frame(p[:wire.HeadLen+24+wire.SumLen]); err != nil {
 		t.Fatal(err)
 	}
 	return n, in
@@ -72,10 +72,10 @@ func TestHostileOwner(t *testing.T) {
 	}{
 		"a gap":              {[][]byte{copyOf(1, 0, 1, nil), copyOf(3, 2, 3, nil)}, ErrGap},
 		"another content":    {[][]byte{copyOf(1, 0, 1, []byte("a")), copyOf(1, 0, 1, []byte("b"))}, ErrConflict},
-		"another's stream":   {[][]byte{wire.AppendDrop(nil, wire.Drop{Stream: other})[:wire.HeadLen+32]}, ErrProtocol},
-		"another life":       {[][]byte{wire.AppendPromise(nil, wire.Promise{Stream: Stream{Kind: Journal, Owner: 2}.wire(), Incarnation: 9, Life: 9})[:wire.HeadLen+24]}, ErrProtocol},
-		"no kind":            {[][]byte{wire.AppendFetch(nil, wire.Fetch{})[:wire.HeadLen+40]}, wire.ErrGarbage},
-		"a receiver's words": {[][]byte{wire.AppendCopied(nil, wire.Copied{Stream: other})[:wire.HeadLen+32]}, ErrProtocol},
+		"another's stream":   {[][]byte{wire.AppendDrop(nil, wire.Drop{Stream: other})[:wire.HeadLen+32+wire.SumLen]}, ErrProtocol},
+		"another life":       {[][]byte{wire.AppendPromise(nil, wire.Promise{Stream: Stream{Kind: Journal, Owner: 2}.wire(), Incarnation: 9, Life: 9})[:wire.HeadLen+24+wire.SumLen]}, ErrProtocol},
+		"no kind":            {[][]byte{wire.AppendFetch(nil, wire.Fetch{})[:wire.HeadLen+40+wire.SumLen]}, wire.ErrGarbage},
+		"a receiver's words": {[][]byte{wire.AppendCopied(nil, wire.Copied{Stream: other})[:wire.HeadLen+32+wire.SumLen]}, ErrProtocol},
 	} {
 		_, in := promised(t)
 		var err error
@@ -90,6 +90,13 @@ func TestHostileOwner(t *testing.T) {
 	}
 }
 
+// mine lends the same at every position.
+type mine struct{}
+
+func (m mine) Lend(frame.Pos, bool) (Lent, error) { return m, nil }
+func (mine) Bytes() []byte                        { return []byte("mine") }
+func (mine) Release()                             {}
+
 // FuzzLink feeds both ends of a link with units as netio lets them pass: nothing panics, and what is held keeps to its invariants.
 func FuzzLink(f *testing.F) {
 	f.Add(copyOf(1, 0, 1, []byte("x")))
@@ -99,11 +106,9 @@ func FuzzLink(f *testing.F) {
 	f.Add(wire.AppendDrop(wire.AppendFetch(nil, wire.Fetch{Stream: s, Life: 1, MaxBytes: 100}), wire.Drop{Stream: s, Tick: 1}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		n, in := promised(t)
-		own := n.Own(Stream{Kind: Log, ID: 1}, OwnedConfig{})
+		own := n.Own(Stream{Kind: Log, ID: 1}, OwnedConfig{Lender: mine{}})
 		own.SetPeers([]Member{{2, 1}})
-		if _, err := own.Append(1, []byte("mine"), nil); err != nil {
-			t.Fatal(err)
-		}
+		own.Note(1, 0, mine{}.Bytes())
 		out := n.Outgoing(Member{2, 1})
 		if err := out.Attach(wire.Hello{}); err != nil {
 			t.Fatal(err)
@@ -114,6 +119,7 @@ func FuzzLink(f *testing.F) {
 				return
 			}
 			u := b[:h.Len]
+			wire.Seal(u)
 			b = b[min(h.Padded(), len(b)):]
 			if netio.CheckForward(u, 1<<16) == nil && in.Frame(u) != nil {
 				return

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/streamscope/streamscope/netio/wire"
 )
@@ -105,7 +106,9 @@ func (in *incoming) copy(e *wire.Entry, b []byte) error {
 	}
 	if !taken {
 		answer, err := n.mu.holder.Promise(s, wire.Promise{Stream: e.Stream, Life: e.Life})
-		in.held = append(in.held, answer)
+		if !slices.Contains(in.held, answer) { // once for all entries that are on their way
+			in.held = append(in.held, answer)
+		}
 		n.wake(in.peer.Node)
 		return err
 	}

@@ -69,6 +69,9 @@ const (
 	j3          // activate before copy
 	j4          // one acknowledgement suffices
 	j5          // any peer's entries
+	r1          // a Log forgets what its peers have
+	r2          // what lies damaged at its owner is sent again and again
+	r3          // a holder takes what does not follow
 )
 
 // Action is what a Keeper wants done. Fields that are not set ask for nothing.

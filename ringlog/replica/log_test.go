@@ -1,68 +1,295 @@
 package replica_test
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"testing"
 
+	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/ringlog/replica"
 )
 
-// countLease counts leases that are not released.
-type countLease struct{ open *int }
+// shelf is where the entries of a Log lie; it counts what it has lent.
+type shelf struct {
+	w       *world
+	at      map[frame.Pos][]byte
+	trimmed frame.Pos // below it nothing is there
+	onDisk  int       // one in so many is; 0: none
+	open    int
+	waits   int
+}
 
-func (c countLease) Release() { *c.open-- }
+type lentBytes struct {
+	*shelf
+	b []byte
+}
 
-// What all peers of a Log have is not kept by its owner any more, and what was left out is a gap, behind which whole ticks come again.
-func TestLogKeepsOnlyWhatIsUnderWay(t *testing.T) {
-	w := newWorld(t, 3)
-	a, b, c := w.start(0, 1, 0), w.start(1, 1, 0), w.start(2, 1, 0)
-	open := 0
-	own := a.Own(replica.Stream{Kind: replica.Log, ID: 4, Dest: 2}, replica.OwnedConfig{})
-	own.SetPeers([]replica.Member{b.Member, c.Member})
-	add := func(tick frame.Tick) {
-		open++
-		if _, err := own.Append(tick, bytesOf(int(tick), 5000), countLease{&open}); err != nil {
-			t.Fatal(err)
+func (l lentBytes) Bytes() []byte { return l.b }
+func (l lentBytes) Release()      { l.open-- }
+
+func (s *shelf) Lend(at frame.Pos, wait bool) (replica.Lent, error) {
+	if at < s.trimmed {
+		return nil, fmt.Errorf("%d: %w", at, ringlog.ErrTrimmed)
+	}
+	if s.onDisk > 0 && int(at)%s.onDisk == 0 {
+		if !wait {
+			return nil, replica.ErrAway
+		}
+		s.waits++
+	}
+	s.open++
+	return lentBytes{s, s.at[at]}, nil
+}
+
+// noted is a Log, and what was noted in it.
+type noted struct {
+	*shelf
+	*replica.Owned
+	entries []replica.Entry
+	drop    frame.Tick
+}
+
+var logStream = replica.Stream{Kind: replica.Log, Owner: 0, ID: 4, Dest: 2}
+
+func newNoted(w *world, owner *proc, window int) *noted {
+	s := &shelf{w: w, at: map[frame.Pos][]byte{}}
+	return &noted{shelf: s, Owned: owner.Own(logStream, replica.OwnedConfig{WindowBytes: window, Lender: s})}
+}
+
+func (n *noted) add(tick frame.Tick, size int) {
+	b := bytesOf(int(tick)+len(n.entries), size)
+	at := frame.Pos(len(n.entries) + 1)
+	n.at[at] = bytes.Clone(b)
+	n.entries = append(n.entries, replica.Entry{Number: uint64(at), Tick: tick, Bytes: b})
+	n.Note(tick, at, b)
+}
+
+// trim drops ticks; the bytes are gone before the stream hears of it, as in a log.
+func (n *noted) trim(t frame.Tick) {
+	n.drop = max(n.drop, t)
+	for i := range n.entries {
+		if n.entries[i].Tick <= t {
+			n.trimmed = frame.Pos(i + 2)
 		}
 	}
-	all := func() bool {
-		for _, p := range own.Stats().Peers {
-			if p.Acked != own.Last() {
-				return false
+	n.Trim(t, 0)
+}
+
+// have reports whether all peers have all there is.
+func (n *noted) have() bool {
+	for _, p := range n.Stats().Peers {
+		if !p.Linked || p.LagBytes != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// check compares what a peer has, of ticks above one, with what was noted.
+func (n *noted) check(p *proc, life frame.Incarnation, above frame.Tick) error {
+	var want []replica.Entry
+	for _, e := range n.entries {
+		if e.Tick > above {
+			want = append(want, e)
+		}
+	}
+	if len(want) == 0 {
+		return nil // a peer that never got any knows nothing of it
+	}
+	i := 0
+	err := p.Read(logStream, life, 0, above, func(e replica.Entry) error {
+		if i >= len(want) || e.Number != want[i].Number || e.Tick != want[i].Tick || !bytes.Equal(e.Bytes, want[i].Bytes) {
+			return fmt.Errorf("%v: entry %d of tick %d is not what was noted", p.Member, e.Number, e.Tick)
+		}
+		i++
+		return nil
+	})
+	if err == nil && i != len(want) {
+		err = fmt.Errorf("%v has %d entries above tick %d, want %d", p.Member, i, above, len(want))
+	}
+	return err
+}
+
+// Whoever holds a Log has all of it that was not trimmed: one that was there, one that was cut off, and a new life that came late. Nothing is lent meanwhile but
+// what is being sent.
+func TestHoldersAreRefilled(t *testing.T) {
+	gone := 0
+	for seed := range uint64(60) {
+		if err := refilled(t, seed, replica.None, &gone); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+	}
+	if gone == 0 {
+		t.Error("no peer was lost")
+	}
+}
+
+func refilled(t fataler, seed uint64, broken replica.Canary, gone *int) error {
+	w := newWorld(t, seed)
+	w.broken = broken
+	a, peers := w.start(0, 1, 0), []*proc{nil, w.start(1, 1, 0), w.start(2, 1, 0)}
+	n := newNoted(w, a, 1<<(9+seed%6))
+	n.onDisk = int(seed % 4)
+	n.SetPeers([]replica.Member{peers[1].Member, peers[2].Member})
+	tick := frame.Tick(0)
+	for range 40 {
+		switch w.rng.IntN(6) {
+		case 0:
+			i := 1 + w.rng.IntN(2)
+			peers[i] = w.start(frame.NodeID(i), peers[i].Life+1, 0)
+			n.SetPeers([]replica.Member{peers[1].Member, peers[2].Member})
+			*gone++
+		case 1:
+			n.trim(n.drop + frame.Tick(w.rng.IntN(int(tick-n.drop)+1)))
+		case 2:
+			w.settle(n.have, true)
+		default:
+			tick++
+			for range 1 + w.rng.IntN(4) {
+				n.add(tick, w.rng.IntN(6000))
 			}
+			steps := w.rng.IntN(60)
+			w.settle(func() bool { steps--; return steps < 0 || n.have() }, false)
 		}
-		return true
 	}
-	for tick := range frame.Tick(20) {
-		add(tick + 1)
+	w.settle(n.have, false)
+	w.settle(func() bool { return n.open == 0 }, false)
+	for _, p := range peers[1:] {
+		if err := n.check(p, 1, n.drop); err != nil {
+			return err
+		}
 	}
-	if p := own.Stats().Peers[1]; p.LagBytes != 20*5000 || p.LagTicks != 20 || p.Linked {
-		t.Errorf("before anything is sent: %+v", p)
-	}
-	w.settle(all, false)
-	if p := own.Stats().Peers[1]; p.LagBytes != 0 || p.LagTicks != 0 || !p.Linked {
-		t.Errorf("once all is sent: %+v", p)
-	}
-	w.settle(func() bool { return open == 0 }, false)
-	if st := own.Stats(); st.Bytes != 0 || open != 0 {
-		t.Fatalf("%+v, %d leases", st, open)
-	}
+	return nil
+}
 
-	add(21)
-	own.Skip(21) // one of tick 21 that there was no room for
-	if open != 0 {
-		t.Errorf("%d leases are held of what will never be whole", open)
+// An entry that is damaged where its owner has it is told from one that was damaged on its way, and is a gap: no peer takes it, all get what comes behind
+// it, in whole ticks.
+func TestDamageAtTheOwner(t *testing.T) {
+	if err := damagedAtTheOwner(t, replica.None); err != nil {
+		t.Error(err)
 	}
-	add(21) // neither is this
-	add(22)
-	w.settle(all, false)
+}
+
+func damagedAtTheOwner(t fataler, broken replica.Canary) error {
+	w := newWorld(t, 3)
+	w.broken = broken
+	a, b, c := w.start(0, 1, 0), w.start(1, 1, 0), w.start(2, 1, 0)
+	n := newNoted(w, a, 0)
+	n.SetPeers([]replica.Member{b.Member, c.Member})
+	for tick := frame.Tick(1); tick <= 10; tick++ {
+		n.add(tick, 5000)
+		n.add(tick, 100)
+	}
+	n.at[9][17] ^= 8 // the first of tick 5
+	w.settle(n.have, false)
+	if st := n.Stats(); st.Damaged != 1 || st.Peers[0].Gaps != 1 || st.Peers[1].Gaps != 1 {
+		return fmt.Errorf("%+v, want one that is damaged and a gap of each peer", st)
+	}
 	for _, p := range []*proc{b, c} {
-		h := p.Held()
-		if len(h) != 1 || h[0].Floor < 21 || h[0].First != 22 || h[0].Entries != 1 {
-			t.Errorf("%v holds %+v", p.Member, h)
+		if h := p.Held(); len(h) != 1 || h[0].Floor != 5 || h[0].First != 6 {
+			return fmt.Errorf("%v holds %+v, want all above tick 5", p.Member, h)
+		}
+		if err := n.check(p, 1, 5); err != nil {
+			return err
 		}
 	}
-	if gaps := own.Stats().Peers[0].Gaps; gaps != 1 {
-		t.Errorf("%d gaps, want 1", gaps)
+	return nil
+}
+
+// What a peer finds damaged where it keeps it is never handed out, and comes again from its owner.
+func TestDamageAtAPeer(t *testing.T) {
+	if err := damagedAtAPeer(t, replica.None); err != nil {
+		t.Error(err)
+	}
+}
+
+func damagedAtAPeer(t fataler, broken replica.Canary) error {
+	w := newWorld(t, 4)
+	w.broken = broken
+	a, b := w.start(0, 1, 0), w.start(1, 1, 0)
+	n := newNoted(w, a, 0)
+	n.SetPeers([]replica.Member{b.Member})
+	for tick := frame.Tick(1); tick <= 10; tick++ {
+		n.add(tick, 3000)
+	}
+	w.settle(n.have, false)
+	if !b.DamageHeld(logStream, 1, 6) {
+		t.Fatal("nothing to damage")
+	}
+	if err := n.check(b, 1, 0); err == nil {
+		return errors.New("what is damaged was handed out")
+	}
+	n.add(11, 3000) // it does not follow what the peer has now
+	w.settle(func() bool { return n.have() && n.check(b, 1, 0) == nil }, false)
+	if st := n.Stats(); st.Damaged != 0 || st.Peers[0].Gaps != 0 {
+		return fmt.Errorf("%+v: nothing is wrong at the owner", st)
+	}
+	return nil
+}
+
+// failing is a test that has to fail.
+type failing struct{}
+
+type failed struct{}
+
+func (failing) Fatal(...any) { panic(failed{}) }
+
+// Each rule left out is found.
+func TestRefillCanaries(t *testing.T) {
+	for name, play := range map[string]func(f failing) error{
+		"a Log forgets what its peers have": func(f failing) (err error) {
+			for seed := uint64(0); seed < 60 && err == nil; seed++ {
+				err = refilled(f, seed, replica.R1, new(int))
+			}
+			return err
+		},
+		"what lies damaged at its owner is sent again and again": func(f failing) error { return damagedAtTheOwner(f, replica.R2) },
+		"a holder takes what does not follow":                    func(f failing) error { return damagedAtAPeer(f, replica.R3) },
+	} {
+		if !found(play) {
+			t.Errorf("%s: nothing was found", name)
+		}
+	}
+}
+
+func found(play func(failing) error) (yes bool) {
+	defer func() {
+		if r := recover(); r == (failed{}) {
+			yes = true
+		} else if r != nil {
+			panic(r)
+		}
+	}()
+	return play(failing{}) != nil
+}
+
+// A peer that is behind does not stand before one that is not: while it gets what it lacks, the other has everything at once.
+func TestRefillingWaitsForOthers(t *testing.T) {
+	w := newWorld(t, 5)
+	a, b := w.start(0, 1, 0), w.start(1, 1, 0)
+	old := newNoted(w, a, 64<<10)
+	for tick := frame.Tick(1); tick <= 800; tick++ {
+		old.add(tick, 10_000)
+	}
+	live := &noted{shelf: &shelf{w: w, at: map[frame.Pos][]byte{}}}
+	live.Owned = a.Own(replica.Stream{Kind: replica.Log, Owner: 0, ID: 5, Dest: 2}, replica.OwnedConfig{WindowBytes: 64 << 10, Lender: live.shelf})
+	old.SetPeers([]replica.Member{b.Member})
+	live.SetPeers([]replica.Member{b.Member})
+	for tick := frame.Tick(1); tick <= 20; tick++ {
+		live.add(tick, 1000)
+		before := old.Stats().Peers[0].LagBytes
+		w.settle(live.have, false)
+		if after := old.Stats().Peers[0].LagBytes; before-after > 4<<20 {
+			t.Fatalf("tick %d came when %d bytes of the other stream had", tick, before-after)
+		}
+	}
+	if old.have() {
+		t.Error("there was nothing to refill at the end")
+	}
+	w.settle(old.have, false)
+	if err := old.check(b, 1, 0); err != nil {
+		t.Error(err)
 	}
 }

@@ -139,7 +139,7 @@ func (w *modelWorld) settle(o *modelOwner) {
 
 func (o *modelOwner) append(c content) {
 	o.content = append(o.content, c)
-	if _, err := o.tail.Append(c.tick, []byte{byte(c.cut)}, nil); err != nil {
+	if _, err := o.tail.Append(c.tick, []byte{byte(c.cut)}); err != nil {
 		panic(err)
 	}
 }
@@ -288,8 +288,9 @@ func (w *modelWorld) open(o *modelOwner, m Member) {
 }
 
 func (w *modelWorld) copy(o *modelOwner, m Member) {
-	k, prev, _ := o.senders[m].next()
-	taken, err := w.peer(m).Copy(journalStream, &wire.Entry{Stream: journalStream.wire(), Life: o.self.Life, Number: k.number, Prev: prev, Tick: k.tick, Sum: k.sum}, k.bytes)
+	k, gap := o.senders[m].next()
+	e := wire.Entry{Stream: journalStream.wire(), Life: o.self.Life, Number: k.number, Prev: o.senders[m].took(k, gap), Tick: k.tick, Sum: k.sum}
+	taken, err := w.peer(m).Copy(journalStream, &e, k.bytes)
 	if err != nil {
 		panic(err)
 	}

@@ -25,8 +25,9 @@ const holdBytes = 64 << 20
 
 // Node is all streams of a process, its own and those that it keeps for others.
 type Node struct {
-	cfg Config
-	mu  struct {
+	cfg    Config
+	broken canary
+	mu     struct {
 		sync.Mutex
 		holder *Holder
 		owned  map[Stream]*Owned

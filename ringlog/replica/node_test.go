@@ -3,6 +3,7 @@ package replica_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -16,11 +17,22 @@ import (
 
 // world is a few processes over a simulated network.
 type world struct {
-	t     *testing.T
+	t     fataler
 	net   simnet.Net
 	rng   *rand.Rand
 	procs map[frame.NodeID]*proc
+	// broken is a rule that all leave out.
+	broken replica.Canary
+	steps  int // so far
 }
+
+// fataler is a test, or one that must fail.
+type fataler interface {
+	Fatal(args ...any)
+}
+
+// stepsMax is more than any world needs.
+const stepsMax = 100_000
 
 type proc struct {
 	replica.Member
@@ -29,7 +41,7 @@ type proc struct {
 	links map[frame.NodeID][]*simnet.Link
 }
 
-func newWorld(t *testing.T, seed uint64) *world {
+func newWorld(t fataler, seed uint64) *world {
 	return &world{t: t, rng: rand.New(rand.NewPCG(seed, 1)), procs: map[frame.NodeID]*proc{}}
 }
 
@@ -47,7 +59,8 @@ func (w *world) start(node frame.NodeID, life frame.Incarnation, hold int64) *pr
 	var cfg netio.Config
 	cfg.Identity = wire.Identity{Job: "j/copies", Node: node, Incarnation: life, Token: []byte("t")}
 	p.end = w.net.Node(cfg)
-	for _, q := range w.procs {
+	p.Break(w.broken)
+	for _, q := range w.all() {
 		if q.Member.Node != node {
 			w.link(p, q)
 			w.link(q, p)
@@ -55,6 +68,11 @@ func (w *world) start(node frame.NodeID, life frame.Incarnation, hold int64) *pr
 	}
 	w.procs[node] = p
 	return p
+}
+
+// all processes, by node.
+func (w *world) all() []*proc {
+	return slices.SortedFunc(maps.Values(w.procs), func(p, q *proc) int { return int(p.Member.Node) - int(q.Member.Node) })
 }
 
 func (w *world) link(p, q *proc) {
@@ -79,14 +97,14 @@ func (w *world) link(p, q *proc) {
 
 // settle steps until nothing happens, or until.
 func (w *world) settle(until func() bool, cuts bool) {
-	for range 1_000_000 {
+	for ; w.steps < stepsMax; w.steps++ {
 		if until() {
 			return
 		}
 		if cuts && w.rng.IntN(50) == 0 {
-			for _, p := range w.procs {
-				for _, ls := range p.links {
-					if w.rng.IntN(4) == 0 {
+			for _, p := range w.all() {
+				for _, q := range w.all() {
+					if ls := p.links[q.Member.Node]; ls != nil && w.rng.IntN(4) == 0 {
 						ls[w.rng.IntN(2)].Cut(errors.New("cut by the seed"))
 					}
 				}
@@ -123,7 +141,7 @@ func TestCopiesThroughCuts(t *testing.T) {
 		w.settle(func() bool {
 			if appended < total && w.rng.IntN(4) == 0 {
 				appended++
-				if _, err := own.Append(frame.Tick(appended), bytesOf(appended, w.rng.IntN(9000)), nil); err != nil {
+				if _, err := own.Append(frame.Tick(appended), bytesOf(appended, w.rng.IntN(9000))); err != nil {
 					t.Fatal(err)
 				}
 				if appended == 30 {

@@ -1,10 +1,12 @@
 package replica
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/streamscope/streamscope/netio"
 	"github.com/streamscope/streamscope/netio/wire"
+	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
@@ -16,18 +18,30 @@ type outgoing struct {
 	asked []*asked
 	turn  int // where the next round over the Logs begins
 	buf   []byte
-	lent  []lentEntry
+	lent  []Lent
+	// read is an entry of a Log that had to be read from a disk.
+	read readEntry
 	// dropped says what each stream's DROP on this connection was.
 	dropped map[*Owned]uint64
 }
 
-type lentEntry struct {
-	tail *Tail
-	k    *kept
+type readEntry struct {
+	of     *Owned
+	number uint64
+	at     frame.Pos
+	lent   Lent
+	err    error
+	done   bool
 }
 
-// copiedBelow is the length in bytes up to which an entry is copied for sending: several fit a piece then.
-const copiedBelow = 4 << 10
+const (
+	// copiedBelow is the length in bytes up to which an entry is copied for sending: several fit a piece then.
+	copiedBelow = 4 << 10
+	// refillBytes is about how much one Gather takes of Logs of which the peer is behind, and refillWindow how much of them is in flight to a peer: this is
+	// the pace of refilling, which leaves the link, and the processors, to those who are not.
+	refillBytes  = 256 << 10
+	refillWindow = 1 << 20
+)
 
 // Attach implements netio.Outgoing.
 func (o *outgoing) Attach(wire.Hello) error {
@@ -77,12 +91,24 @@ func (o *outgoing) abandon() []*asked {
 	return lost
 }
 
-// Gather implements netio.Outgoing: first what is asked and promised, then Journals, then Logs in turns.
+// Gather implements netio.Outgoing: first what is asked and promised, then Journals, then Logs in turns, at last those that the peer is behind with.
 func (o *outgoing) Gather(pieces [][]byte, maxBytes int) [][]byte {
+	g := gathering{o: o, pieces: pieces, buf: o.buf[:0], left: maxBytes, refill: refillBytes}
+	for o.gather(&g); o.read.of != nil; o.gather(&g) {
+		r := &o.read
+		r.lent, r.err = r.of.cfg.Lender.Lend(r.at, true)
+		r.done = true
+	}
+	g.flush()
+	o.buf = g.buf[:0]
+	return g.pieces
+}
+
+// gather takes what is there. It sets o.read if there is an entry that has to wait for a disk, which nobody but this link does.
+func (o *outgoing) gather(g *gathering) {
 	n := o.node
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	g := gathering{o: o, pieces: pieces, buf: o.buf[:0], left: maxBytes}
 	for _, a := range o.asked {
 		if !a.said && g.room() {
 			g.buf = a.append(g.buf)
@@ -93,13 +119,21 @@ func (o *outgoing) Gather(pieces [][]byte, maxBytes int) [][]byte {
 		g.stream(n.mu.order[logs])
 	}
 	rest := n.mu.order[logs:]
+	inFlight := 0
 	for i := range rest {
-		g.stream(rest[(o.turn+i)%len(rest)])
+		inFlight += g.stream(rest[(o.turn+i)%len(rest)])
+	}
+	g.refill = min(g.refill, refillWindow-inFlight)
+	for i := range rest {
+		g.catchUp(rest[(o.turn+i)%len(rest)])
 	}
 	o.turn++
-	g.flush()
-	o.buf = g.buf[:0]
-	return g.pieces
+	if r := o.read; r.done { // nobody wants it any more, or there is no room: it is read again, from a cache
+		if r.lent != nil {
+			r.lent.Release()
+		}
+		o.read = readEntry{}
+	}
 }
 
 // gathering is one Gather. Units lie in buf; the bytes of long entries are pieces of their own, between parts of it.
@@ -109,6 +143,7 @@ type gathering struct {
 	buf    []byte
 	from   int // in buf: what is not a piece yet
 	left   int // bytes
+	refill int // of these, for what the peer is behind with
 }
 
 // room tells whether more fits: two pieces and a last one have to.
@@ -124,15 +159,15 @@ func (g *gathering) flush() {
 	}
 }
 
-// stream adds what is due of a stream.
-func (g *gathering) stream(w *Owned) {
+// stream adds what is due of a stream, unless the peer is behind with it: then it returns how many bytes of it are in flight.
+func (g *gathering) stream(w *Owned) (behind int) {
 	if w.fenced != 0 || !g.room() {
-		return
+		return 0
 	}
 	life, p := w.tail.life, w.member(g.o.peer)
 	if p == nil || p.idle {
 		g.drop(w)
-		return
+		return 0
 	}
 	if !p.opened {
 		p.opened = true
@@ -142,25 +177,95 @@ func (g *gathering) stream(w *Owned) {
 		g.drop(w)
 	}
 	for g.room() {
-		k, prev, gap := p.next()
+		k, gap := p.next()
 		if k == nil {
+			return 0
+		}
+		if p.behind(k) && w.tail.stream.Kind == Log {
+			return p.inBytes
+		}
+		if !g.entry(w, p, k, gap) {
+			return 0
+		}
+	}
+	return 0
+}
+
+// catchUp adds entries of a Log that the peer is behind with, at its pace.
+func (g *gathering) catchUp(w *Owned) {
+	p := w.member(g.o.peer)
+	if w.fenced != 0 || p == nil || p.idle {
+		return
+	}
+	for g.refill > 0 && g.room() {
+		k, gap := p.next()
+		if k == nil || !p.behind(k) {
 			return
 		}
-		e := wire.Entry{Stream: w.tail.stream.wire(), Life: life, Number: k.number, Prev: prev, Tick: k.tick, Sum: k.sum}
-		if gap {
-			e.Flags = wire.FlagGap
+		size := k.size
+		if !g.entry(w, p, k, gap) {
+			return
 		}
-		if len(k.bytes) <= copiedBelow {
-			g.buf = wire.AppendEntry(g.buf, wire.TypeCopy, &e, k.bytes)
-			continue
-		}
-		g.buf = wire.AppendEntryHead(g.buf, wire.TypeCopy, &e, len(k.bytes))
-		g.flush()
-		g.pieces = append(g.pieces, k.bytes)
-		g.left -= frame.PadLen(len(k.bytes))
-		k.uses++
-		g.o.lent = append(g.o.lent, lentEntry{w.tail, k})
+		g.refill -= size + 1
 	}
+}
+
+// entry adds one, if its bytes are at hand; if they are on a disk, they may be the next that is read. It reports whether to go on with the stream.
+func (g *gathering) entry(w *Owned, p *member, k *kept, gap bool) bool {
+	b := k.bytes
+	var lent Lent
+	if w.tail.stream.Kind == Log {
+		var err error
+		lent, err = g.lend(w, k)
+		switch {
+		case errors.Is(err, ErrAway):
+			return false
+		case errors.Is(err, ringlog.ErrTrimmed):
+			w.tail.Trim(k.tick) // Owned.Trim is on its way here
+			return true
+		case err == nil:
+			b = lent.Bytes()
+		}
+		if err != nil || p.again(k) && g.o.node.broken != r2 && sumOf(w.tail.stream, w.tail.life, k.number, k.tick, b) != k.sum {
+			w.lose(k, lent)
+			return true
+		}
+	}
+	e := wire.Entry{Stream: w.tail.stream.wire(), Life: w.tail.life, Number: k.number, Tick: k.tick, Sum: k.sum}
+	e.Prev = p.took(k, gap)
+	if gap {
+		e.Flags = wire.FlagGap
+	}
+	if len(b) <= copiedBelow {
+		g.buf = wire.AppendEntry(g.buf, wire.TypeCopy, &e, b)
+		if lent != nil {
+			lent.Release()
+		}
+		return true
+	}
+	g.buf = wire.AppendEntryHead(g.buf, wire.TypeCopy, &e, len(b))
+	g.flush()
+	g.pieces = append(g.pieces, b)
+	g.left -= frame.PadLen(len(b))
+	if lent != nil {
+		g.o.lent = append(g.o.lent, lent)
+	}
+	return true
+}
+
+// lend has the bytes of an entry of a Log, if need be those that were read just now. ErrAway: they will be read.
+func (g *gathering) lend(w *Owned, k *kept) (Lent, error) {
+	r := &g.o.read
+	if r.of == w && r.number == k.number {
+		lent, err := r.lent, r.err
+		*r = readEntry{}
+		return lent, err
+	}
+	lent, err := w.cfg.Lender.Lend(k.at, false)
+	if errors.Is(err, ErrAway) && r.of == nil {
+		*r = readEntry{of: w, number: k.number, at: k.at}
+	}
+	return lent, err
 }
 
 // drop says what of a stream nobody wants any more, once to each connection.
@@ -174,11 +279,8 @@ func (g *gathering) drop(w *Owned) {
 
 // Sent implements netio.Outgoing.
 func (o *outgoing) Sent(error) {
-	n := o.node
-	n.mu.Lock()
-	defer n.mu.Unlock()
 	for _, l := range o.lent {
-		l.tail.done(l.k)
+		l.Release()
 	}
 	clear(o.lent)
 	o.lent = o.lent[:0]
@@ -251,8 +353,9 @@ func (o *outgoing) copied(c wire.Copied) error {
 	var changed func()
 	if w := n.mu.owned[s]; w != nil && c.Life == w.tail.life {
 		if p := w.member(o.peer); p != nil && p.ready {
-			err = p.Copied(c.Number)
-			w.release()
+			if err = p.Copied(c.Number); n.broken == r1 {
+				w.tail.remove(func(k *kept) bool { return k.number <= c.Number })
+			}
 			changed = w.cfg.Changed
 			n.wake(o.peer.Node)
 		}

@@ -8,10 +8,24 @@ import (
 
 // OwnedConfig says how much a stream keeps at its owner.
 type OwnedConfig struct {
-	MaxBytes    int // of entries; a Log drops the oldest beyond it, a Journal is full; 16 MiB
-	WindowBytes int // in flight to a peer; 4 MiB
+	MaxBytes    int    // of the entries of a Journal; 16 MiB
+	WindowBytes int    // in flight to a peer; 4 MiB. Who lacks more of a Log than that catches up at a slower pace
+	Lender      Lender // of a Log
 	// Changed is called when a peer has acknowledged entries, or the owner is fenced. It may be nil.
 	Changed func()
+}
+
+// Lender has the bytes of the entries of a Log. It is called with the lock of a Node held, but where it may wait.
+type Lender interface {
+	// Lend lends the bytes at a position until they are released. Unless it may wait, it gives ErrAway for what would have to be read from a disk. The
+	// error wraps ringlog.ErrTrimmed if nobody wants them any more.
+	Lend(at frame.Pos, wait bool) (Lent, error)
+}
+
+// Lent is bytes that are borrowed until Release, which must return soon and call nothing here.
+type Lent interface {
+	Bytes() []byte
+	Release()
 }
 
 // Owned is a stream that this node's life appends to.
@@ -25,6 +39,7 @@ type Owned struct {
 	fenced frame.Incarnation
 	closed bool
 	dropID uint64 // grows when what peers are to drop has changed
+	bad    uint64 // entries that were damaged, or not to be had, where they lie
 }
 
 // member is a peer of a stream.
@@ -61,24 +76,31 @@ func (n *Node) Own(s Stream, cfg OwnedConfig) *Owned {
 // Stream is its name.
 func (w *Owned) Stream() Stream { return w.tail.stream }
 
-// Append adds an entry behind all others and returns its number. It does not wait. b belongs to the stream until l is released; l may be nil. The error wraps ErrFull,
-// of a Journal only: nothing is appended, l is the caller's.
-func (w *Owned) Append(t frame.Tick, b []byte, l Lease) (uint64, error) {
+// Append adds an entry to a Journal, behind all others, and returns its number. It does not wait. b belongs to the stream. The error wraps ErrFull: nothing is
+// appended.
+func (w *Owned) Append(t frame.Tick, b []byte) (uint64, error) {
 	n := w.node
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	number, err := w.tail.Append(t, b, l)
+	number, err := w.tail.Append(t, b)
 	if err == nil {
 		w.wakePeers()
 	}
 	return number, err
 }
 
-// Skip says that an entry of a Log was left out, for want of room: its peers have a gap, and go on with the next tick.
-func (w *Owned) Skip(t frame.Tick) {
-	w.node.mu.Lock()
-	defer w.node.mu.Unlock()
-	w.tail.Skip(t)
+// Note adds an entry to a Log, behind all others: b, which is not used after the call, lies at a position from which the Lender lends it for as long as its tick is
+// not trimmed. It does not wait. One goroutine at a time may call it.
+func (w *Owned) Note(t frame.Tick, at frame.Pos, b []byte) {
+	sum := sumOf(w.tail.stream, w.tail.life, w.tail.last+1, t, b) // without the lock: nobody else adds entries
+	n := w.node
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if w.closed {
+		return
+	}
+	w.tail.add(kept{tick: t, sum: sum, size: len(b), at: at})
+	w.wakePeers()
 }
 
 // Trim says that nobody will want entries of ticks up to t, nor any of lives below one (0: keep them). Peers are told.
@@ -123,8 +145,8 @@ func (w *Owned) Copied(m Member) (uint64, bool) {
 	if p == nil || p.idle {
 		return 0, false
 	}
-	if k := w.tail.after(p.acked); k != nil {
-		return k.number - 1, p.promised // what is between was trimmed
+	if i := w.tail.after(p.acked); i < len(w.tail.entries) {
+		return w.tail.entries[i].number - 1, p.promised // what is between was trimmed
 	}
 	return w.tail.last, p.promised
 }
@@ -146,9 +168,11 @@ func (w *Owned) Fenced() frame.Incarnation {
 // OwnedStats is what an owner keeps of a stream.
 type OwnedStats struct {
 	Stream Stream
-	Bytes  int
+	Bytes  int64
 	Last   uint64
-	Peers  []PeerStats
+	// Damaged is how many entries could not be had where they lie.
+	Damaged uint64
+	Peers   []PeerStats
 }
 
 // PeerStats is how far a peer is.
@@ -159,7 +183,7 @@ type PeerStats struct {
 	// Linked: it has said what it has, on the connection at hand.
 	Linked bool
 	// LagBytes and LagTicks are what it does not have of what the owner keeps.
-	LagBytes int
+	LagBytes int64
 	LagTicks frame.Tick
 }
 
@@ -167,7 +191,7 @@ type PeerStats struct {
 func (w *Owned) Stats() OwnedStats {
 	w.node.mu.Lock()
 	defer w.node.mu.Unlock()
-	s := OwnedStats{Stream: w.tail.stream, Bytes: w.tail.bytes, Last: w.tail.last}
+	s := OwnedStats{Stream: w.tail.stream, Bytes: w.tail.bytes, Last: w.tail.last, Damaged: w.bad}
 	for _, p := range w.peers {
 		if p.idle {
 			continue
@@ -178,7 +202,7 @@ func (w *Owned) Stats() OwnedStats {
 	return s
 }
 
-// Close ends the stream at its owner: leases are released as soon as nobody sends them. What peers have stays there.
+// Close ends the stream at its owner: nothing is lent any more once the links have ended. What peers have stays there.
 func (w *Owned) Close() {
 	n := w.node
 	n.mu.Lock()
@@ -195,18 +219,13 @@ func (w *Owned) Close() {
 
 // The rest is called with the lock held.
 
-// release lets go of what all peers of a Log have. A life of a peer that comes later begins with a gap.
-func (w *Owned) release() {
-	if w.tail.stream.Kind != Log || len(w.peers) == 0 {
-		return
+// lose gives up an entry of a Log that is damaged where it lies, or cannot be read there: damage on the way would have left it whole here. lent may be nil.
+func (w *Owned) lose(k *kept, lent Lent) {
+	if lent != nil {
+		lent.Release()
 	}
-	least := w.tail.last
-	for _, p := range w.peers {
-		if !p.idle {
-			least = min(least, p.acked)
-		}
-	}
-	w.tail.release(least)
+	w.bad++
+	w.tail.lose(*k)
 }
 
 func (w *Owned) wakeAll() {
@@ -215,12 +234,12 @@ func (w *Owned) wakeAll() {
 	}
 }
 
-// soonBytes of a Log do not wait.
+// soonBytes of a Log do not wait. Who is behind gets what it lacks at a pace of its own.
 const soonBytes = 256 << 10
 
 func (w *Owned) wakePeers() {
 	for _, p := range w.peers {
-		if w.tail.bytes < soonBytes {
+		if due := p.unsent(); due < soonBytes || due > uint64(w.cfg.WindowBytes) {
 			w.node.wakeFor(w.tail.stream, p.Node)
 		} else {
 			w.node.wake(p.Node)

@@ -20,8 +20,7 @@ type Sender struct {
 	flight  []flying
 	inBytes int
 	gaps    uint64
-	above   frame.Tick // while skipping: entries up to this tick are not sent
-	skip    bool
+	top     uint64 // the greatest number that was ever sent: entries up to it are sent again
 }
 
 type flying struct {
@@ -38,9 +37,10 @@ func (s *Sender) Detached() {
 	s.flight, s.inBytes = s.flight[:0], 0
 }
 
-// Resume is the peer's answer on a new connection: it has all entries up to last, and has promised an incarnation. The error wraps ErrProtocol.
+// Resume is the peer's answer on a new connection: it has all entries up to last, and has promised an incarnation. A holder of a Log may have
+// less than it had, after damage, and gets it again. The error wraps ErrProtocol.
 func (s *Sender) Resume(last uint64, promised frame.Incarnation) error {
-	if promised != s.tail.life || last > s.tail.last || last < s.acked {
+	if promised != s.tail.life || last > s.tail.last || last < s.acked && s.tail.stream.Kind == Journal {
 		return fmt.Errorf("%w: %v: the peer promised life %d and has entries up to %d, want %d, and %d to %d",
 			ErrProtocol, s.tail.stream, promised, last, s.tail.life, s.acked, s.tail.last)
 	}
@@ -48,32 +48,44 @@ func (s *Sender) Resume(last uint64, promised frame.Incarnation) error {
 	return nil
 }
 
-// next is the entry to send now, with what comes before it as far as the peer knows, and whether there is a gap between. nil: none, now.
-func (s *Sender) next() (k *kept, prev uint64, gap bool) {
+// next is the entry to send now, and whether there is a gap before it. nil: none, now. It is the tail's.
+func (s *Sender) next() (k *kept, gap bool) {
 	if !s.ready || s.inBytes >= s.window && len(s.flight) > 0 {
-		return nil, 0, false
+		return nil, false
 	}
-	if s.sent < s.tail.lost {
-		s.skip, s.above = true, s.tail.gap // it starts again with whole ticks: none of which an entry was dropped
-	}
-	prev, from := s.sent, s.sent
-	for {
-		if k = s.tail.after(from); k == nil {
-			return nil, 0, false
+	gap = s.sent < s.tail.lost // it starts again with whole ticks: those of which no entry is lost
+	for i := s.tail.after(s.sent); i < len(s.tail.entries); i++ {
+		if k = &s.tail.entries[i]; !gap || k.tick > s.tail.gap {
+			return k, gap
 		}
-		if !s.skip || k.tick > s.above {
-			break
-		}
-		from = k.number
 	}
-	if gap = s.skip; gap {
-		s.skip = false
+	return nil, false
+}
+
+// behind reports whether what the peer does not have yet, from an entry on, is more than what is in flight at a time.
+func (s *Sender) behind(k *kept) bool { return s.tail.appended-k.before > uint64(s.window) }
+
+// unsent is how many bytes of what is kept were not sent on this connection.
+func (s *Sender) unsent() uint64 {
+	if i := s.tail.after(s.sent); i < len(s.tail.entries) {
+		return s.tail.appended - s.tail.entries[i].before
+	}
+	return 0
+}
+
+// again reports whether an entry is to be sent that was sent before.
+func (s *Sender) again(k *kept) bool { return k.number <= s.top }
+
+// took says that next is being sent, and returns the number of what comes before it as far as the peer knows.
+func (s *Sender) took(k *kept, gap bool) (prev uint64) {
+	if gap {
 		s.gaps++
 	}
-	s.sent = k.number
-	s.flight = append(s.flight, flying{k.number, len(k.bytes)})
-	s.inBytes += len(k.bytes)
-	return k, prev, gap
+	prev, s.sent = s.sent, k.number
+	s.top = max(s.top, k.number)
+	s.flight = append(s.flight, flying{k.number, k.size})
+	s.inBytes += k.size
+	return prev
 }
 
 // Copied says that the peer has everything up to a number. The error wraps ErrProtocol.
@@ -90,9 +102,3 @@ func (s *Sender) Copied(number uint64) error {
 	s.acked = number
 	return nil
 }
-
-// Acked is the number up to which the peer has everything.
-func (s *Sender) Acked() uint64 { return s.acked }
-
-// Gaps counts how often the peer fell so far behind that entries were left out.
-func (s *Sender) Gaps() uint64 { return s.gaps }

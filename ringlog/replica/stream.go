@@ -77,6 +77,8 @@ var (
 	ErrProtocol = errors.New("copies: protocol violation")
 	// ErrMissing means that a peer does not have all of what it was asked for.
 	ErrMissing = errors.New("not all there")
+	// ErrAway means that the bytes of an entry are on a disk.
+	ErrAway = errors.New("on a disk")
 	// ErrGone means that the life of the peer that was asked is not linked any more.
 	ErrGone = errors.New("the peer is gone")
 )

@@ -17,8 +17,8 @@ type Config struct {
 	Self    replica.Member
 	Edges   []shuffle.Edge // by id; those whose Policy has Copies are copied
 	Streams *replica.Node  // of this process
-	// LeaseBytes is how much of the logs may be leased for copies that are under way; each stream may have its share of it in any case.
-	LeaseBytes int64
+	// WindowBytes is how much of a stream is in flight to a peer at most, beyond one frame; a peer that lacks more catches up at a slower pace. 0: 4 MiB.
+	WindowBytes int
 }
 
 // Copies has what a node writes for others kept by its peers.
@@ -26,9 +26,6 @@ type Copies struct {
 	cfg     Config
 	streams map[shuffle.CopyID]*stream // never changes
 	order   []*stream                  // by id
-	share   int64
-	leased  atomic.Int64
-	leases  sync.Pool // of *lease
 	mu      struct {
 		sync.Mutex
 		peers []replica.Member // by node; life 0: not heard of
@@ -42,32 +39,31 @@ type stream struct {
 	id      shuffle.CopyID
 	holders []frame.NodeID
 	owned   *replica.Owned
-	leased  atomic.Int64
+	log     atomic.Pointer[ringlog.Log] // of the core
+	lent    *sync.Pool                  // of *lent
 	// former is the greatest tick of which former lives may have something that this one has not.
 	former atomic.Uint64
 }
 
-// lease is a frame that is under way.
-type lease struct {
-	frame ringlog.Lease
-	of    *stream
-	in    *Copies
-	bytes int64
+// lent is a frame that is being sent.
+type lent struct {
+	ringlog.Lease
+	pool *sync.Pool
 }
 
 // New makes the streams. Nobody holds anything before SetPeer.
 func New(cfg Config) *Copies {
 	c := &Copies{cfg: cfg, streams: map[shuffle.CopyID]*stream{}}
-	c.leases.New = func() any { return &lease{} }
 	c.mu.peers = make([]replica.Member, cfg.Cluster.Nodes)
+	pool := &sync.Pool{}
+	pool.New = func() any { return &lent{pool: pool} }
 	for i := range cfg.Edges {
-		c.addEdge(&cfg.Edges[i])
+		c.addEdge(&cfg.Edges[i], pool)
 	}
-	c.share = cfg.LeaseBytes / int64(max(1, len(c.order)))
 	return c
 }
 
-func (c *Copies) addEdge(e *shuffle.Edge) {
+func (c *Copies) addEdge(e *shuffle.Edge, pool *sync.Pool) {
 	if e.Policy.Copies == 0 {
 		return
 	}
@@ -81,12 +77,12 @@ func (c *Copies) addEdge(e *shuffle.Edge) {
 			if k.On(e.Source, self, frame.CoreID(core)).Count == 0 {
 				continue
 			}
-			s := &stream{id: shuffle.CopyID{Edge: e.ID, Node: n, Core: frame.CoreID(core)}}
+			s := &stream{id: shuffle.CopyID{Edge: e.ID, Node: n, Core: frame.CoreID(core)}, lent: pool}
 			if c.cfg.Self.Life > 1 {
 				s.former.Store(uint64(frame.MaxTick)) // until it is known
 			}
 			s.holders = Holders(s.id, self, k.Nodes, e.Policy.Copies)
-			s.owned = c.cfg.Streams.Own(streamOf(s.id, self), replica.OwnedConfig{MaxBytes: int(2 * c.cfg.LeaseBytes)})
+			s.owned = c.cfg.Streams.Own(streamOf(s.id, self), replica.OwnedConfig{WindowBytes: c.cfg.WindowBytes, Lender: s})
 			c.streams[s.id] = s
 			c.order = append(c.order, s)
 		}
@@ -100,7 +96,7 @@ func streamOf(id shuffle.CopyID, owner frame.NodeID) replica.Stream {
 // Any reports whether anything of this node is copied.
 func (c *Copies) Any() bool { return len(c.order) > 0 }
 
-// SetPeer says that a life of a peer is there, in place of the one before: it gets what it is to hold, from now on.
+// SetPeer says that a life of a peer is there, in place of the one before: it gets what it is to hold, all that was not trimmed.
 func (c *Copies) SetPeer(m replica.Member) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -126,32 +122,37 @@ func (c *Copies) members(s *stream) (all []replica.Member) {
 }
 
 // Copy implements shuffle.Copier.
-func (c *Copies) Copy(id shuffle.CopyID, h *frame.Header, l ringlog.Lease) {
+func (c *Copies) Copy(id shuffle.CopyID, h *frame.Header, log *ringlog.Log, pos frame.Pos) {
 	s := c.streams[id]
-	b := l.Bytes()
-	n := int64(len(b))
-	if c.leased.Load()+n > c.cfg.LeaseBytes && s.leased.Load()+n > c.share {
-		l.Release()
-		s.owned.Skip(h.Tick)
-		return
+	l, err := log.Acquire(pos)
+	if err != nil {
+		return // whoever needs the frame itself will say so
 	}
-	c.leased.Add(n)
-	s.leased.Add(n)
-	held := c.leases.Get().(*lease)
-	*held = lease{frame: l, of: s, in: c, bytes: n}
-	if _, err := s.owned.Append(h.Tick, b, held); err != nil {
-		held.Release() // never: a Log is never full
-	}
+	s.log.Store(log)
+	s.owned.Note(h.Tick, pos, l.Bytes())
+	l.Release()
 }
 
-// Release gives the frame back to its log.
-func (l *lease) Release() {
-	c := l.in
-	l.frame.Release()
-	l.of.leased.Add(-l.bytes)
-	c.leased.Add(-l.bytes)
-	*l = lease{}
-	c.leases.Put(l)
+// Lend implements replica.Lender.
+func (s *stream) Lend(pos frame.Pos, wait bool) (replica.Lent, error) {
+	log := s.log.Load()
+	if !wait && !log.InMemory(pos) {
+		return nil, replica.ErrAway
+	}
+	l, err := log.Acquire(pos)
+	if err != nil {
+		return nil, err
+	}
+	b := s.lent.Get().(*lent)
+	b.Lease = l
+	return b, nil
+}
+
+// Release implements replica.Lent.
+func (l *lent) Release() {
+	l.Lease.Release()
+	l.Lease = ringlog.Lease{}
+	l.pool.Put(l)
 }
 
 // Trim implements shuffle.Copier.
@@ -169,7 +170,7 @@ func (c *Copies) Trim(e frame.EdgeID, n frame.NodeID, t frame.Tick) {
 	}
 }
 
-// Close gives all leases back. What peers hold stays there.
+// Close ends all streams; the links must have ended. What peers hold stays there.
 func (c *Copies) Close() {
 	for _, s := range c.order {
 		s.owned.Close()

@@ -10,9 +10,9 @@ type Lag struct {
 	Node   frame.NodeID // the frames are for
 	Peer   frame.NodeID // that holds them
 	Linked bool         // and listens
-	Bytes  uint64       // under way to it
+	Bytes  uint64       // that it does not have
 	Ticks  uint64       // that those are of, the greatest of all cores
-	Gaps   uint64       // how often frames were left out because it fell behind
+	Gaps   uint64       // how often frames were left out, which could not be read
 }
 
 // Lags appends how far all peers are behind. It may be called at any time.

@@ -17,11 +17,10 @@ import (
 
 // Bounds of copying.
 const (
-	fetchPatience  = 2 * time.Second // for what peers hold of a former life: what has not come by then is executed again
-	copyLeaseParts = 16              // the part of the arena that may be leased for copies under way, and again that for what a stream may have in any case
-	copyLeaseMax   = 64 << 20
-	copySoon       = 3 * time.Millisecond
-	copyHoldParts  = 4 // the memory for copies of others, beside the arena, as a part of it
+	fetchPatience = 2 * time.Second // for what peers hold of a former life: what has not come by then is executed again
+	copyWindow    = 4 << 20         // of each chain, in flight to a peer
+	copySoon      = 3 * time.Millisecond
+	copyHoldParts = 4 // the memory for copies of others, beside the arena, as a part of it
 )
 
 // copying has links of its own, so that copies never stand before the frames of the job.
@@ -59,7 +58,7 @@ func newCopying(n *Node) (*copying, error) {
 	self := replica.Member{Node: cfg.Node, Life: cfg.Incarnation}
 	c.streams = replica.New(replica.Config{Self: self, HoldBytes: max(1, cfg.ArenaBytes/copyHoldParts), Wake: c.wake, WakeSoon: c.wakeSoon,
 		Changed: c.linksChanged})
-	c.copies = NewCopies(cfg.Plan, cfg.Nodes, cfg.Cores, self, c.streams, min(copyLeaseMax, cfg.ArenaBytes/copyLeaseParts))
+	c.copies = NewCopies(cfg.Plan, cfg.Nodes, cfg.Cores, self, c.streams, copyWindow)
 	var err error
 	c.endpoint, err = netio.Listen(netio.Config{
 		Identity: wire.Identity{Job: cfg.Plan.Job + "/copies", Node: cfg.Node, Incarnation: cfg.Incarnation, Token: []byte(cfg.Token)},
@@ -72,9 +71,9 @@ func newCopying(n *Node) (*copying, error) {
 }
 
 // NewCopies makes the copies of what the cores of a worker write, for who drives one without a Node.
-func NewCopies(p *Plan, nodes, cores int, self replica.Member, streams *replica.Node, leaseBytes int64) *copies.Copies {
+func NewCopies(p *Plan, nodes, cores int, self replica.Member, streams *replica.Node, windowBytes int) *copies.Copies {
 	cfg := Config{Plan: p, Node: self.Node, Nodes: nodes, Cores: cores}
-	return copies.New(copies.Config{Cluster: cfg.cluster(), Self: self, Edges: buildEdges(p), Streams: streams, LeaseBytes: leaseBytes})
+	return copies.New(copies.Config{Cluster: cfg.cluster(), Self: self, Edges: buildEdges(p), Streams: streams, WindowBytes: windowBytes})
 }
 
 // copier is for the exchange; nil without copies.
