@@ -48,7 +48,8 @@ type SourceCounters struct {
 // bounded amount is on its way.
 //
 // A sink is opened for a new output, or with a position that Checkpoint of an earlier one reported: the output is then cut back to
-// exactly the rows written before that Checkpoint. Whoever wrote the output before has ended.
+// exactly the rows written before that Checkpoint; or, where rows behind it are visible to others, those that are written again are compared with
+// them, and a difference is an error. Whoever wrote the output before has ended.
 type Sink interface {
 	// Write takes all rows of b (copied or encoded before it returns), or none when it is busy: accepted is then false, and the
 	// wake function it was opened with is called when it may be tried again.

@@ -12,11 +12,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/streamscope/streamscope/vertex/connect"
 )
 
-// faultless is the output of a run without faults, of the embedded week.
+// faultless is the output of a run without faults, of the embedded week, in one file.
 func faultless(t *testing.T, dir, format string) []byte {
 	t.Helper()
+	format = strings.TrimSuffix(format, "/")
 	r := runBinary(t, dir, "run", "flights", "--out", "want."+format)
 	if r.status != 0 {
 		t.Fatalf("status %d: %s", r.status, r.stderr)
@@ -39,7 +42,7 @@ func recoverable(dir, format string, workers int) *exec.Cmd {
 
 func wantOutput(t *testing.T, dir, format string, want []byte, stderr *bytes.Buffer) {
 	t.Helper()
-	got, err := os.ReadFile(filepath.Join(dir, "out."+format))
+	got, err := written(dir, format)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, stderr)
 	}
@@ -51,9 +54,36 @@ func wantOutput(t *testing.T, dir, format string, want []byte, stderr *bytes.Buf
 	}
 }
 
+// written is what the output of a run has; that of one in parts of CSV as one file.
+func written(dir, format string) ([]byte, error) {
+	out := filepath.Join(dir, "out."+format)
+	if format != "csv/" {
+		return os.ReadFile(out)
+	}
+	m, err := connect.ReadManifest(out)
+	if err != nil {
+		return nil, err
+	}
+	if !m.Complete {
+		return nil, fmt.Errorf("%s: not complete", out)
+	}
+	var all []byte
+	for i, p := range m.Parts {
+		b, err := os.ReadFile(filepath.Join(out, p.File))
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			_, b, _ = bytes.Cut(b, []byte("\n"))
+		}
+		all = append(all, b...)
+	}
+	return all, nil
+}
+
 // TestKilledWorkersAreReplaced kills one worker after the other while the job runs. The others keep their processes.
 func TestKilledWorkersAreReplaced(t *testing.T) {
-	for _, format := range []string{"csv", "parquet"} {
+	for _, format := range []string{"csv", "parquet", "csv/"} {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
@@ -136,14 +166,14 @@ func TestStandardOutputIsAtLeastOnce(t *testing.T) {
 
 // TestKilledGroupResumes kills everything, twice, and repeats the command.
 func TestKilledGroupResumes(t *testing.T) {
-	for _, workers := range []int{0, 2} {
+	for workers, format := range map[int]string{0: "csv", 2: "csv/"} {
 		t.Run(fmt.Sprintf("workers=%d", workers), func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			want := faultless(t, dir, "csv")
+			want := faultless(t, dir, format)
 			resumed := regexp.MustCompile(`resumed at tick \d+`)
 			for life := 1; ; life++ {
-				cmd := recoverable(dir, "csv", workers)
+				cmd := recoverable(dir, format, workers)
 				var stderr bytes.Buffer
 				cmd.Stderr = &stderr
 				if err := cmd.Start(); err != nil {
@@ -168,15 +198,15 @@ func TestKilledGroupResumes(t *testing.T) {
 				if !resumed.Match(stderr.Bytes()) {
 					t.Errorf("nothing says that it was resumed:\n%s", &stderr)
 				}
-				wantOutput(t, dir, "csv", want, &stderr)
+				wantOutput(t, dir, format, want, &stderr)
 				break
 			}
 			// Another job is refused; the same one has nothing left to do.
-			other := runBinary(t, dir, "run", "flights", "--out", "out.csv", "--data-dir", "data", "--tasks", "3", "--rate", "30000", "--workers", fmt.Sprint(workers))
+			other := runBinary(t, dir, "run", "flights", "--out", "out."+format, "--data-dir", "data", "--tasks", "3", "--rate", "30000", "--workers", fmt.Sprint(workers))
 			if other.status != 1 || !bytes.Contains(other.stderr, []byte("name another directory")) {
 				t.Errorf("another plan: status %d: %s", other.status, other.stderr)
 			}
-			if again := finish(t, recoverable(dir, "csv", workers)); again.status != 0 || !bytes.Contains(again.stderr, []byte("has ended before")) {
+			if again := finish(t, recoverable(dir, format, workers)); again.status != 0 || !bytes.Contains(again.stderr, []byte("has ended before")) {
 				t.Errorf("once more: status %d: %s", again.status, again.stderr)
 			}
 		})

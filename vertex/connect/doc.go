@@ -25,9 +25,26 @@
 // standard output the rows written), and what the format adds, integers little endian. Text adds nothing. Parquet adds the tables of the row groups written
 // and the rows of the one begun, packed: up to some MiB, so that row groups do not depend on checkpoints.
 //
+// # Parts
+//
+// An output whose name ends in a slash is a directory. Each checkpoint with new rows ends a part, a whole file of the format, part-000000.csv and so on,
+// which is output as soon as manifest.jsonl lists it. That has a line of JSON for each thing, in this order:
+//
+//	{"version":1,"token":"…","of":"parts of csv of page string","made":true}
+//	{"file":"part-000000.csv","rows":1200,"bytes":34567,"sum":"0123456789abcdef"}
+//	{"complete":true,"parts":1,"rows":1200}
+//
+// A line counts when its end is there; what stands behind the last end is cut off by who goes on. Part after part, the rows are those of the output in one file, in its
+// order; where parts end depends on when images were taken. Nothing is visible of a run without checkpoints until it is complete, since its manifest has a
+// temporary name until then. The sum is batch.RowSums; it is compared between lives of one run, by one release.
+//
+// The position of such an output has in place of the bytes the parts that are complete, and adds the rows of the next part that came, and their sum (u64 each): rows of a
+// part that a later life began at an earlier position makes again. They are not written again but compared (PROTOCOL T15): the manifest is the registry of what is
+// external, and is in one place with it.
+//
 // # Invariants
 //
-// An output exists under its final name only after Commit. A file is a function of the rows written, byte for byte: not of how they were
+// An output exists under its final name only after Commit; parts that the manifest lists stay as they are. A file is a function of the rows written, byte for byte: not of how they were
 // cut into batches, of checkpoints, or of sinks that died. A split yields the same rows in the same order every time it is read, and the
 // same messages, counters and diverted rows, in one life or in several.
 //
@@ -52,6 +69,8 @@
 // fsync, is final for the sink and told by every checkpoint from then on; positions reported before hold.
 //
 // Inputs must not change while a job runs: one that is shorter than it was, or has no line where one began, is refused; other changes go unseen.
+// A directory that holds anything but this run's output is refused, and so are parts that are missing, of another size, or have rows other than those that
+// come again: an operator that is not deterministic, or an input that was changed.
 // Standard output cannot be cut back: it is at-least-once. A task that starts again writes rows behind its position once more.
 //
 // # Not here

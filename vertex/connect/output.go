@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Output is a file being written under a temporary name beside its final one, or standard output.
@@ -41,7 +42,7 @@ func TempPath(final, token string) string {
 
 // Creatable complains in words about a final name that cannot be written.
 func Creatable(final string) error {
-	dir := filepath.Dir(final)
+	dir := filepath.Dir(strings.TrimRight(final, "/"))
 	if st, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s: directory %s does not exist", final, dir)
 	} else if err != nil {
@@ -49,14 +50,18 @@ func Creatable(final string) error {
 	} else if !st.IsDir() {
 		return fmt.Errorf("%s: %s is not a directory", final, dir)
 	}
-	st, err := os.Stat(final)
+	st, err := os.Stat(strings.TrimRight(final, "/"))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
 		return pathError(final, err)
+	case InParts(final) && !st.IsDir():
+		return fmt.Errorf("%s: is a file, want a directory or nothing", final)
+	case InParts(final):
+		return nil
 	case st.IsDir():
-		return fmt.Errorf("%s: is a directory, want the name of a file", final)
+		return fmt.Errorf("%s: is a directory, want the name of a file; with a slash at its end it gets parts", final)
 	case !st.Mode().IsRegular():
 		return fmt.Errorf("%s: is not a regular file and cannot be replaced; %q writes to standard output", final, Stdout)
 	}

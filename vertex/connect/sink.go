@@ -2,6 +2,7 @@ package connect
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/vertex"
@@ -9,7 +10,7 @@ import (
 
 // FileSink describes an output file. It is plain data; Open makes the sink.
 type FileSink struct {
-	Path   string        // "-": standard output
+	Path   string        // "-": standard output; with a slash at its end: a directory of parts
 	Format string        // "csv", "jsonl", "parquet"; empty: by the ending of Path, CSV on standard output
 	Schema *batch.Schema // of the batches written
 	// Columns are the columns of the file, in order; nil: the fields of the schema.
@@ -29,7 +30,7 @@ func (s *FileSink) resolve() (*Format, *Columns, error) {
 	if name == "" && s.Path == Stdout {
 		name = "csv"
 	}
-	f, err := formatOf(name, s.Path)
+	f, err := formatOf(name, strings.TrimRight(s.Path, "/"))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -49,10 +50,15 @@ func (s *FileSink) resolve() (*Format, *Columns, error) {
 // With a position of Checkpoint, the temporary file of that token is cut back to it and continued; the result is the same, byte for
 // byte, as that of a sink that was never interrupted. It is an error, with both values, if the file is missing or shorter, or if the position is of another
 // format or of other columns. Standard output cannot be cut back: rows written behind the position come again.
+//
+// A directory gets a part with every checkpoint that has new rows, visible at once (package document, Parts), and is made complete by CommitParts.
 func (s FileSink) Open(resume []byte, wake func()) (vertex.Sink, error) {
 	format, cols, err := s.resolve()
 	if err != nil {
 		return nil, err
+	}
+	if InParts(s.Path) {
+		return s.openParts(format, cols, resume, wake)
 	}
 	of := outputOf(format, cols)
 	var at place

@@ -159,7 +159,7 @@ func TestPlacesThatCannotBeWritten(t *testing.T) {
 	for path, want := range map[string]string{
 		dir + "/no/out.csv":   ": directory " + dir + "/no does not exist",
 		dir + "/file/out.csv": ": not a directory",
-		dir:                   ": is a directory, want the name of a file",
+		dir:                   ": is a directory, want the name of a file; with a slash at its end it gets parts",
 		"/dev/null":           `: is not a regular file and cannot be replaced; "-" writes to standard output`,
 	} {
 		_, err := CreateOutput(path, "k")

@@ -50,7 +50,7 @@ type Flag struct {
 func Flags() []Flag {
 	return []Flag{
 		{"airports", "FILE", "table of airports (CSV) for the lookup of states", "the embedded table", func(r *Raw) **string { return &r.Airports }},
-		{"out", "FILE", "write the result to this file; the ending .csv, .jsonl or .parquet names the format", "standard output, as CSV", func(r *Raw) **string { return &r.Out }},
+		{"out", "FILE", "write the result to this file; the ending .csv, .jsonl or .parquet names the format; with a slash behind it (out.csv/) it is a directory, which gets a part at each --snapshot-interval, visible at once", "standard output, as CSV", func(r *Raw) **string { return &r.Out }},
 		{"workers", "N", "worker processes to start; with 0 this process does the work", "0", func(r *Raw) **string { return &r.Workers }},
 		{"listen-host", "IP", "address at which this process and its workers take connections, with --workers", "127.0.0.1", func(r *Raw) **string { return &r.ListenHost }},
 		{"worker-launcher", "PROGRAM", "start workers by this program: it is called with the worker's number and the command, which it must become (exec); where it sets STREAMSCOPE_LISTEN_HOST, that is the worker's --listen-host", "none", func(r *Raw) **string { return &r.WorkerLauncher }},

@@ -87,11 +87,11 @@ func checkOut(text string) error {
 	if text == "-" {
 		return nil
 	}
-	ending := strings.ToLower(filepath.Ext(text))
+	ending := strings.ToLower(filepath.Ext(strings.TrimRight(text, "/")))
 	for _, e := range outputEndings {
 		if ending == e {
 			return nil
 		}
 	}
-	return fmt.Errorf("got %q, want a name that ends in %s", text, strings.Join(outputEndings, ", "))
+	return fmt.Errorf("got %q, want a name that ends in %s, with a slash behind it for a directory of parts", text, strings.Join(outputEndings, ", "))
 }

@@ -78,7 +78,7 @@ func (s *Source) diverted(f func(splits int) error) error {
 	return f(len(splits))
 }
 
-// Sink writes a file, or standard output.
+// Sink writes a file, a directory of parts, or standard output.
 type Sink struct{ file connect.FileSink }
 
 var _ job.Sink = (*Sink)(nil)
@@ -110,6 +110,9 @@ func (s *Sink) Commit() error {
 	if s.file.Path == connect.Stdout {
 		return nil
 	}
+	if connect.InParts(s.file.Path) {
+		return connect.CommitParts(s.file.Path, s.file.Token)
+	}
 	return connect.Commit(connect.TempPath(s.file.Path, s.file.Token), s.file.Path)
 }
 
@@ -117,6 +120,9 @@ func (s *Sink) Commit() error {
 func (s *Sink) Abort() error {
 	if s.file.Path == connect.Stdout {
 		return nil
+	}
+	if connect.InParts(s.file.Path) {
+		return connect.AbortParts(s.file.Path, s.file.Token)
 	}
 	if err := os.Remove(connect.TempPath(s.file.Path, s.file.Token)); err != nil && !os.IsNotExist(err) {
 		return fmt.Errorf("%s: its temporary file cannot be removed: %w", s.file.Path, err)
