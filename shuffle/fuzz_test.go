@@ -119,6 +119,7 @@ func FuzzPeer(f *testing.F) {
 			if err != nil || h.Padded() > len(b) {
 				break
 			}
+			wire.Seal(b[:h.Len])
 			if err := in.Frame(b[:h.Len]); err != nil {
 				break
 			}

@@ -34,7 +34,9 @@
 //	DROP              stream, life u32, 0 u32, tick u64
 //	FETCH             stream, life u32, bytes u32, from u64, above u64
 //
-// where a stream is kind u8, 0 u8, core u16, owner u32, id u32, destination u32. COPY and FETCHED may be as long as a frame.
+// and then, but for HELLO, HELLO-ACK and REFUSE, which are said before the version is known, and COPY and FETCHED, a sum u64: XXH64 of the message
+// up to there. A grant with a flipped bit that were believed would stop the sender for ever, or have it forget what is still needed.
+// A stream is kind u8, 0 u8, core u16, owner u32, id u32, destination u32. COPY and FETCHED may be as long as a frame.
 //
 // On a link from A to B, A sends HELLO, then frames, BEGIN, OFFER, REFS, FORGET, PING, BYE; B sends HELLO-ACK or REFUSE, then ATTACH, CREDIT,
 // SHARE, RELEASED, PING, BYE. SHARE answers OFFER and allows REFS, FORGET and, in both directions, BELL and ASIDE on this connection (package shuffle/hostlink); who did not

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 )
 
@@ -39,7 +40,8 @@ func FuzzDecode(f *testing.F) {
 					t.Fatalf("head %+v takes %d bytes", h, h.Padded())
 				}
 				if n := int(h.Len); n <= len(b) {
-					b = b[:n]
+					b = slices.Clone(b[:n])
+					Seal(b)
 				}
 			}
 		}

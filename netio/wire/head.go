@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
@@ -121,12 +123,46 @@ func begin(b []byte, t Type) ([]byte, int) {
 	return b, at
 }
 
-// finish sets length and count of the message that begins at b[at] and appends its padding.
+// SumLen is the length in bytes of the sum at the end of messages that have one.
+const SumLen = 8
+
+// summed tells whether messages of a type end with a sum: not what is said before the version is known, and not what carries a sum of its own.
+func (t Type) summed() bool {
+	return t >= firstMessage && t != TypeHello && t != TypeHelloAck && t != TypeRefuse && !t.carries()
+}
+
+// finish sets length and count of the message that begins at b[at], and appends its sum, if it has one, and its padding.
 func finish(b []byte, at int, count int) []byte {
+	if Type(b[at+4]).summed() {
+		b = append(b, zeros[:SumLen]...)
+	}
 	n := len(b) - at
 	binary.LittleEndian.PutUint32(b[at:], uint32(n))
 	binary.LittleEndian.PutUint16(b[at+6:], uint16(count))
+	Seal(b[at:])
 	return append(b, zeros[:frame.PadLen(n)-n]...)
+}
+
+// Seal sets the sum of a message, exactly its unpadded bytes, if it is of a type that has one: fuzzers make what they have changed pass as whole.
+func Seal(b []byte) {
+	if n := len(b) - SumLen; n >= HeadLen && Type(b[4]).summed() {
+		binary.LittleEndian.PutUint64(b[n:], xxhash.Sum64(b[:n]))
+	}
+}
+
+// withoutSum checks the sum at the end of a message that has one, and returns what stands before.
+func withoutSum(t Type, b []byte) ([]byte, error) {
+	if !t.summed() {
+		return b, nil
+	}
+	n := len(b) - SumLen
+	if n < HeadLen {
+		return nil, fmt.Errorf("%w: %v of %d bytes, want at least %d", ErrGarbage, t, len(b), HeadLen+SumLen)
+	}
+	if got, want := xxhash.Sum64(b[:n]), binary.LittleEndian.Uint64(b[n:]); got != want {
+		return nil, fmt.Errorf("%w: %v with sum %016x, want %016x", ErrGarbage, t, got, want)
+	}
+	return b[:n], nil
 }
 
 // entryBytes is the room for entries in a message.

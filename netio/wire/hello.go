@@ -11,7 +11,7 @@ const (
 	magic = 0x4b4c5353 // "SSLK"
 
 	// Version of the link protocol. Peers of different versions refuse each other.
-	Version = 2
+	Version = 3
 
 	// MaxNameLen bounds job names and tokens, in bytes.
 	MaxNameLen = 255

@@ -24,6 +24,9 @@ func Decode(b []byte) (Message, error) {
 	if int(h.Len) != len(b) {
 		return Message{}, fmt.Errorf("%w: %v of %d bytes in %d", ErrGarbage, h.Type, h.Len, len(b))
 	}
+	if b, err = withoutSum(h.Type, b); err != nil {
+		return Message{}, err
+	}
 	m := Message{Type: h.Type, count: int(h.Count), body: b[HeadLen:]}
 	entry := 0
 	switch h.Type {

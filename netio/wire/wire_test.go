@@ -34,38 +34,38 @@ func units(t interface{ Fatal(...any) }, b []byte) [][]byte {
 	return out
 }
 
-// The bytes are a contract between versions: change Version when these change.
+// The bytes are a contract between versions: change Version when these change. What has a sum ends with it.
 func TestGolden(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		b    []byte
 		want string
 	}{
-		{"ping", AppendPing(nil), "08000000 86000000"},
-		{"bye", AppendBye(nil), "08000000 87000000"},
+		{"ping", AppendPing(nil), "10000000 86000000 f240fde381045ec2"},
+		{"bye", AppendBye(nil), "10000000 87000000 287a335cf6e0c829"},
 		{"credit", AppendCredit(nil, []Grant{{Edge: 1, Session: 2, Open: 3, AllowedBytes: 4, Closed: 5, Drained: 6}}),
-			"30000000 84000100 01000000 02000000 0300000000000000 0400000000000000 0500000000000000 0600000000000000"},
-		{"attach", AppendAttach(nil, []Grant{{Edge: 7}}), "30000000 83000100 07000000" + strings.Repeat("00", 36)},
+			"38000000 84000100 01000000 02000000 0300000000000000 0400000000000000 0500000000000000 0600000000000000 0a1f0e3525465db1"},
+		{"attach", AppendAttach(nil, []Grant{{Edge: 7}}), "38000000 83000100 07000000" + strings.Repeat("00", 36) + " 41d12b25d3cfd128"},
 		{"begin", AppendBegin(nil, []Begin{{Edge: 1, Session: 2}, {Edge: 3, Session: 4}}),
-			"18000000 85000200 01000000 02000000 03000000 04000000"},
-		{"offer", AppendOffer(nil, Key{1, 2, 15: 3}), "18000000 8c000100 0102000000000000 0000000000000003"},
-		{"share", AppendShare(nil), "08000000 88000000"},
-		{"bell", AppendBell(nil), "08000000 8d000000"},
-		{"aside", AppendAside(nil, 3), "0c000000 8e000100 03000000"},
-		{"refs", AppendRefs(nil, []Ref{{Slot: 1, Offset: 4096, Len: 200}}), "14000000 89000100 01000000 00100000 c8000000"},
-		{"released", AppendReleased(nil, []Released{{Slot: 1, Frames: 2}}), "10000000 8a000100 01000000 02000000"},
-		{"forget", AppendForget(nil, []Slot{1, 2}), "10000000 8b000200 01000000 02000000"},
+			"20000000 85000200 01000000 02000000 03000000 04000000 fdc61461c78c7d53"},
+		{"offer", AppendOffer(nil, Key{1, 2, 15: 3}), "20000000 8c000100 0102000000000000 0000000000000003 3078efd3b7170ab0"},
+		{"share", AppendShare(nil), "10000000 88000000 d3db2c8d44d15503"},
+		{"bell", AppendBell(nil), "10000000 8d000000 4585c8091012023f"},
+		{"aside", AppendAside(nil, 3), "14000000 8e000100 03000000 bec07e974bbb98d1"},
+		{"refs", AppendRefs(nil, []Ref{{Slot: 1, Offset: 4096, Len: 200}}), "1c000000 89000100 01000000 00100000 c8000000 fb0980d3f06268b4"},
+		{"released", AppendReleased(nil, []Released{{Slot: 1, Frames: 2}}), "18000000 8a000100 01000000 02000000 68bd8b4661fc9b26"},
+		{"forget", AppendForget(nil, []Slot{1, 2}), "18000000 8b000200 01000000 02000000 63ece0f4592dd86e"},
 		{"copy", AppendEntry(nil, TypeCopy, &Entry{Stream{1, 2, 3, 4, 5}, 6, FlagGap, 8, 9, 10, 11}, []byte{0xab}),
 			"41000000 8f000000 01000200 03000000 04000000 05000000 06000000 01000000 0800000000000000 0900000000000000 0a00000000000000 0b00000000000000 ab"},
 		{"fetched", AppendEntry(nil, TypeFetched, &Entry{Stream{1, 2, 3, 4, 5}, 6, FlagEnd, 8, 9, 10, 11}, nil),
 			"40000000 95000000 01000200 03000000 04000000 05000000 06000000 02000000 0800000000000000 0900000000000000 0a00000000000000 0b00000000000000"},
-		{"promise", AppendPromise(nil, Promise{Stream{1, 2, 3, 4, 5}, 6, 7}), "20000000 90000100 01000200 03000000 04000000 05000000 06000000 07000000"},
-		{"drop", AppendDrop(nil, Drop{Stream{1, 2, 3, 4, 5}, 6, 7}), "28000000 91000100 01000200 03000000 04000000 05000000 06000000 00000000 0700000000000000"},
+		{"promise", AppendPromise(nil, Promise{Stream{1, 2, 3, 4, 5}, 6, 7}), "28000000 90000100 01000200 03000000 04000000 05000000 06000000 07000000 0d6446f0cd6e30bf"},
+		{"drop", AppendDrop(nil, Drop{Stream{1, 2, 3, 4, 5}, 6, 7}), "30000000 91000100 01000200 03000000 04000000 05000000 06000000 00000000 0700000000000000 b0b3dcdf04907c62"},
 		{"fetch", AppendFetch(nil, Fetch{Stream{1, 2, 3, 4, 5}, 6, 7, 8, 9}),
-			"30000000 92000100 01000200 03000000 04000000 05000000 06000000 07000000 0800000000000000 0900000000000000"},
+			"38000000 92000100 01000200 03000000 04000000 05000000 06000000 07000000 0800000000000000 0900000000000000 e9a125d14c241b9b"},
 		{"held", AppendHeld(nil, Held{Stream{1, 2, 3, 4, 5}, 6, 7, 8, 9}),
-			"30000000 93000100 01000200 03000000 04000000 05000000 06000000 07000000 0800000000000000 0900000000000000"},
-		{"copied", AppendCopied(nil, Copied{Stream{1, 2, 3, 4, 5}, 6, 7}), "28000000 94000100 01000200 03000000 04000000 05000000 06000000 00000000 0700000000000000"},
+			"38000000 93000100 01000200 03000000 04000000 05000000 06000000 07000000 0800000000000000 0900000000000000 60d9326b73836e88"},
+		{"copied", AppendCopied(nil, Copied{Stream{1, 2, 3, 4, 5}, 6, 7}), "30000000 94000100 01000200 03000000 04000000 05000000 06000000 00000000 0700000000000000 987993c55a7da4d8"},
 		{"refuse", AppendRefuse(nil, Refuse{Stale, "old"}), "13000000 82000000 07000000 03000000 6f6c64"},
 		{"hello", AppendHello(nil, TypeHello, &Hello{Version: 1, Job: "j", Node: 2, Incarnation: 3, ToNode: 4, ToIncarnation: 5, Connection: 6, Token: []byte("tk")}),
 			"33000000 80000000 53534c4b 0100 0100 02000000 03000000 04000000 05000000 0600000000000000 0200 000000000000 6a 746b"},
@@ -288,7 +288,7 @@ func TestAllocations(t *testing.T) {
 	var sum uint64
 	got := testing.AllocsPerRun(100, func() {
 		b := AppendPing(AppendCredit(buf, grants))
-		m, err := Decode(b[:HeadLen+8*grantLen])
+		m, err := Decode(b[:HeadLen+8*grantLen+SumLen])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -298,5 +298,28 @@ func TestAllocations(t *testing.T) {
 	})
 	if got != 0 {
 		t.Errorf("%v allocations for a credit message, want none", got)
+	}
+}
+
+// A message with a flipped bit is refused, or has another length than the unit that it came as; so has one whose sum was cut off.
+func TestFlippedBitsAreFound(t *testing.T) {
+	for _, b := range [][]byte{
+		AppendPing(nil), AppendCredit(nil, []Grant{{Edge: 1, Session: 2, Open: 3, AllowedBytes: 4, Closed: 5, Drained: 6}}), AppendBegin(nil, []Begin{{1, 2}}),
+		AppendRefs(nil, []Ref{{1, 4096, 64}}), AppendCopied(nil, Copied{Stream{1, 2, 3, 4, 5}, 6, 7}), AppendHeld(nil, Held{Stream{1, 2, 3, 4, 5}, 6, 7, 8, 9}),
+	} {
+		u := units(t, b)[0]
+		if _, err := Decode(u); err != nil {
+			t.Fatal(err)
+		}
+		for bit := range len(u) * 8 {
+			u[bit/8] ^= 1 << (bit % 8)
+			if m, err := Decode(u); err == nil && m.Type.summed() {
+				t.Errorf("%v: bit %d", m.Type, bit)
+			}
+			u[bit/8] ^= 1 << (bit % 8)
+		}
+		if _, err := Decode(u[:HeadLen]); err == nil {
+			t.Errorf("%v without its sum is taken", Type(u[4]))
+		}
 	}
 }

@@ -126,6 +126,7 @@ func say(in *receiver, out *sender, b []byte) {
 			return
 		}
 		unit := b[:h.Len]
+		wire.Seal(unit)
 		b = b[h.Padded():]
 		if m, err := wire.Decode(unit); err == nil {
 			_ = out.Receive(m)

@@ -171,7 +171,7 @@ type endless struct {
 
 func (e *endless) Gather(pieces [][]byte, _ int) [][]byte {
 	for len(pieces) < netio.MaxPieces {
-		pieces = append(pieces, forgets(0, mailUnitBytes/4-2))
+		pieces = append(pieces, forgets(0, (mailUnitBytes-wire.HeadLen-wire.SumLen)/4))
 		e.gathered++
 	}
 	return pieces
