@@ -13,7 +13,7 @@ import (
 func dropping(life frame.Incarnation, keep Keep) *outgoing {
 	x := &Exchange{cfg: ExchangeConfig{Retain: true, Incarnation: life}, edges: []Edge{{Policy: Policy{Keep: keep}}}}
 	o := &outgoing{x: x, to: 1}
-	o.mu.queues, o.mu.ids, o.mu.kept = []*netio.Queue{{}}, []frame.EdgeID{0}, make([]kept, 1)
+	o.mu.queues, o.mu.ids, o.mu.kept, o.mu.sent = []*netio.Queue{{}}, []frame.EdgeID{0}, make([]kept, 1), make(resends, 1)
 	x.peers = []*outgoing{nil, o}
 	o.mu.kept[0].trim(0) // what a life is told when it begins
 	for t := frame.Tick(1); t <= 10; t++ {

@@ -24,6 +24,7 @@ type outgoing struct {
 		queues []*netio.Queue // by edge; nil where nothing goes to this node
 		ids    []frame.EdgeID // of the queues that are not nil
 		kept   []kept         // by edge; nil unless frames are retained
+		sent   resends
 	}
 	lent   []ringlog.Lease
 	begins []byte
@@ -34,6 +35,7 @@ var _ netio.Outgoing = (*outgoing)(nil)
 func newOutgoing(x *Exchange, to frame.NodeID) *outgoing {
 	o := &outgoing{x: x, to: to, drain: make([]atomic.Uint64, len(x.edges))}
 	o.mu.queues = make([]*netio.Queue, len(x.edges))
+	o.mu.sent = make(resends, len(x.edges))
 	for i := range x.edges {
 		e := &x.edges[i]
 		if x.cluster.OnNode(e.Source, x.self).Count > 0 && x.cluster.OnNode(e.Destination, to).Count > 0 {
@@ -151,12 +153,16 @@ func (o *outgoing) Gather(pieces [][]byte, maxBytes int) [][]byte {
 		if q == nil {
 			break
 		}
-		r, _ := q.Next()
+		r, _ := q.Peek()
 		lease, err := o.x.ports[r.Log].log.Acquire(r.Pos)
-		if err != nil {
+		if err == nil && o.mu.sent.again(q.Grant().Edge, r.Tick) {
+			err = intact(lease)
+		}
+		if err != nil { // nothing may pass it
 			o.x.cfg.Fail(fmt.Errorf("sending to node %d: %w", o.to, err))
 			break
 		}
+		q.Next()
 		o.lent = append(o.lent, lease)
 		pieces = append(pieces, lease.Padded())
 		bytes += int(r.Len)
@@ -191,6 +197,7 @@ func (o *outgoing) Detach(error) {
 	defer o.mu.Unlock()
 	for _, id := range o.mu.ids {
 		o.mu.queues[id].Detach()
+		o.mu.sent.ended(id)
 	}
 }
 
