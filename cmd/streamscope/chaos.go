@@ -33,11 +33,11 @@ func (a *app) chaosCommand() *cobra.Command {
 		Use:   "chaos",
 		Short: "Run a job, kill its processes at random moments, and compare the output",
 		Long: `Run a job as real processes over a data directory, hurt them at random moments, and compare the output with that of a run without
-faults, byte for byte. Faults are: kill and stop (for longer than the lease) of a worker, cut of all its links, full (its files cannot
-grow for a second), and kill of the manager, whose workers live on, or of the whole group, after which the command is repeated.
+faults, byte for byte. Faults are: kill and stop (for longer than the lease) of a worker, a panic of one of its tasks (task), cut of all its links, full
+(its files cannot grow for a second), and kill of the manager, whose workers live on, or of the whole group, after which the command is repeated.
 
 With --netns cables are pulled for a while (down), a share of the packets between two workers is lost one way or both (loss), or all of them
-one way (partition), though both workers reach the manager.
+one way (partition), though both workers reach the manager; or all packets of a worker come late and out of order (delay).
 
 A fault counts only if its victim had executed something since its newest image. Runs are repeated until enough were injected. The status is 1
 if any output differs, and the folder with everything is kept then.
@@ -99,7 +99,7 @@ With --duration it is one run of that length, in which memory and disk are watch
 	f.IntVar(&cfg.Workers, "workers", 3, "worker processes")
 	f.IntVar(&cfg.Faults, "kills", 50, "faults to inject")
 	f.DurationVar(&cfg.Duration, "duration", 0, "one run of so long, with all faults in it, that must take no more memory and disk in its last quarter than in the third")
-	f.StringSliceVar(&kinds, "kinds", nil, "kinds of faults, drawn with equal chances: kill,stop,cut,full,manager,group, with --netns down,loss,partition (default: all, mostly kill)")
+	f.StringSliceVar(&kinds, "kinds", nil, "kinds of faults, drawn with equal chances: kill,task,stop,cut,full,manager,group, with --netns down,loss,partition,delay (default: all, mostly kill)")
 	f.BoolVar(&cfg.Netns, "netns", false, "have the manager and each worker in a network namespace of its own, and hurt the network between them, too (root only; with ip, nft and nsenter)")
 	f.Uint64Var(&cfg.Seed, "seed", 1, "what all choices come from")
 	f.StringVar(&rate, "rate", "", "pace of the job in events/s (default: so that it takes 30s without faults)")
@@ -128,7 +128,7 @@ func chaosKinds(words []string, netns bool) (kinds []chaos.Kind, err error) {
 		case slices.Contains(chaos.NetKinds, k):
 			return nil, fmt.Errorf("got %q, which needs --netns", word)
 		default:
-			return nil, fmt.Errorf("got %q, want kill, stop, cut, full, manager or group; with --netns down, loss or partition, too", word)
+			return nil, fmt.Errorf("got %q, want kill, task, stop, cut, full, manager or group; with --netns down, loss, partition or delay, too", word)
 		}
 	}
 	return kinds, nil

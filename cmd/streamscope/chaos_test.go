@@ -1,16 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/streamscope/streamscope/cmd/streamscope/chaos"
+	"github.com/streamscope/streamscope/control"
 )
 
 // TestChaos is a short run of chaos with every kind of fault.
@@ -18,7 +21,7 @@ func TestChaos(t *testing.T) {
 	t.Parallel()
 	var said strings.Builder
 	cfg := chaos.Config{
-		Exe: binary, Job: "flights", Workers: 3, Faults: 6, Kinds: []chaos.Kind{chaos.Kill, chaos.Kill, chaos.Cut, chaos.Full, chaos.Manager, chaos.Group},
+		Exe: binary, Job: "flights", Workers: 3, Faults: 6, Kinds: []chaos.Kind{chaos.Kill, chaos.Kill, chaos.Task, chaos.Cut, chaos.Full, chaos.Manager, chaos.Group},
 		Seed: uint64(time.Now().UnixNano()), Rate: 25_000, Interval: 100 * time.Millisecond, Policies: []string{"--reliability=replicate=1"}, PIDs: filepath.Join(t.TempDir(), "pids"), Out: &said,
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
@@ -45,6 +48,44 @@ func TestChaos(t *testing.T) {
 	}
 	if p := page.String(); strings.Count(p, "<tr>") != 1+cfg.Faults || !strings.Contains(p, "as without faults") || !strings.Contains(p, "--reliability=replicate=1") || strings.Contains(p, "://") {
 		t.Errorf("the page is not what it should be:\n%s", p)
+	}
+}
+
+// TestTaskFails: a task that panics is told of by name, its worker is replaced, and the output is that of a run without faults.
+func TestTaskFails(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	want := faultless(t, dir, "csv")
+	cmd := newCommand("run", "flights", "--out", "out.csv", "--data-dir", "data", "--snapshot-interval", "100ms", "--rate", "20000", "--workers", "3", "--events", "events.jsonl")
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }()
+	var victim control.WorkerStatus
+	eventually(t, "a worker runs", 20*time.Second, func() bool {
+		s := statusIn(dir)
+		if s != nil && s.Workers[1].State == "running" {
+			victim = s.Workers[1]
+		}
+		return victim.PID != 0
+	})
+	if err := syscall.Kill(victim.PID, syscall.SIGUSR2); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is replaced", 20*time.Second, func() bool {
+		s := statusIn(dir)
+		return s != nil && s.Workers[1].Incarnation > victim.Incarnation && s.Workers[1].State == "running"
+	})
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
+	}
+	wantOutput(t, dir, "csv", want, &stderr)
+	if b, err := os.ReadFile(filepath.Join(dir, "events.jsonl")); err != nil || !strings.Contains(string(b), "it was told to fail") {
+		t.Errorf("nobody says what failed, %v:\n%s", err, b)
 	}
 }
 

@@ -31,9 +31,9 @@ func (a *app) workerCommand() *cobra.Command {
 			a.log = rep.Log()
 			// A file that may not grow is an error of whoever writes it, not the end of the process.
 			signal.Ignore(syscall.SIGXFSZ)
-			cut := make(chan os.Signal, 1)
-			signal.Notify(cut, syscall.SIGUSR1)
-			if err := engine.Process(definitions, rep.Log(), os.Getenv(listenHostVariable), cut); err != nil {
+			hurt := make(chan os.Signal, 1)
+			signal.Notify(hurt, syscall.SIGUSR1, syscall.SIGUSR2)
+			if err := engine.Process(definitions, rep.Log(), os.Getenv(listenHostVariable), hurt); err != nil {
 				return fmt.Errorf("worker: %w", err)
 			}
 			return nil

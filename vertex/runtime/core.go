@@ -112,6 +112,7 @@ func (s *stageRun) addTask(task frame.TaskID, boxes []*batch.Builder, from *Imag
 	if err != nil {
 		return err
 	}
+	f.doomed = &c.worker.doomed
 	s.tasks = append(s.tasks, f)
 	var image *vertex.ImageReader
 	if from != nil {

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle/batch"
@@ -26,10 +27,12 @@ type fused struct {
 	feeds []inputFeed // source and edges
 	tick  frame.Tick
 	mute  bool // the tick is executed to warm up: nothing is emitted
-	err   error
-	stats *stageStats
-	src   resume // how far the batch being fed has come
-	seq   sequence
+	// doomed, if set, has the next operator that gets rows panic.
+	doomed *atomic.Bool
+	err    error
+	stats  *stageStats
+	src    resume // how far the batch being fed has come
+	seq    sequence
 }
 
 // folder is a vertex that can take the rows of a tick before it is closed, in any order (PROTOCOL F17): into an accumulator per tick,
@@ -256,6 +259,9 @@ func (f *fused) offer(c *consumer, at *resume, rows *batch.Batch) bool {
 	if at.rows > 0 {
 		part := rows.Slice(at.rows, rows.N)
 		rest = &part
+	}
+	if f.doomed != nil && f.doomed.Load() {
+		panic(fmt.Sprintf("task %d of stage %s, %s: it was told to fail", f.task, f.stage.Name, f.stage.Ops[c.op].Name))
 	}
 	caller := f.stats.enter(c.op)
 	n, err := f.nodes[c.op].op.Execute(c.port, rest, f.nodes[c.op].box)

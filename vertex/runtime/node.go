@@ -424,6 +424,9 @@ func (n *Node) CutLinks(reason error) {
 	}
 }
 
+// FailTask has the task that executes rows next panic, as an error in it would: its node ends with it (Err).
+func (n *Node) FailTask() { n.worker.doomed.Store(true) }
+
 // Err is what has ended the node, also after Wait has returned: a node that is done still serves its peers.
 func (n *Node) Err() error {
 	n.mu.Lock()

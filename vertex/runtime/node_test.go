@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/streamscope/streamscope/netio"
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/state"
 	"github.com/streamscope/streamscope/vertex/vertextest"
 )
@@ -92,6 +94,30 @@ func runNodes(t *testing.T, count int, schedule Schedule, links LinkMode) (share
 		t.Fatalf("got %d rows, want %d", len(got), len(want))
 	}
 	return shared
+}
+
+// TestFailTask: a task that panics ends its node, which says which one.
+func TestFailTask(t *testing.T) {
+	src := &vertextest.MemorySource{Rows: []*batch.Batch{testRows(rand.New(rand.NewPCG(1, 5)), 1000)}, MaxRead: 300}
+	var sink *vertextest.MemorySink
+	n, err := NewNode(NodeConfig{
+		Plan: threeStages(src, &sink, 4, false), JobID: 1, Nodes: 1, Cores: 2, Incarnation: 1, Schedule: Schedule{Bytes: 4096},
+		Admission: Admission{Ticks: 64, Bytes: 1 << 20}, FrameBytes: 16 << 10, SegmentBytes: 64 << 10, CreditBytes: 64 << 10, ArenaBytes: 4 << 20,
+		Pages: func(int) state.Pages { return &state.HeapPages{} },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.FailTask()
+	n.Start()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := n.Wait(ctx); err == nil || !strings.Contains(err.Error(), "it was told to fail") {
+		t.Errorf("got %v", err)
+	}
+	if err := n.Stop(); err != nil && !strings.Contains(err.Error(), "it was told to fail") {
+		t.Error(err)
+	}
 }
 
 // cutLinks cuts a link at random, again and again until the function it returns is called, which tells how often.

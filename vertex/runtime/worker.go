@@ -64,6 +64,7 @@ type Worker struct {
 	opened      atomic.Uint64 // the greatest tick that a source has opened
 	cut         atomic.Uint64 // the greatest tick that a source task which goes on has cut
 	missed      atomic.Uint64
+	doomed      atomic.Bool // the task that executes rows next panics
 	lowsMu      sync.Mutex
 	owned       struct {
 		sinks   []vertex.Sink

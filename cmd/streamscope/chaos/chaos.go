@@ -54,17 +54,19 @@ const (
 	Full    Kind = "full"
 	Manager Kind = "manager"
 	Group   Kind = "group"
+	Task    Kind = "task"
 
 	Down      Kind = "down"
 	Loss      Kind = "loss"
 	Partition Kind = "partition"
+	Delay     Kind = "delay"
 )
 
 // Kinds are all kinds, the usual ones more than once: kinds are drawn from such a list.
-var Kinds = []Kind{Kill, Kill, Kill, Kill, Kill, Kill, Stop, Cut, Cut, Full, Manager, Group}
+var Kinds = []Kind{Kill, Kill, Kill, Kill, Kill, Kill, Task, Stop, Cut, Cut, Full, Manager, Group}
 
 // NetKinds are those of a network of namespaces.
-var NetKinds = []Kind{Down, Loss, Partition}
+var NetKinds = []Kind{Down, Loss, Partition, Delay}
 
 // Fault is one that was injected.
 type Fault struct {

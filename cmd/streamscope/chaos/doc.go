@@ -12,6 +12,7 @@
 //	full     a worker's files cannot grow for a second, as on a full disk
 //	manager  SIGKILL of the manager alone, whose workers go on; the command is repeated within about a second, and takes them over
 //	group    SIGKILL of the whole process group; the command is repeated
+//	task     SIGUSR2 to a worker: the task that executes rows next panics, as an error in it would have it do. Its unit, and so the worker, is replaced (decision 0008)
 //
 // With Netns manager and workers have a network namespace each, with addresses of their own, and cables to one bridge. The network is hurt for a random time,
 // shorter than a lease or longer:
@@ -19,6 +20,7 @@
 //	down       a worker's cable is pulled: it hears nobody, nobody hears it, and no connection ends by that
 //	loss       a share of the packets between two workers is lost, one way or both
 //	partition  nothing gets from one worker to another, not even what acknowledges the other way; both reach the manager
+//	delay      all packets from and to a worker come up to 0.4 s late, each by another time, so that they overtake each other; this process carries them
 //
 // A kill counts only if its victim had executed ticks since its newest image: else there would be nothing to recompute.
 //
@@ -32,5 +34,5 @@
 //
 // # Not here
 //
-// Simulated faults (control/simtest). Delays of packets: kernels without netem cannot play them.
+// Simulated faults (control/simtest).
 package chaos

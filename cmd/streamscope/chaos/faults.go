@@ -48,7 +48,7 @@ func (w *world) inject(m *live.Run) (fatal bool) {
 	} else if err := w.hit(kind, victim.PID); err != nil {
 		return false // it is gone already
 	}
-	dies := slices.Contains([]Kind{Kill, Stop, Manager, Group}, kind)
+	dies := slices.Contains([]Kind{Kill, Task, Stop, Manager, Group}, kind)
 	w.open = append(w.open, &outage{w.workers.Outage(f.Node, dies, now), len(w.result.Faults), until})
 	w.result.Faults = append(w.result.Faults, f)
 	w.result.Counted++
@@ -68,6 +68,8 @@ func (w *world) hit(kind Kind, pid int) error {
 		return syscall.Kill(-pid, syscall.SIGKILL)
 	case Cut:
 		return syscall.Kill(pid, syscall.SIGUSR1)
+	case Task:
+		return syscall.Kill(pid, syscall.SIGUSR2)
 	case Stop:
 		time.AfterFunc(stopFor, func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
 		return syscall.Kill(pid, syscall.SIGSTOP)

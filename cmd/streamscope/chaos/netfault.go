@@ -10,10 +10,13 @@ import (
 // NetFault is what happened to the network.
 type NetFault struct {
 	LastsS float64 `json:"lasts_s"`
-	// Of a loss or a partition: the share of the packets to the peer that is lost, and whether those from it are lost too.
-	Peer    int  `json:"peer"` // -1: all
+	// Of a loss or a partition: the share of the packets to the peer that is lost, and whether those from it are lost too. Peer -1 stands for all others.
+	Peer    int  `json:"peer"`
 	Percent int  `json:"percent"`
 	Both    bool `json:"both_ways"`
+	// Of a delay: how much later packets come, and up to how much more, each by another time.
+	DelayMs  float64 `json:"delay_ms,omitempty"`
+	JitterMs float64 `json:"jitter_ms,omitempty"`
 }
 
 // Times of faults of the network: shorter than a lease (3 s), or longer.
@@ -30,8 +33,16 @@ const (
 	lossMax = 40
 )
 
+// Delays of packets, each way: far more than any local network has, less than what silence is taken for.
+const (
+	delayMin = 2 * time.Millisecond
+	delayMax = 200 * time.Millisecond
+)
+
 func (f *NetFault) String() string {
 	switch {
+	case f.DelayMs > 0:
+		return fmt.Sprintf("packets each way %.0f to %.0f ms late, and out of order, for %.1f s", f.DelayMs, f.DelayMs+f.JitterMs, f.LastsS)
 	case f.Peer < 0:
 		return fmt.Sprintf("no cable for %.1f s", f.LastsS)
 	case f.Both:
@@ -65,7 +76,12 @@ func (w *world) drawNet(kind Kind, node int) *NetFault {
 		least, most = netLong, longest
 	}
 	f := &NetFault{LastsS: (least + time.Duration(w.rng.Int64N(int64(most-least)))).Seconds(), Peer: -1, Percent: 100}
-	if kind == Down {
+	switch kind {
+	case Down:
+		return f
+	case Delay:
+		by := delayMin + time.Duration(w.rng.Int64N(int64(delayMax-delayMin)))
+		f.Percent, f.DelayMs, f.JitterMs = 0, by.Seconds()*1e3, by.Seconds()*1e3*w.rng.Float64()
 		return f
 	}
 	f.Peer = (node + 1 + w.rng.IntN(w.cfg.Workers-1)) % w.cfg.Workers
@@ -77,8 +93,11 @@ func (w *world) drawNet(kind Kind, node int) *NetFault {
 
 // hurt hurts the network around a worker.
 func (n *network) hurt(kind Kind, node int, f *NetFault) error {
-	if kind == Down {
+	switch kind {
+	case Down:
 		return n.down(node, seconds(f.LastsS))
+	case Delay:
+		return n.delay(node, seconds(f.DelayMs/1e3), seconds(f.JitterMs/1e3), seconds(f.LastsS))
 	}
 	return n.drop(node, f.Peer, f.Percent, f.Both, seconds(f.LastsS))
 }

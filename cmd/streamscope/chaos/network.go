@@ -101,7 +101,8 @@ func (n *network) build() error {
 			return err
 		}
 	}
-	lines := "link set lo up\nlink add bridge type bridge\naddr add " + managerHost + "/24 dev bridge\nlink set bridge up\n"
+	// The bridge's address would be that of a port, and change when the port is taken off.
+	lines := "link set lo up\nlink add bridge address 02:00:0a:63:00:01 type bridge\naddr add " + managerHost + "/24 dev bridge\nlink set bridge up\n"
 	for node := range n.workers {
 		lines += fmt.Sprintf("link add %[1]s type veth peer name eth0 netns %[2]s\nlink set %[1]s master bridge up\n", port(node), n.of(node))
 	}

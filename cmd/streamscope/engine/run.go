@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/streamscope/streamscope/control"
@@ -279,16 +280,20 @@ func (w *workers) agentConfig() agent.Config {
 }
 
 // Process is the life of a child that Run started, and takes links at host ("": the loopback address). It returns when its parent tells it to stop,
-// or is gone. Each time cut delivers, all links of the worker are cut, as a network would do it; they are made again.
-func Process(jobs Definitions, log *slog.Logger, host string, cut <-chan os.Signal) error {
+// or is gone. SIGUSR1 in hurt cuts all links of the worker, as a network would do it; they are made again. SIGUSR2 has one of its tasks fail.
+func Process(jobs Definitions, log *slog.Logger, host string, hurt <-chan os.Signal) error {
 	w := &workers{jobs: jobs, log: log, host: cmp.Or(host, manager.Loopback)}
 	ended := make(chan struct{})
 	defer close(ended)
 	go func() {
 		for {
 			select {
-			case <-cut:
-				if n := w.node.Load(); n != nil {
+			case how := <-hurt:
+				switch n := w.node.Load(); {
+				case n == nil:
+				case how == syscall.SIGUSR2:
+					n.FailTask()
+				default:
 					n.CutLinks(errors.New("cut by a signal"))
 				}
 			case <-ended:
