@@ -183,7 +183,7 @@ func (c *Core) execute() (worked bool, err error) {
 		best, at := -1, frame.Tick(0)
 		for i, s := range c.stages {
 			t := s.next()
-			if t != 0 && tried>>(i&63)&1 == 0 && (best < 0 || t <= at) {
+			if t != 0 && !s.held() && tried>>(i&63)&1 == 0 && (best < 0 || t <= at) {
 				best, at = i, t
 			}
 		}
@@ -202,6 +202,11 @@ func (c *Core) execute() (worked bool, err error) {
 	return false, nil
 }
 
+func (s *stageRun) held() bool {
+	held := s.core.worker.cfg.Held
+	return held != nil && held(s.index)
+}
+
 func (c *Core) fold() (worked bool, err error) {
 	for _, s := range c.stages {
 		w, err := s.foldEarly()
@@ -215,7 +220,7 @@ func (c *Core) fold() (worked bool, err error) {
 
 func (c *Core) readSources() (worked bool, err error) {
 	for _, s := range c.stages {
-		if len(s.sources) == 0 || s.flushing {
+		if len(s.sources) == 0 || s.flushing || s.held() {
 			continue
 		}
 		w, err := s.stepSources(c.now)

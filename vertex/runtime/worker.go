@@ -41,6 +41,8 @@ type Config struct {
 	Room func(ready <-chan struct{}) error
 	// Fail is called when a link met an error of this node's own.
 	Fail func(error)
+	// Held, if set, tells of a stage that its tasks here are not to execute for the moment: simulators slow some of them.
+	Held func(stage int) bool
 	// Copier takes the frames of edges with copies; nil: there are none. Only with Recovery.
 	Copier shuffle.Copier
 	// Recovery keeps what the worker needs to come back; nil: reliability is off.
