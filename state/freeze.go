@@ -29,8 +29,8 @@ type images struct {
 		link       Link     // of the newest image
 		savedBytes int      // in pages of images, and left
 		left       [][]byte // pages that released images have left: taken for the next ones, or given back a few at a time
-		want       int      // of left: as many as were copied for the image before, or an eighth less for each one since that took more
-		copies     int      // for the newest image
+		want       int      // of left: as many as the image before took, or an eighth less for each one since that took more
+		taken      int      // pages that images have taken since the newest Freeze: copies, and those of the owner's that it needs others for
 		tables     []pageTable
 	}
 }
@@ -84,6 +84,7 @@ func (s *space) save(no uint32, leave bool) (taken bool) {
 		return false
 	}
 	im.owner.savedBytes += len(mem)
+	im.owner.taken++
 	f.keep(no, mem)
 	return leave
 }
@@ -98,7 +99,6 @@ func (s *space) copyOf(page []byte) []byte {
 			return nil
 		}
 	}
-	s.images.owner.copies++
 	copy(mem, page)
 	return mem
 }
@@ -128,6 +128,16 @@ func (im *images) takeLeft(size int) []byte {
 	im.owner.left[n], im.owner.left = nil, im.owner.left[:n]
 	im.owner.savedBytes -= size
 	return mem
+}
+
+// putLeft keeps a page that the owner does without for the next images, if they want it.
+func (im *images) putLeft(page []byte) bool {
+	if len(im.owner.left) >= im.owner.want {
+		return false
+	}
+	im.owner.left = append(im.owner.left, page)
+	im.owner.savedBytes += len(page)
+	return true
 }
 
 // How many of the pages that images hold no more are taken over, or given back, at a time: nobody stops for all of them.
@@ -215,7 +225,7 @@ func (s *space) freeze() (*Frozen, error) {
 	if im.alive() == MaxFrozen {
 		return nil, ErrFrozen
 	}
-	im.owner.want, im.owner.copies = max(im.owner.copies, im.owner.want*7/8), 0
+	im.owner.want, im.owner.taken = max(im.owner.taken, im.owner.want*7/8), 0
 	s.settle(leftPerFreeze)
 	f := &Frozen{images: im, full: full, dirty: s.dirty, pageTable: im.table(s)}
 	im.owner.link.Number++

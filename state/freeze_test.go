@@ -352,6 +352,65 @@ func TestFrozenMemoryIsUsedAgain(t *testing.T) {
 	}
 }
 
+// countedPages counts what it hands out.
+type countedPages struct {
+	*HeapPages
+	handedOut int
+}
+
+func (p *countedPages) Alloc(size int) []byte {
+	p.handedOut++
+	return p.HeapPages.Alloc(size)
+}
+
+// Rows come and go in the order of time, so that an image takes over pages that their owner is through with, and the owner needs others: those that
+// the images before have left.
+func TestFrozenMemoryOfPagesThatGo(t *testing.T) {
+	pages := &countedPages{HeapPages: NewHeapPages(0)}
+	m, err := NewMultimap(pages, RowShape{Cells: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const alive, turn = 40_000, 8_000
+	now := int64(0)
+	advance := func(n int) {
+		for range n {
+			k := key(int(now / 16))
+			hash := xxhash.Sum64String(k)
+			c, err := m.Put(hash, []byte(k))
+			if err == nil {
+				_, _, err = m.Add(c, hash, 0, now, now+1, []uint64{1, 2}, nil)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if now++; now%4_000 == 0 { // several pages go at a time
+				m.Expire(0, now-alive)
+			}
+		}
+	}
+	advance(2 * alive)
+	var handedOut []int
+	for range 6 {
+		f, err := m.Freeze()
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages.handedOut = 0
+		advance(turn) // while the image is alive
+		f.Release()
+		if f, err = m.Freeze(); err != nil {
+			t.Fatal(err)
+		}
+		f.Release()
+		advance(turn) // and without one
+		handedOut = append(handedOut, pages.handedOut)
+	}
+	if first, last := handedOut[0], handedOut[5]; first < 20 || last > first/4 {
+		t.Errorf("new pages between images: %v, want few in the end", handedOut)
+	}
+}
+
 // A thaw of damaged pages or heads is refused, or gives a state that can be used.
 func FuzzThawPages(f *testing.F) {
 	shapes := []RowShape{{HasVe: true, Cells: 1, Vars: 1, Low: true}, {}}

@@ -197,7 +197,9 @@ func (s *space) dropPage(no uint32) {
 func (s *space) freeSpare() {
 	if s.spare != nil {
 		s.bytes -= len(s.spare)
-		s.pages.Free(s.spare)
+		if s.images == nil || !s.images.putLeft(s.spare) {
+			s.pages.Free(s.spare)
+		}
 		s.spare = nil
 	}
 }
