@@ -48,7 +48,11 @@ func (osDisk) MkdirAll(path string) error {
 }
 
 func (osDisk) CreateTemp(path string) (tempFile, error) {
-	return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	return newPastCache(f), nil
 }
 
 func (osDisk) Link(from, to string) error   { return os.Link(from, to) }
@@ -63,13 +67,6 @@ func (osDisk) SyncDir(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-type osObject struct {
-	*os.File
-	size int64
-}
-
-func (o osObject) Size() int64 { return o.size }
-
 func (osDisk) Open(path string) (Object, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -82,7 +79,7 @@ func (osDisk) Open(path string) (Object, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return osObject{f, info.Size()}, nil
+	return newObject(f, info.Size()), nil
 }
 
 func (osDisk) ReadDir(path string) (names []string, isDir []bool, err error) {

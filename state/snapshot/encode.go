@@ -31,7 +31,7 @@ func (im *Image) valid() error {
 // Release lets go of all parts.
 func (im *Image) Release() { state.ReleaseParts(im.Parts) }
 
-const fileBufferBytes = 256 << 10
+const fileBufferBytes = 1 << 20
 
 // encoder writes a file and sums it as it goes.
 type encoder struct {

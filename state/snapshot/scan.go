@@ -48,13 +48,8 @@ func (c *cursor) take(n int64, what string) ([]byte, error) {
 		if c.all != nil {
 			ahead = fileBufferBytes
 		}
-		size := min(max(n, ahead), c.left())
-		if int64(cap(c.buf)) < size {
-			c.buf = make([]byte, size)
-		}
-		c.buf, c.from = c.buf[:size], c.at
-		if _, err := c.o.ReadAt(c.buf, c.at); err != nil {
-			return nil, fmt.Errorf("read %d bytes at %d: %w", size, c.at, err)
+		if err := c.fill(max(n, ahead)); err != nil {
+			return nil, err
 		}
 	}
 	b := c.buf[c.at-c.from:][:n]
@@ -63,6 +58,24 @@ func (c *cursor) take(n int64, what string) ([]byte, error) {
 		_, _ = c.all.Write(b) // never fails
 	}
 	return b, nil
+}
+
+// fill reads at least n bytes from the place of the next one on, or what is left. Whole blocks are read where that is much.
+func (c *cursor) fill(n int64) error {
+	from, to := c.at, min(c.at+n, c.o.Size())
+	if n >= directLeast {
+		from, to = from&^(blockBytes-1), (c.at+n+blockBytes-1)&^(blockBytes-1)
+	}
+	if int64(cap(c.buf)) < to-from {
+		c.buf = make([]byte, to-from)
+	}
+	c.buf, c.from = c.buf[:to-from], from
+	got, err := c.o.ReadAt(c.buf, from)
+	if want := min(to, c.o.Size()) - from; int64(got) < want {
+		return fmt.Errorf("read %d bytes at %d: %w", want, from, err)
+	}
+	c.buf = c.buf[:got]
+	return nil
 }
 
 // summed takes n bytes and their sum.
