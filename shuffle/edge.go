@@ -70,4 +70,6 @@ type Edge struct {
 	Unordered bool
 	// Policy counts with ExchangeConfig.Retain only.
 	Policy Policy
+	// Instances is set where tasks are there twice.
+	Instances Instances
 }

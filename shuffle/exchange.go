@@ -55,6 +55,7 @@ type Exchange struct {
 	peers   []*outgoing // by node; nil for self
 	from    []*incoming // by node; nil for self
 	done    []edgeDone
+	raced   []bool // by edge: its source tasks are there twice
 	// persisted is by edge the tick up to which frames need not be kept to be persisted.
 	persisted []atomic.Uint64
 }
@@ -64,6 +65,8 @@ type edgeDone struct {
 	byCore []atomic.Uint64 // ticks executed; MaxTick for cores without destination tasks
 	node   atomic.Uint64   // minimum, as far as logs were trimmed
 	drain  atomic.Uint64   // drained downstream of this node's destination tasks
+	// partners are set by node where the destination tasks are there twice, see Instances.
+	partners []frame.NodeID
 }
 
 // NewExchange returns the exchange. Its logs take segments from the arena as they are needed.
@@ -83,6 +86,7 @@ func NewExchange(cfg ExchangeConfig) (*Exchange, error) {
 		}
 		x.ports = append(x.ports, p)
 	}
+	x.race()
 	for i := range x.done {
 		x.done[i].byCore = make([]atomic.Uint64, cfg.Cluster.Cores)
 		executed := uint64(cfg.start(frame.EdgeID(i)).Executed)
@@ -94,6 +98,7 @@ func NewExchange(cfg ExchangeConfig) (*Exchange, error) {
 		}
 		x.done[i].node.Store(executed)
 		x.done[i].drain.Store(executed)
+		x.done[i].partners = x.partners(&x.edges[i])
 	}
 	x.peers, x.from = make([]*outgoing, cfg.Cluster.Nodes), make([]*incoming, cfg.Cluster.Nodes)
 	for n := range cfg.Cluster.Nodes {
@@ -129,7 +134,13 @@ func (x *Exchange) newPort(c frame.CoreID) (*Port, error) {
 				return nil, err
 			}
 		}
-		if local := x.cluster.On(e.Destination, x.self, c); local.Count > 0 {
+		local := x.cluster.On(e.Destination, x.self, c)
+		switch {
+		case local.Count == 0:
+		case e.Instances.Second:
+			p.ins[i] = p.ins[e.Instances.First]
+			p.ins[i].readAlso(e)
+		default:
 			p.ins[i] = newInEdge(x, e, local)
 		}
 	}
@@ -180,20 +191,28 @@ func (x *Exchange) SetDrained(e frame.EdgeID, t frame.Tick) {
 	}
 }
 
-// Drained is the tick up to which an edge is drained on all nodes, as far as this node knows.
+// Drained is the tick up to which an edge is drained on all nodes, as far as this node knows: by either instance of destination tasks that are
+// there twice.
 func (x *Exchange) Drained(e frame.EdgeID) frame.Tick {
 	least := frame.MaxTick
 	for n := range x.cluster.Nodes {
 		if x.cluster.OnNode(x.edges[e].Destination, frame.NodeID(n)).Count == 0 {
 			continue
 		}
-		if frame.NodeID(n) == x.self {
-			least = min(least, frame.Tick(x.done[e].drain.Load()))
-		} else {
-			least = min(least, x.peers[n].drained(e))
+		t := x.drainedOn(e, frame.NodeID(n))
+		if p := x.done[e].partners; p != nil {
+			t = max(t, x.drainedOn(x.edges[e].Instances.Other, p[n]))
 		}
+		least = min(least, t)
 	}
 	return least
+}
+
+func (x *Exchange) drainedOn(e frame.EdgeID, n frame.NodeID) frame.Tick {
+	if n == x.self {
+		return frame.Tick(x.done[e].drain.Load())
+	}
+	return x.peers[n].drained(e)
 }
 
 // Outgoing is what this node sends to another; nil for itself.

@@ -27,6 +27,7 @@ type inEdge struct {
 	subs     []subRef    // scratch of splitting and sorting, with starts
 	starts   []int32
 	discard  frame.Tick // the tick whose folded rows were dropped in part, 0: none
+	rival    *rival     // nil: the source tasks are there once
 }
 
 // bucket is what one tick brought.
@@ -85,12 +86,13 @@ func (in *inEdge) data(a arrival) error {
 		return err
 	}
 	bk := in.bucket(a.tick)
-	before, ref := len(bk.subs), int32(len(bk.refs))
+	before, ref, shift := len(bk.subs), int32(len(bk.refs)), in.shift(a.edge)
 	if f.Flags&frame.Dense != 0 {
 		in.denseSubs(bk, &f, ref, a.from)
 	} else {
 		for i := range int(f.SubBatches) {
 			s := f.SubBatch(i)
+			s.Source -= shift
 			if !in.local.Contains(s.Destination) || in.resent(s.Source, a.tick, a.from) {
 				continue
 			}
@@ -170,10 +172,13 @@ func (in *inEdge) reset(from frame.NodeID) {
 	for _, bk := range slices.Clone(in.buckets) {
 		before := len(bk.subs)
 		bk.subs = slices.DeleteFunc(bk.subs, func(s subRef) bool {
-			if in.e.Unordered {
-				return bk.refs[s.ref].from == from && bk.tick > in.closedByNode(from)
+			if bk.refs[s.ref].from != from {
+				return false
 			}
-			return tasks.Contains(s.src) && bk.tick > in.prog.closedBy[s.src-in.e.Source.First]
+			if in.e.Unordered {
+				return bk.tick > in.closedByNode(from)
+			}
+			return bk.tick > in.prog.closedBy[s.src-in.e.Source.First]
 		})
 		if len(bk.subs) < before && bk.folded > 0 {
 			bk.folded, in.discard = 0, bk.tick

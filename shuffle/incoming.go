@@ -88,6 +88,7 @@ func (in *incoming) Attach(peer wire.Hello) error {
 		clear(le.ticks)
 		// Closes above the least one come again with their rows.
 		le.prog.rewind()
+		in.skip(le)
 	}
 	for _, p := range in.x.ports {
 		p.box.put(arrival{kind: arriveReset, from: in.from})

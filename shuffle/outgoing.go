@@ -21,9 +21,10 @@ type outgoing struct {
 	drain []atomic.Uint64 // by edge
 	mu    struct {
 		sync.Mutex
-		queues []*netio.Queue // by edge; nil where nothing goes to this node
-		ids    []frame.EdgeID // of the queues that are not nil
-		kept   []kept         // by edge; nil unless frames are retained
+		queues []*netio.Queue              // by edge; nil where nothing goes to this node
+		ids    []frame.EdgeID              // of the queues that are not nil
+		kept   []kept                      // by edge; nil unless frames are retained
+		needs  map[frame.EdgeID]frame.Tick // of edges that are raced
 		sent   resends
 	}
 	lent   []ringlog.Lease
@@ -45,7 +46,7 @@ func newOutgoing(x *Exchange, to frame.NodeID) *outgoing {
 		}
 	}
 	if x.cfg.Retain {
-		o.mu.kept = make([]kept, len(x.edges))
+		o.mu.kept, o.mu.needs = make([]kept, len(x.edges)), map[frame.EdgeID]frame.Tick{}
 	}
 	return o
 }
@@ -107,6 +108,8 @@ func (o *outgoing) Receive(m wire.Message) error {
 			for _, p := range o.x.ports {
 				p.log.Trim(chain, g.Closed)
 			}
+		} else if o.x.raced[g.Edge] {
+			o.x.Need(g.Edge, o.to, 0)
 		}
 		moved = raise(&o.drain[g.Edge], g.Drained) || moved
 	}

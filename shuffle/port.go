@@ -100,7 +100,7 @@ func (p *Port) arrive(a *arrival, entries []frame.CloseEntry) error {
 		return in.data(*a)
 	}
 	for _, e := range entries {
-		if err := in.prog.close(e); err != nil {
+		if err := in.close(a.edge, a.from, e); err != nil {
 			return err
 		}
 	}
@@ -154,8 +154,12 @@ func (p *Port) TakeDiscard(e frame.EdgeID) frame.Tick {
 
 // Executed says that all tasks of this core have executed the edge's ticks up to t: frames may be trimmed, credit returns.
 func (p *Port) Executed(e frame.EdgeID, t frame.Tick) {
-	p.ins[e].pass(t)
+	in := p.ins[e]
+	in.pass(t)
 	p.x.executed(e, p.core, t)
+	if in.rival != nil {
+		p.x.executed(in.rival.e.ID, p.core, t)
+	}
 }
 
 // claim is Log.Claim for something of tick t on an edge; it notes what waits for room.

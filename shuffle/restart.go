@@ -96,6 +96,7 @@ func (x *Exchange) Need(e frame.EdgeID, n frame.NodeID, t frame.Tick) {
 		return
 	}
 	o.mu.Lock()
+	t = o.mayTrim(e, t)
 	o.mu.kept[e].trim(t)
 	o.mu.Unlock()
 	x.trim(frame.Chain{Edge: e, Node: n}, t)

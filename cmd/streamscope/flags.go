@@ -43,5 +43,5 @@ func runFlags(set *pflag.FlagSet, raw *options.Raw) {
 	}
 	set.BoolVar(&raw.AcceptGap, "accept-gap", false, "go on although all workers that kept the journal of a source are lost: it reads again from its last image on, and what is written may differ from what was seen")
 	set.Var(listFlag{&raw.EdgePolicies, "STAGE->STAGE=POLICY"}, "edge-policy", "what logs keep of the edges from one stage to another, as --reliability says it of all; job explain prints the names; may be repeated")
-	set.Var(listFlag{&raw.StageStrategies, "STAGE=STRATEGY"}, "stage-strategy", "how a stage has its state again: checkpoint (images), or replay (from the inputs of its windows, without images of its state); may be repeated")
+	set.Var(listFlag{&raw.StageStrategies, "STAGE=STRATEGY"}, "stage-strategy", "how a stage has its state again: checkpoint (images), replay (from the inputs of its windows, without images of its state), or replica (executed twice, on a worker and the next one, of which others take what comes first); may be repeated")
 }

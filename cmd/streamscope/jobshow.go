@@ -152,7 +152,7 @@ func showExplain(w io.Writer, s seen) {
 	explainRates(w, s)
 	explainAway(w, s)
 	fmt.Fprint(w, `
-not offered yet: a second instance of a stage that takes over (the strategy replica), and logs kept beyond their need (the policy persist). Everything lies on this machine: its loss is not survived.
+not offered yet: logs kept beyond their need (the policy persist). Everything lies on this machine: its loss is not survived.
 `)
 }
 
@@ -207,6 +207,7 @@ func stageExplain(w io.Writer, st *control.StageStatus) {
 
 var strategyWords = map[string]string{
 	"checkpoint": "an image at marked ticks, and the logs since",
+	"replica":    "images, and two instances on two nodes, of which others read the one that is first",
 	"replay":     "no image of its state, which is made again from the logs of the windows that were open",
 }
 

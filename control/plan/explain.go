@@ -11,7 +11,11 @@ import (
 func (p *Plan) Explain() string {
 	var b strings.Builder
 	for i, s := range p.Runtime.Stages {
-		fmt.Fprintf(&b, "stage %d %s: %d %s\n", i, s.Name, s.Tasks, plural(s.Tasks, "task"))
+		fmt.Fprintf(&b, "stage %d %s: %d %s", i, s.Name, s.Tasks, plural(s.Tasks, "task"))
+		if s.Second {
+			fmt.Fprintf(&b, ", second instances of those of stage %d", s.First)
+		}
+		b.WriteByte('\n')
 		for _, e := range p.Runtime.Edges {
 			if e.To == i {
 				fmt.Fprintf(&b, "  edge %d from %s %s\n", e.ID, p.producer(e), route(e))

@@ -94,6 +94,7 @@ func (p *Plan) addEdges(d *division) {
 			}
 		}
 		p.Runtime.Edges = append(p.Runtime.Edges, e)
+		p.unordered = append(p.unordered, e.Unordered)
 	}
 }
 

@@ -37,6 +37,8 @@ type Plan struct {
 	stageOf []int // by node, index into Runtime.Stages
 	opOf    []int // by node, index into the stage's Ops, or runtime.OpSource
 	splits  []int // by node, for sources
+	// unordered is by edge what it is as long as nothing is there twice.
+	unordered []bool
 }
 
 // Build plans the graph. Errors come from the sources' lists of splits, or are about names in the options, and name them.

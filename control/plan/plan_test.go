@@ -208,6 +208,40 @@ func TestStrategies(t *testing.T) {
 	}
 }
 
+// TestStagesTwice gives each stage the strategy replica, and takes it back.
+func TestStagesTwice(t *testing.T) {
+	g := counting(t, &fakeSource{events(), 2}, time.Hour, "page")
+	plain := mustBuild(t, g, Options{Tasks: 4, Fuse: true})
+	twice := 0
+	for i := range plain.Runtime.Stages {
+		st := &plain.Runtime.Stages[i]
+		p, err := Build(g, Options{Tasks: 4, Fuse: true, Reliability: Reliability{Stages: []StageStrategy{{st.Name, runtime.Replica}}}})
+		if st.Source != nil || st.Sink != nil {
+			if want := "once; leave it at checkpoint"; err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: got %v, want %q", st.Name, err, want)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		twice++
+		if n := len(p.Runtime.Stages); n != len(plain.Runtime.Stages)+1 || !p.Runtime.Stages[n-1].Second || Shape(p) == Shape(plain) {
+			t.Errorf("%s: %d stages\n%s", st.Name, n, p.Explain())
+		}
+		again := Shape(p)
+		if err := p.Apply(p.Options.Reliability); err != nil || Shape(p) != again {
+			t.Errorf("%s: applied again: %v\n%s", st.Name, err, p.Explain())
+		}
+		if err := p.Apply(Reliability{Stages: []StageStrategy{{st.Name, runtime.Checkpoint}}}); err != nil || Fingerprint(p) != Fingerprint(plain) {
+			t.Errorf("%s: taken back: %v\n%s", st.Name, err, p.Explain())
+		}
+	}
+	if twice == 0 {
+		t.Error("no stage may be there twice")
+	}
+}
+
 // TestSharedEdge checks that keyed operators which need the same rows share one edge and stage, and a join on their keys too.
 func TestSharedEdge(t *testing.T) {
 	j := job.New("shared")

@@ -33,7 +33,7 @@ func (s StageStrategy) String() string { return fmt.Sprintf("%s=%v", s.Stage, s.
 func ParseStageStrategy(text string) (StageStrategy, error) {
 	i := strings.LastIndexByte(text, '=')
 	if i < 1 {
-		return StageStrategy{}, fmt.Errorf("got %q, want STAGE=checkpoint or STAGE=replay", text)
+		return StageStrategy{}, fmt.Errorf("got %q, want STAGE=checkpoint, STAGE=replay or STAGE=replica", text)
 	}
 	s, err := runtime.ParseStrategy(text[i+1:])
 	if err != nil {
@@ -73,10 +73,19 @@ func (p *Plan) Apply(r Reliability) error {
 
 // apply writes policies and strategies into a plan.
 func (r Reliability) apply(pl *Plan) error {
+	pl.untwin()
 	if err := r.applyStrategies(pl); err != nil {
 		return err
 	}
-	p := pl.Runtime
+	if err := r.applyPolicies(pl.Runtime); err != nil {
+		return err
+	}
+	pl.twin()
+	return nil
+}
+
+// applyPolicies writes the policies of edges.
+func (r Reliability) applyPolicies(p *runtime.Plan) error {
 	for i := range p.Edges {
 		p.Edges[i].Policy = r.Policy
 	}
@@ -104,7 +113,14 @@ func (r Reliability) applyStrategies(p *Plan) error {
 				continue
 			}
 			found = true
-			if why := p.NotReplayed(i); want.Strategy == runtime.Replay && why != "" {
+			why := ""
+			switch want.Strategy {
+			case runtime.Replay:
+				why = p.NotReplayed(i)
+			case runtime.Replica:
+				why = p.NotTwice(i)
+			}
+			if why != "" {
 				return fmt.Errorf("stage strategy %v: %s; leave it at checkpoint", want, why)
 			}
 			st.Strategy = want.Strategy
@@ -142,6 +158,38 @@ func (p *Plan) NotReplayed(stage int) string {
 		}
 	}
 	return ""
+}
+
+// NotTwice says why a stage must not have the strategy replica, "" if it may: what a source has cut, and what a sink has made visible, is there once.
+func (p *Plan) NotTwice(stage int) string {
+	st := &p.Runtime.Stages[stage]
+	if st.Source != nil {
+		return "it has a source, and what it reads is cut into ticks once"
+	}
+	if st.Sink != nil {
+		return "it has a sink, and its output is written once"
+	}
+	return ""
+}
+
+// twin adds second instances of the stages that have this strategy.
+func (p *Plan) twin() {
+	for i := range p.Runtime.Stages {
+		if p.Runtime.Stages[i].Strategy == runtime.Replica {
+			p.Runtime.Twin(i)
+		}
+	}
+}
+
+// untwin takes second instances out of the plan.
+func (p *Plan) untwin() {
+	r := p.Runtime
+	second := func(i int) bool { return r.Stages[i].Second }
+	r.Edges = slices.DeleteFunc(slices.Clone(r.Edges), func(e runtime.Edge) bool { return second(e.From) || second(e.To) })
+	r.Stages = slices.DeleteFunc(slices.Clone(r.Stages), func(s runtime.Stage) bool { return s.Second })
+	for i := range r.Edges {
+		r.Edges[i].Instances, r.Edges[i].Unordered = shuffle.Instances{}, p.unordered[i]
+	}
 }
 
 // stageNames lists the stages, each name once.

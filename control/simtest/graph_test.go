@@ -195,9 +195,10 @@ func (g *graph) plain(s job.Stream) job.Stream {
 
 // graphRun is a random graph, planned, and the output that its sink writes to.
 type graphRun struct {
-	plan *runtime.Plan
-	out  *vertextest.MemoryOutput
-	end  *gate
+	plan    *runtime.Plan
+	out     *vertextest.MemoryOutput
+	end     *gate
+	planned *plan.Plan
 }
 
 // planGraph draws the graph of a seed and plans it with the numbers of another.
@@ -213,7 +214,19 @@ func planGraph(seed uint64, rng *rand.Rand, c class) (*graphRun, error) {
 		return nil, fmt.Errorf("seed %d: %w", seed, err)
 	}
 	drawPolicies(rand.New(rand.NewPCG(seed, 15)), p)
-	return &graphRun{p.Runtime, sink.out, end}, nil
+	return &graphRun{p.Runtime, sink.out, end, p}, nil
+}
+
+// drawTwins has some stages executed twice, in one of three runs.
+func drawTwins(rng *rand.Rand, p *plan.Plan, nodes int) {
+	if nodes < 2 || rng.IntN(3) > 0 {
+		return
+	}
+	for i := range p.Runtime.Stages {
+		if p.NotTwice(i) == "" && rng.IntN(3) > 0 {
+			p.Runtime.Twin(i)
+		}
+	}
 }
 
 // drawPolicies gives each edge a policy, and each stage a strategy of its own.

@@ -29,7 +29,9 @@ func TestSeedsRandomCalm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := Run(Config{Seed: seed, Limits: Degenerate(rng), Plan: g.plan, MaxSteps: 5_000_000, Lateness: lateness})
+		l := Degenerate(rng)
+		drawTwins(rand.New(rand.NewPCG(seed, 16)), g.planned, l.Nodes)
+		r, err := Run(Config{Seed: seed, Limits: l, Plan: g.plan, MaxSteps: 5_000_000, Lateness: lateness})
 		if err == nil {
 			err = compareLines(g.lines(), want)
 		}
@@ -68,6 +70,9 @@ func (rr *randomRun) do() (Result, []Fault, error) {
 	}
 	rr.plan = g.plan
 	l, f := rr.class.draw(rng)
+	if rr.broken == "" {
+		drawTwins(rand.New(rand.NewPCG(rr.seed, 16)), g.planned, l.Nodes)
+	}
 	f.Output = g.out
 	if l.Schedule.Length > 0 { // ticks go by although nothing is read any more
 		g.end.shut, g.end.all, f.Settled = true, rng.IntN(2) == 0, g.end.open

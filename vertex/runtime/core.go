@@ -24,7 +24,7 @@ type Core struct {
 
 func newCore(w *Worker, id int) (*Core, error) {
 	c := &Core{worker: w, id: id, port: w.exchange.Port(id), pages: w.cfg.Pages(id)}
-	for i := range w.cfg.Plan.Stages {
+	for _, i := range w.order {
 		s, err := c.newStage(i)
 		if err != nil {
 			return nil, err
@@ -53,7 +53,7 @@ func (c *Core) newStage(i int) (*stageRun, error) {
 		if e.From == i {
 			s.out = append(s.out, e)
 		}
-		if e.To == i {
+		if e.To == i && !e.Instances.Second {
 			s.in = append(s.in, e.ID)
 		}
 	}

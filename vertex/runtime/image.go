@@ -87,7 +87,7 @@ func (im *Image) fits(p *Plan, stage int, tasks shuffle.TaskRange) error {
 	in := 0
 	for i := range p.Edges {
 		e := &p.Edges[i]
-		if e.To != stage {
+		if e.To != stage || e.Instances.Second {
 			continue
 		}
 		in++

@@ -8,7 +8,7 @@ import (
 // cluster says where tasks are: nearly equal parts, by node and by core. But of a stage with fewer tasks than a node has cores, those of a
 // sink lie on its last cores: the first ones have the sources.
 func (c *Config) cluster() shuffle.Cluster {
-	return shuffle.Cluster{Nodes: c.Nodes, Cores: c.Cores, OnCore: func(r shuffle.TaskRange, core frame.CoreID) shuffle.TaskRange {
+	return shuffle.Cluster{Nodes: c.Nodes, Cores: c.Cores, Placed: c.Plan.placed(c.Nodes), OnCore: func(r shuffle.TaskRange, core frame.CoreID) shuffle.TaskRange {
 		if spare := c.Cores - r.Count; spare > 0 && c.Plan.sinks(r) {
 			if int(core) < spare {
 				return shuffle.TaskRange{First: r.First}
@@ -21,11 +21,6 @@ func (c *Config) cluster() shuffle.Cluster {
 
 // sinks reports whether tasks are those of a stage with a sink and without a source.
 func (p *Plan) sinks(r shuffle.TaskRange) bool {
-	for i := range p.Stages {
-		st := &p.Stages[i]
-		if (shuffle.TaskRange{First: st.FirstTask, Count: st.Tasks}).Contains(r.First) {
-			return st.Sink != nil && st.Source == nil
-		}
-	}
-	return false
+	st := p.stageOf(r)
+	return st != nil && st.Sink != nil && st.Source == nil
 }

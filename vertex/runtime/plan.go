@@ -19,8 +19,7 @@ type Plan struct {
 // TasksOn are a stage's tasks on one of a number of nodes.
 func (p *Plan) TasksOn(stage int, node frame.NodeID, nodes int) shuffle.TaskRange {
 	st := &p.Stages[stage]
-	k := shuffle.Cluster{Nodes: nodes, Cores: 1}
-	return k.OnNode(shuffle.TaskRange{First: st.FirstTask, Count: st.Tasks}, node)
+	return st.on(shuffle.TaskRange{First: st.FirstTask, Count: st.Tasks}, node, nodes)
 }
 
 // Stage is a graph of operators, fused: each task of the stage executes all of them, passing rows by call.
@@ -39,6 +38,9 @@ type Stage struct {
 	Ops []Op
 	// Strategy counts with Config.Recovery only.
 	Strategy Strategy
+	// Second: the tasks are second instances of those of stage First, see Plan.Twin.
+	Second bool
+	First  int
 }
 
 // Op is one operator of a stage.
@@ -87,4 +89,6 @@ type Edge struct {
 	Unordered bool
 	// Policy is how what the edge carried from node to node can be had again; it counts with Config.Recovery only.
 	Policy shuffle.Policy
+	// Instances is set by Plan.Twin.
+	Instances shuffle.Instances
 }

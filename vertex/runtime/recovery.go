@@ -122,7 +122,7 @@ func (w *Worker) starts() ([]shuffle.Start, error) {
 		e := &plan.Edges[i]
 		s := shuffle.Start{Executed: w.restoreTick(e.To), Emitted: max(w.restoreTick(e.From), w.warmTo(e.From))}
 		if im := w.restore(e.To); im != nil {
-			s.CTIs = im.edges[e.ID]
+			s.CTIs = im.edges[e.read()]
 		}
 		starts[i] = s
 	}

@@ -286,7 +286,7 @@ func buildEdges(p *Plan) []shuffle.Edge {
 	for i, e := range p.Edges {
 		from, to := &p.Stages[e.From], &p.Stages[e.To]
 		edges[i] = shuffle.Edge{
-			ID: e.ID, Schema: e.Schema, Keys: e.Keys, Unordered: e.Unordered, Policy: e.Policy,
+			ID: e.ID, Schema: e.Schema, Keys: e.Keys, Unordered: e.Unordered, Policy: e.Policy, Instances: e.Instances,
 			Source:      shuffle.TaskRange{First: from.FirstTask, Count: from.Tasks},
 			Destination: shuffle.TaskRange{First: to.FirstTask, Count: to.Tasks},
 		}

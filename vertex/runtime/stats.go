@@ -43,6 +43,9 @@ func (w *Worker) Stats() Stats {
 	}
 	for i := range w.cfg.Plan.Stages {
 		st := &w.cfg.Plan.Stages[i]
+		if st.Second {
+			continue // the first instances count
+		}
 		for _, s := range w.runs(i) {
 			if st.Source != nil {
 				add(st.SourceName, s.source.in.Load(), s.source.out.Load(), s.source.busy.Load())

@@ -12,9 +12,12 @@ const (
 	// Replay: images say only how far the tasks were. The state is made again from the inputs of a recent window of ticks, in which nothing
 	// is emitted. Only for stages whose operators have no state, but for one that is a vertex.Horizon; not for those with a source or a sink.
 	Replay
+	// Replica: images have the state, and the stage is executed twice, so that others go on with what the other instance makes of a task, see
+	// Plan.Twin. Not for stages with a source or a sink.
+	Replica
 )
 
-var strategyNames = [...]string{Checkpoint: "checkpoint", Replay: "replay"}
+var strategyNames = [...]string{Checkpoint: "checkpoint", Replay: "replay", Replica: "replica"}
 
 func (s Strategy) String() string { return strategyNames[s] }
 
@@ -25,7 +28,7 @@ func ParseStrategy(text string) (Strategy, error) {
 			return Strategy(s), nil
 		}
 	}
-	return 0, fmt.Errorf("got %q, want checkpoint or replay", text)
+	return 0, fmt.Errorf("got %q, want checkpoint, replay or replica", text)
 }
 
 // MarshalText is String.

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -58,6 +59,7 @@ type Worker struct {
 	cores       []*Core
 	sourceTasks int
 	stages      []stageProgress
+	order       []int // of stages, upstream first
 	dirty       atomic.Bool
 	settling    sync.Mutex
 	stirred     atomic.Int64  // when a source did something last, unix nanoseconds
@@ -99,6 +101,10 @@ func NewWorker(cfg Config) (*Worker, error) {
 				w.stages[i].byCore[c].Store(uint64(frame.MaxTick))
 			}
 		}
+	}
+	w.order = cfg.Plan.order()
+	if err := cfg.Plan.checkInstances(cfg.Nodes); err != nil {
+		return nil, err
 	}
 	starts, err := w.starts()
 	if err != nil {
@@ -174,13 +180,13 @@ func (w *Worker) settle() {
 }
 
 func (w *Worker) drainStages() (moved bool) {
-	for i := len(w.stages) - 1; i >= 0; i-- {
+	for _, i := range slices.Backward(w.order) {
 		if !w.hasTasks(i) {
 			continue
 		}
 		d := w.executed(i)
 		for j := range w.cfg.Plan.Edges {
-			if e := &w.cfg.Plan.Edges[j]; e.From == i {
+			if e := &w.cfg.Plan.Edges[j]; e.From == i && !w.cfg.Plan.Stages[e.To].Second {
 				d = min(d, w.exchange.Drained(e.ID))
 			}
 		}

@@ -139,6 +139,9 @@ func (p *parser) strategies(raw Raw, run *Run) {
 			p.complain("--stage-strategy: %v", err)
 			continue
 		}
+		if s.Strategy == runtime.Replica && run.Workers < 2 {
+			p.complain("--stage-strategy %v and --workers %d: a second instance needs another worker; want at least 2 workers", s, run.Workers)
+		}
 		run.Reliability.Stages = append(run.Reliability.Stages, s)
 	}
 }
