@@ -73,8 +73,7 @@ func (h *handle) Append(r journal.Record) (uint64, error) {
 	if kept := h.kept[r.Task]; r.First <= kept {
 		return 0, fmt.Errorf("I4: task %d cuts ticks %d to %d, but its journal goes to %d", r.Task, r.First, r.Last, kept)
 	}
-	r.Runs = slices.Clone(r.Runs)
-	h.records = append(h.records, r)
+	h.records = append(h.records, r.Clone())
 	return h.last(), nil
 }
 
@@ -86,6 +85,12 @@ func (h *handle) Durable() uint64 {
 		return h.last()
 	}
 	return h.seen
+}
+
+// Room is wanting now and then, as on a disk that is full.
+func (h *handle) Room() bool {
+	s := h.disk.sim
+	return s.calmMark > 0 || s.rng.IntN(16) > 0
 }
 
 func (h *handle) Close() error { return nil }

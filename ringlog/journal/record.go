@@ -1,6 +1,10 @@
 package journal
 
-import "github.com/streamscope/streamscope/ringlog/frame"
+import (
+	"slices"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
 
 // Record is what a source task wrote down about ticks before it closed them: with it, the rows of the ticks can be read again exactly as
 // they were cut. What cannot be read again is in records of its own, before that of the first tick that has rows of it.
@@ -22,6 +26,17 @@ type Record struct {
 type Run struct {
 	Split uint32 // vertex.Split.ID
 	Rows  uint32 // as read, late ones included
+}
+
+// Clone is a copy that shares nothing.
+func (r Record) Clone() Record {
+	r.Runs = slices.Clone(r.Runs)
+	if r.Input != nil {
+		in := *r.Input
+		in.bytes = slices.Clone(in.bytes)
+		r.Input = &in
+	}
+	return r
 }
 
 // Add counts rows read from a split behind those before.

@@ -19,7 +19,11 @@
 // The position of a reader is nine integers: a version; the bytes that the file had; the lane (a row group of Parquet; text has one) and, in it, the byte
 // and line of a place at which its decoder can begin; the rows returned since; and what was left out of the split before the place: rows skipped, rows
 // diverted, bytes in the split's part of the divert file, which are durable by then. A reader opened there decodes the block again, without
-// the rows that were returned. Standard input and pipes cannot be read again.
+// the rows that were returned. Pipes cannot be read again.
+//
+// Standard input can be read on by others than who began to (Files.Stdin): its reader is a vertex.TapeReader, whose rows come from a Tape, and that from a Feeder,
+// in the process that has the input. Its position has, behind the nine, what tape.go says: the header, and the bytes of the block at hand. What is
+// taken are always whole blocks of rows, so that whatever follows begins with a row.
 //
 // The position of an output is a version (a byte), what the output is of (format and columns, text behind its length, u32), its bytes (u64; on
 // standard output the rows written), and what the format adds, integers little endian. Text adds nothing. Parquet adds the tables of the row groups written
@@ -67,6 +71,10 @@
 // or the position is of other columns, another format or another version; the file then stays as it is. A position is reported after fsync of the file and,
 // the first time, of its directory: it survives a power cut if the disk keeps its word. A disk that is full, or a failing
 // fsync, is final for the sink and told by every checkpoint from then on; positions reported before hold.
+//
+// What a Feeder has read and nobody has kept is lost with its process, as is what was in the pipe. Its successor asks for what follows the last block that was kept, and says
+// how much that is (FeederConfig.Told); given all of the input again, it compares that much and passes it over. On a Tape a row of more than 4 MiB is an error whatever the
+// policy, since what is left out of it would have to be kept too.
 //
 // Inputs must not change while a job runs: one that is shorter than it was, or has no line where one began, is refused; other changes go unseen.
 // A directory that holds anything but this run's output is refused, and so are parts that are missing, of another size, or have rows other than those that

@@ -18,7 +18,7 @@ const (
 	Divert Policy = "divert" // the row is counted and written to the divert file, with its place
 )
 
-// Files describes a source of rows in files. It is plain data; NewSource makes the source.
+// Files describes a source of rows in files. It is plain data, but for Stdin; NewSource makes the source.
 type Files struct {
 	Paths  []string      // files, patterns of names, or "-" for standard input
 	Format string        // "csv", "jsonl", "parquet"; empty: by the ending of each path
@@ -32,6 +32,9 @@ type Files struct {
 	Token string
 	// Comma separates the cells of CSV; 0 is a comma.
 	Comma byte
+	// Stdin, if set, opens standard input as one process of a run has it, for a run whose readers may have successors: they are vertex.TapeReaders
+	// then. nil: standard input is that of this process.
+	Stdin func() (Feed, error)
 }
 
 // Wanted is what a decoder has to find in a file.
@@ -132,6 +135,9 @@ func (s *Source) Open(split vertex.Split, at vertex.SnapshotReader, wake func())
 	if format.Open == nil {
 		return nil, fmt.Errorf("%s: format %s cannot be read", split.Name, format.Name)
 	}
+	if split.Name == Stdin && s.files.Stdin != nil {
+		return s.openTape(split, format, at, wake)
+	}
 	var from position
 	if at != nil {
 		if from, err = readPosition(split.Name, at); err != nil {
@@ -142,5 +148,5 @@ func (s *Source) Open(split vertex.Split, at vertex.SnapshotReader, wake func())
 	if err != nil {
 		return nil, err
 	}
-	return openReader(&s.files, format, split.Name, rejects, from, wake), nil
+	return openReader(&s.files, format, nil, split.Name, rejects, from, wake), nil
 }

@@ -19,6 +19,8 @@ type Lane struct {
 	r    *reader
 	free chan *batch.Builder // nil entries stand for builders not yet made
 	full chan block          // closed behind the last one
+	keep bool                // of a tape: batches without rows are passed on too
+	end  uint64              // place behind the block being filled
 	left tally               // out since the lane's beginning
 	mark mark                // of the block being filled
 	lost error               // what kept diverted rows from being durable
@@ -29,6 +31,7 @@ type Lane struct {
 type block struct {
 	rows *batch.Builder
 	mark mark
+	end  uint64 // of a tape: place behind it
 }
 
 // mark is where a block begins, if the decoder can begin there again.
@@ -51,7 +54,7 @@ func (t *tally) add(o tally) {
 }
 
 func newLane(r *reader) *Lane {
-	l := &Lane{r: r, free: make(chan *batch.Builder, laneDepth)}
+	l := &Lane{r: r, keep: r.in.Tape != nil, free: make(chan *batch.Builder, laneDepth)}
 	for range laneDepth {
 		l.free <- nil
 	}
@@ -79,18 +82,24 @@ func (l *Lane) Take() *batch.Builder {
 // never calls it.
 func (l *Lane) Mark(p Place) { l.mark = mark{set: true, place: p, left: l.left} }
 
-// Put passes a filled builder on; an empty one goes back. What was diverted so far is made durable: a position behind the builder counts on it.
+// End tells the place behind the rows of the builder that is about to be Put, and behind what was rejected since; of a tape.
+func (l *Lane) End(place uint64) { l.end = place }
+
+// Fails says that the first bad row is an error.
+func (l *Lane) Fails() bool { return l.r.rejects.policy == Fail }
+
+// Put passes a filled builder on; an empty one goes back, but for a tape's. What was diverted so far is made durable: a position behind the builder counts on it.
 func (l *Lane) Put(b *batch.Builder) {
 	if err := l.r.rejects.sync(); err != nil && l.lost == nil {
 		l.lost = err
 	}
 	m := l.mark
 	l.mark = mark{}
-	if b.Len() == 0 {
+	if b.Len() == 0 && !l.keep {
 		l.free <- b
 		return
 	}
-	l.full <- block{b, m}
+	l.full <- block{b, m, l.end}
 	l.r.notify()
 }
 

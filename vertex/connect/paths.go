@@ -85,13 +85,17 @@ type Input struct {
 	Name string   // for messages: the path as the user gave it
 	File *os.File // nil for standard input
 	Size int64    // bytes; -1 if it is not a regular file
+	Tape *Tape    // nil: rows can be read again, or need not be
 	io.Reader
 }
+
+// stdinName is standard input in messages.
+const stdinName = "standard input"
 
 // openInput opens a path. A read that waits for a pipe ends when done is closed.
 func openInput(path string, done <-chan struct{}) (*Input, error) {
 	if path == Stdin {
-		return &Input{Name: "standard input", Size: -1, Reader: &pollReader{fd: 0, done: done}}, nil
+		return &Input{Name: stdinName, Size: -1, Reader: &pollReader{fd: 0, done: done}}, nil
 	}
 	// Without O_NONBLOCK the opening of a named pipe would wait for a writer.
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)

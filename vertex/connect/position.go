@@ -27,8 +27,8 @@ func (p *position) write(w vertex.SnapshotWriter) {
 	}
 }
 
-// readPosition reads a position in the file of a split and checks it against the file. What only a decoder knows is checked when it decodes.
-func readPosition(path string, r vertex.SnapshotReader) (p position, err error) {
+// parsePosition reads a position.
+func parsePosition(path string, r vertex.SnapshotReader) (p position, err error) {
 	version := r.Uint64()
 	for _, v := range [...]*uint64{&p.size, &p.lane, &p.place.Byte, &p.place.Line, &p.rows, &p.left.Skipped, &p.left.Diverted, &p.left.divertBytes} {
 		*v = r.Uint64()
@@ -38,7 +38,16 @@ func readPosition(path string, r vertex.SnapshotReader) (p position, err error) 
 		return p, fmt.Errorf("%s: its position cannot be read: %w", path, r.Err())
 	case version != positionVersion:
 		return p, fmt.Errorf("%s: its position is of version %d, want %d", path, version, positionVersion)
-	case path == Stdin:
+	}
+	return p, nil
+}
+
+// readPosition reads a position in the file of a split and checks it against the file. What only a decoder knows is checked when it decodes.
+func readPosition(path string, r vertex.SnapshotReader) (p position, err error) {
+	if p, err = parsePosition(path, r); err != nil {
+		return p, err
+	}
+	if path == Stdin {
 		return p, fmt.Errorf("%s: standard input cannot be read again", path)
 	}
 	st, err := os.Stat(path)

@@ -36,15 +36,17 @@ type reader struct {
 	view    batch.Batch
 	skip    uint64   // rows still to be left out: they were returned in an earlier life
 	pos     position // behind the rows returned last, but for skip
+	behind  uint64   // of a tape: place behind cur
 	before  tally    // of the lanes before lane
 }
 
 var _ vertex.SplitReader = (*reader)(nil)
 
-func openReader(f *Files, format *Format, path string, rejects *rejects, from position, wake func()) *reader {
+// openReader begins to read an input; nil: the file of that path.
+func openReader(f *Files, format *Format, in *Input, path string, rejects *rejects, from position, wake func()) *reader {
 	r := &reader{
 		schema: f.Schema, rejects: rejects, wake: wake, first: from, pos: from, skip: from.rows, before: from.left,
-		done: make(chan struct{}), opened: make(chan struct{}),
+		done: make(chan struct{}), opened: make(chan struct{}), in: in,
 	}
 	r.pos.rows = 0
 	parallel := min(runtime.GOMAXPROCS(0), 4)
@@ -60,7 +62,9 @@ func openReader(f *Files, format *Format, path string, rejects *rejects, from po
 
 func (r *reader) open(format *Format, path string, want *Wanted) {
 	defer r.running.Done()
-	r.in, r.err = openInput(path, r.done)
+	if r.in == nil {
+		r.in, r.err = openInput(path, r.done)
+	}
 	if r.err == nil {
 		r.dec, r.err = format.Open(r.in, want)
 	}
@@ -158,7 +162,7 @@ func (r *reader) next() (ready bool, err error) {
 
 // take makes a block the current one.
 func (r *reader) take(b block) {
-	r.cur, r.at = b.rows, 0
+	r.cur, r.at, r.behind = b.rows, 0, b.end
 	if b.mark.set {
 		r.pos.place, r.pos.rows, r.pos.left = b.mark.place, 0, r.before
 		r.pos.left.add(b.mark.left)

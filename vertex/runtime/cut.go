@@ -86,7 +86,7 @@ func (s *stageRun) cutTick(src *sourceTask, now int64) error {
 	src.cut, src.tick = through, 0
 	src.record.Runs = src.record.Runs[:0]
 	if src.replaying() {
-		src.replayed()
+		return src.replayed()
 	}
 	return nil
 }
@@ -177,6 +177,8 @@ func (s *sourceTask) through(now int64) frame.Tick {
 		return frame.MaxTick
 	case s.schedule.Length > 0:
 		return max(s.tick, s.schedule.at(now)-1)
+	case s.full: // the image at the mark is what makes room
+		return max(s.tick, s.marks.after(s.tick-1))
 	}
 	return s.tick
 }

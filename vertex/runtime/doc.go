@@ -30,6 +30,8 @@
 //
 //   - A tick of a source is closed once its record (splits, rows, CTI) is durable; a new life first cuts the ticks of the journal again as
 //     they were written down, without admission, and only then new ones (replay.go).
+//   - What cannot be read again (vertex.TapeReader) is in the journal itself, before the record of the first tick that has rows of it (tape.go).
+//   - A source opens no tick with rows while its journal has no room (Journal.Room). If images that would make room are marked, it comes to them by empty ticks.
 //   - At a marked tick each task gives its image between two ticks, without waiting for another; a collector puts those of a unit (a stage's
 //     tasks on a node, and its sinks) together. Who passed a mark before it came says so (Progress.Missed).
 //   - An image that is loaded is checked against the plan and is not trusted otherwise. It holds CTIs of the in-edges, each operator's state,

@@ -64,7 +64,7 @@ func (s *stageRun) rest(now int64, drained frame.Tick) {
 		if src.cut == frame.MaxTick && len(src.cuts) == 0 {
 			continue
 		}
-		if src.pending != nil || src.closing || src.replaying() || len(src.cuts) > 0 {
+		if src.pending != nil || src.closing || src.replaying() || len(src.cuts) > 0 || src.keeping() || src.noRoom() {
 			q.on = false // it waits for room, or for a record to be durable
 			return
 		}

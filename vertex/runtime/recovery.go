@@ -33,6 +33,8 @@ type Recovery struct {
 type Journal interface {
 	// Append adds a record behind all others and returns its number; numbers begin with 1. The record is copied.
 	Append(r journal.Record) (uint64, error)
+	// Room says whether rows should be added. If not, no tick with rows is opened; Changed, Trim or a mark wakes who waits for it.
+	Room() bool
 	// Durable is the number up to which all records are durable.
 	Durable() uint64
 	// Trim says that nobody will ask for records up to tick t any more.
@@ -78,6 +80,7 @@ func (w *Worker) Trim(needs [][]frame.Tick) error {
 			j.Trim(needs[i][w.cfg.Node])
 		}
 	}
+	w.wakeAll() // a source may have waited for its journal to have room
 	return nil
 }
 

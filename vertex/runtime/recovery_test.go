@@ -40,10 +40,10 @@ type memoryJournal struct {
 }
 
 func (j *memoryJournal) Append(r journal.Record) (uint64, error) {
-	r.Runs = slices.Clone(r.Runs)
-	j.records = append(j.records, r)
+	j.records = append(j.records, r.Clone())
 	return uint64(len(j.records)), nil
 }
+func (j *memoryJournal) Room() bool      { return true }
 func (j *memoryJournal) Durable() uint64 { return j.durable }
 func (j *memoryJournal) Trim(frame.Tick) {}
 func (j *memoryJournal) Close() error    { return nil }

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/ringlog/journal"
 	"github.com/streamscope/streamscope/vertex"
 )
 
@@ -15,14 +16,19 @@ import (
 func (c *Core) newSource(st *stageRun, f *fused, image *vertex.ImageReader) (*sourceTask, error) {
 	w := c.worker
 	s := &sourceTask{f: f, schedule: w.cfg.Schedule, late: w.cfg.Lateness.Microseconds(), cti: frame.MinCTI, opened: &w.opened,
-		closed: st.executed, cut: st.executed, imaged: st.executed, journal: w.stages[st.index].journal,
+		closed: st.executed, cut: st.executed, imaged: st.executed, journal: w.stages[st.index].journal, marks: &w.marks, piece: pieceBytes(w.cfg.FrameBytes),
 		admit: Admission{Ticks: w.cfg.Admission.Ticks, Bytes: max(1, w.cfg.Admission.Bytes/st.st.Tasks)},
 		rate:  pace{perSecond: w.cfg.Rate / float64(w.sourceTasks)}}
 	for k := int(f.task - st.st.FirstTask); k < len(st.splits); k += st.st.Tasks {
 		s.splits = append(s.splits, &splitState{Split: st.splits[k], maxVs: math.MinInt64, cti: frame.MinCTI})
 	}
+	var inputs []journal.Record
 	for _, r := range w.stages[st.index].replay {
 		if r.Task != f.task || r.Last <= st.executed {
+			continue
+		}
+		if r.Input != nil {
+			inputs = append(inputs, r)
 			continue
 		}
 		last := st.executed
@@ -42,10 +48,14 @@ func (c *Core) newSource(st *stageRun, f *fused, image *vertex.ImageReader) (*so
 		w.wake(c.id)
 	}
 	if image == nil {
-		return s, s.open(st.st.Source, wake)
-	}
-	if err := s.load(image, st.st.Source, wake); err != nil {
+		if err := s.open(st.st.Source, wake); err != nil {
+			return nil, err
+		}
+	} else if err := s.load(image, st.st.Source, wake); err != nil {
 		return nil, fmt.Errorf("stage %s: image after tick %d: task %d: %w", st.st.Name, st.executed, f.task, err)
+	}
+	if err := s.inherit(inputs); err != nil {
+		return nil, fmt.Errorf("stage %s: task %d: %w", st.st.Name, f.task, err)
 	}
 	return s, nil
 }
@@ -68,10 +78,11 @@ func (s *sourceTask) load(r *vertex.ImageReader, src vertex.Source, wake func())
 		if err := r.Err(); err != nil {
 			return err
 		}
-		var err error
-		if sp.reader, err = src.Open(sp.Split, position, wake); err != nil {
+		reader, err := src.Open(sp.Split, position, wake)
+		if err != nil {
 			return err // it names the split
 		}
+		sp.opened(reader)
 	}
 	return r.Err()
 }
@@ -115,4 +126,7 @@ func (s *sourceTask) split(id uint32) *splitState {
 }
 
 // replayed ends the cutting of a record again.
-func (s *sourceTask) replayed() { s.replay, s.run, s.runRows = s.replay[1:], 0, 0 }
+func (s *sourceTask) replayed() error {
+	s.replay, s.run, s.runRows = s.replay[1:], 0, 0
+	return s.resume()
+}

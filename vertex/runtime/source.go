@@ -52,6 +52,7 @@ type sourceTask struct {
 	cuts     []cut          // complete, and not told yet
 	record   journal.Record // of the open tick
 	journal  Journal        // nil without recovery
+	marks    *marks         // of the worker
 	opened   *atomic.Uint64 // of the worker
 	imaged   frame.Tick     // the newest image, or before the end: no image of it is missing up to there
 	bytes    int
@@ -70,6 +71,8 @@ type sourceTask struct {
 	taken    uint64 // rows read, in all lives
 	lateRows uint64 // of them
 
+	full    bool             // the open tick gets no more rows: the journal has no room
+	piece   int              // bytes of input in a record, at most
 	replay  []journal.Record // of the last life, to be cut again
 	run     int              // of the record at hand: runs that are read
 	runRows uint32           // and rows of the next one
@@ -83,6 +86,7 @@ type tickBytes struct {
 type splitState struct {
 	vertex.Split
 	reader vertex.SplitReader
+	tape   *tape // nil: it can be read again
 	maxVs  int64
 	cti    frame.CTI
 	ended  bool
@@ -125,6 +129,7 @@ func (s *sourceTask) step(now int64, drained frame.Tick) (worked bool, err error
 		return false, nil
 	}
 	s.drained(drained)
+	s.tellKept()
 	if s.pending != nil {
 		return s.feed()
 	}
@@ -133,11 +138,16 @@ func (s *sourceTask) step(now int64, drained frame.Tick) (worked bool, err error
 	}
 	if s.tick == 0 {
 		next := s.cut + 1
-		if !s.replaying() && !s.mayOpen(next, drained) {
+		if !s.replaying() && (!s.mayOpen(next, drained) || s.noRoom() && s.marks.after(s.cut) == 0) {
 			return false, nil
 		}
-		s.tick, s.f.tick, s.tried = next, next, false
+		s.tick, s.f.tick, s.tried, s.full = next, next, false, false
 		raise(s.opened, next)
+		if s.replaying() {
+			if err := s.give(next); err != nil {
+				return false, err
+			}
+		}
 	}
 	if s.replaying() {
 		return s.replayRows()
@@ -156,8 +166,18 @@ func (s *sourceTask) step(now int64, drained frame.Tick) (worked bool, err error
 	return s.finishTick()
 }
 
+// noRoom reports that the journal should have no more rows.
+func (s *sourceTask) noRoom() bool { return s.journal != nil && !s.journal.Room() }
+
 // read takes rows from the split with the lowest CTI.
 func (s *sourceTask) read(now int64) (worked bool, err error) {
+	if s.full = s.full || s.noRoom(); s.full {
+		if s.schedule.Length > 0 {
+			return false, nil
+		}
+		s.closing = true
+		return s.finishTick()
+	}
 	sp := s.lowest()
 	if sp == nil {
 		s.closing = true
@@ -171,6 +191,9 @@ func (s *sourceTask) read(now int64) (worked bool, err error) {
 		return false, nil
 	}
 	rows, err := sp.reader.Read(n)
+	if kerr := s.keep(sp); kerr != nil {
+		return false, kerr
+	}
 	if errors.Is(err, io.EOF) {
 		sp.ended, sp.cti = true, frame.MaxCTI
 		return true, nil
@@ -330,7 +353,7 @@ func (s *sourceTask) open(src vertex.Source, wake func()) error {
 		if err != nil {
 			return err // it names the split
 		}
-		sp.reader = r
+		sp.opened(r)
 	}
 	return nil
 }

@@ -30,6 +30,7 @@ type decoder struct {
 func open(in *connect.Input, want *connect.Wanted) (connect.Decoder, error) {
 	d := &decoder{Rows: text.Rows{In: in}, scan: newScanner(in, want.Comma)}
 	d.Lines = &d.scan.next
+	d.scan.NoSkip = true
 	if err := d.scan.More(); err != nil {
 		return nil, err
 	}

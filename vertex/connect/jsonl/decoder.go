@@ -39,7 +39,7 @@ func open(in *connect.Input, want *connect.Wanted) (connect.Decoder, error) {
 		return nil, err
 	}
 	d.text.SkipMark()
-	if d.text.At == d.text.End && d.text.EOF {
+	if d.text.At == d.text.End && d.text.EOF && (in.Tape == nil || !in.Tape.Begun()) {
 		if d.text.Err != nil {
 			return nil, in.IOError(d.text.Err)
 		}

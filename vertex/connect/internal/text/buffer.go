@@ -29,8 +29,10 @@ type Buffer struct {
 	Err error
 	// BeforeRead is called before a read, which may wait; false means that nobody wants more.
 	BeforeRead func() bool
-	r          io.Reader
-	base       int64 // place of B[0] in the input
+	// NoSkip has Line leave the rest of a line that is too long where it is, and set Stuck: no more can be read.
+	NoSkip, Stuck bool
+	r             io.Reader
+	base          int64 // place of B[0] in the input
 }
 
 // NewBuffer returns an empty buffer over r.
@@ -88,6 +90,9 @@ func (b *Buffer) Restart(offset int64) {
 	b.base, b.Start, b.At, b.End, b.EOF, b.Err = offset, 0, 0, 0, false, nil
 }
 
+// Rebase says that the row to come is the one at a place.
+func (b *Buffer) Rebase(offset int64) { b.base = offset - int64(b.At) }
+
 // SkipMark passes a byte order mark at the beginning of the input.
 func (b *Buffer) SkipMark() {
 	if bytes.HasPrefix(b.B[:b.End], Mark) {
@@ -96,7 +101,7 @@ func (b *Buffer) SkipMark() {
 }
 
 // Line cuts the next line and returns it without its end, borrowed until the next call. Of one that is longer than RowMaxBytes it returns the
-// beginning, tooLong, and drops the rest. Behind the last line the error is Final.
+// beginning, tooLong, and drops the rest, unless NoSkip. Behind the last line the error is Final.
 func (b *Buffer) Line() (line []byte, tooLong bool, err error) {
 	b.Start = b.At
 	seen := b.Start // no line end before
@@ -114,6 +119,9 @@ func (b *Buffer) Line() (line []byte, tooLong bool, err error) {
 		}
 		if b.End-b.Start >= RowMaxBytes {
 			line = bytes.Clone(b.B[b.Start:b.End])
+			if b.Stuck = b.NoSkip; b.Stuck {
+				return line, true, nil
+			}
 			return line, true, b.skipLine()
 		}
 		seen = b.End - b.Start // More moves the row to the front

@@ -16,6 +16,7 @@ type Rows struct {
 	Bytes int            // of text in Rows, at most
 	Lines *int           // the decoder's count of lines, for its messages
 	begun bool
+	from  int64 // place of Rows
 }
 
 // Lanes implements connect.Decoder: a text file is decoded in order.
@@ -32,29 +33,44 @@ func (r *Rows) Decode(buf *Buffer, from connect.Place, out *connect.Lane, row fu
 	}
 	r.take(buf, out)
 	buf.BeforeRead = func() bool {
-		if r.In.Size < 0 && r.Rows.Len() > 0 { // who writes into a pipe may pause: pass on what has come in
-			out.Put(r.Rows)
+		// Who writes into a pipe may pause: pass on what has come in. Of a tape that is also what has no rows.
+		if r.Rows.Len() > 0 && r.In.Size < 0 || r.In.Tape != nil && buf.Offset() > r.from {
+			r.put(buf, out)
 			r.take(buf, out)
 		}
 		return r.Rows != nil
 	}
+	buf.NoSkip = out.Fails() || r.In.Tape != nil
 	for r.Rows != nil {
-		if err := row(out); err != nil {
+		err := row(out)
+		if err == nil && buf.Stuck {
+			err = fmt.Errorf("%s:%d: a row of more than 4 MiB: on standard input with a data directory it cannot be left out", r.In.Name, *r.Lines)
+		}
+		if err != nil {
 			if r.Rows != nil {
-				out.Put(r.Rows)
+				r.put(buf, out)
 			}
 			return r.final(buf, err)
 		}
 		if r.Rows.Len() >= connect.ChunkRows || r.Bytes >= connect.ChunkBytes {
-			out.Put(r.Rows)
+			r.put(buf, out)
 			r.take(buf, out)
 		}
 	}
 	return nil
 }
 
+func (r *Rows) put(buf *Buffer, out *connect.Lane) {
+	out.End(uint64(buf.Offset()))
+	out.Put(r.Rows)
+}
+
 // seek goes to a place other than the first row; one that lies behind a line's end.
 func (r *Rows) seek(buf *Buffer, from connect.Place) error {
+	if r.In.Tape != nil {
+		r.wind(buf, from)
+		return nil
+	}
 	if from == (connect.Place{}) {
 		return nil
 	}
@@ -74,6 +90,17 @@ func (r *Rows) seek(buf *Buffer, from connect.Place) error {
 	return nil
 }
 
+// wind goes to the place of a tape, which has been read up to there, or has only been read up to its first row.
+func (r *Rows) wind(buf *Buffer, from connect.Place) {
+	if from == (connect.Place{}) {
+		r.In.Tape.Header(buf.Offset())
+		return
+	}
+	buf.Rebase(int64(from.Byte))
+	*r.Lines = int(from.Line)
+	r.begun = true
+}
+
 // take begins a batch and tells its place; that of the first row is 0.
 func (r *Rows) take(buf *Buffer, out *connect.Lane) {
 	r.Rows, r.Bytes = out.Take(), 0
@@ -81,7 +108,7 @@ func (r *Rows) take(buf *Buffer, out *connect.Lane) {
 	if r.begun {
 		at = connect.Place{Byte: uint64(buf.Offset()), Line: uint64(*r.Lines)}
 	}
-	r.begun = true
+	r.begun, r.from = true, int64(at.Byte)
 	out.Mark(at)
 }
 
