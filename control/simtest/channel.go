@@ -2,6 +2,7 @@ package simtest
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"slices"
@@ -98,7 +99,7 @@ func (t *tap) Frame(b []byte) error {
 // take hands on and, if the frame was good, adds it up. Nobody has reason to refuse what a peer sends.
 func (t *tap) take(b []byte) error {
 	if err := t.Incoming.Frame(b); err != nil {
-		if !t.to.zombie {
+		if !t.to.zombie && !t.damaged(err) && !errors.Is(err, errNoRoom) {
 			t.to.fail(fmt.Errorf("I15: what node %d sends is refused: %w", t.from, err))
 		}
 		return err

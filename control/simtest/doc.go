@@ -6,8 +6,8 @@
 // arena, frames, credit, ticks, admission) are drawn from the seed as well, small by preference (Degenerate).
 //
 // With Faults the run is one with recovery, and what happens to it is a list of Faults that is drawn beforehand: deaths of workers, of all at
-// once, also while they come back; workers that are taken for dead and go on; managers that die while workers live on, or live on beside their successor; links and the way to the manager that are cut for a while; nodes,
-// disks and clocks that are slow, full, damaged or wrong. What a process had not made durable is lost with it, what it had is on the disk of
+// once, also while they come back; workers that are taken for dead and go on; managers that die while workers live on, or live on beside their successor; links and the way to the manager that are cut for a while, or break; nodes,
+// disks, arenas and clocks that are slow, full, damaged or wrong; bits that flip on links and in logs; kinds of action that are starved, and units that hardly get on. What a process had not made durable is lost with it, what it had is on the disk of
 // its node. A list can be made shorter, so that a run that fails is told as a short story.
 //
 // # Invariants

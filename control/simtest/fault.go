@@ -26,13 +26,21 @@ const (
 	FailImages             // a node's images cannot be saved
 	Damage                 // bits flip in the newest image of a unit, or in all that it has
 	Clock                  // a node's clock, or the manager's, jumps
+	Flip                   // a bit flips on the way between two nodes
+	Rot                    // a bit flips in what a node's logs hold, in memory or on disk
+	Full                   // a node's disk is full
+	Tight                  // a node has no memory for its logs but what is reserved
+	HangUp                 // the connection of a worker and the manager breaks
+	Starve                 // one kind of action is rare
+	Lag                    // a stage hardly gets on, on one node
 	Manager                // the manager dies, and its workers live on without one for a while
 	Rival                  // another manager takes over, and the one before lives on for a while
 	kinds
 )
 
 var kindNames = [kinds]string{
-	"Crash", "CrashAll", "Zombie", "Away", "Cut", "Split", "Reset", "Slow", "Stall", "FailImages", "Damage", "Clock", "Manager", "Rival",
+	"Crash", "CrashAll", "Zombie", "Away", "Cut", "Split", "Reset", "Slow", "Stall", "FailImages", "Damage", "Clock",
+	"Flip", "Rot", "Full", "Tight", "HangUp", "Starve", "Lag", "Manager", "Rival",
 }
 
 func (k Kind) String() string { return kindNames[k] }
@@ -43,7 +51,10 @@ var kindTexts = [kinds]string{
 	Split: "nodes %[1]d and %[2]d lose each other for %[3]d steps", Reset: "a connection between nodes %[1]d and %[2]d breaks",
 	Slow: "node %[1]d is slow for %[3]d steps", Stall: "nothing becomes durable on node %[1]d for %[3]d steps",
 	FailImages: "node %[1]d cannot save images for %[3]d steps", Damage: "bits flip in an image of node %[1]d",
-	Clock: "the clock of node %[1]d jumps", Manager: "the manager dies, and nobody takes its place for %[3]d steps",
+	Clock: "the clock of node %[1]d jumps", Flip: "a bit flips on the way from node %[1]d to node %[2]d", Rot: "a bit flips in a log of node %[1]d",
+	Full: "the disk of node %[1]d is full for %[3]d steps", Tight: "node %[1]d has no memory for logs for %[3]d steps",
+	HangUp: "the connection of worker %[1]d and the manager breaks", Starve: "for %[3]d steps it is rare that %[4]s",
+	Lag: "a stage hardly gets on on node %[1]d for %[3]d steps", Manager: "the manager dies, and nobody takes its place for %[3]d steps",
 	Rival: "a manager takes over, and the one before lives on for %[3]d steps",
 }
 
@@ -57,7 +68,7 @@ type Fault struct {
 }
 
 func (f Fault) String() string {
-	text := fmt.Sprintf(kindTexts[f.Kind]+"%[4]s", f.Node, f.Peer, f.Length, "")
+	text := fmt.Sprintf(kindTexts[f.Kind]+"%[5]s", f.Node, f.Peer, f.Length, f.starved(), "")
 	if i := strings.Index(text, "%!"); i >= 0 {
 		text = text[:i] // arguments that the text does not name
 	}

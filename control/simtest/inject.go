@@ -12,6 +12,9 @@ import (
 // harm is what a node suffers from, up to which step.
 type harm struct {
 	away, slow, stall, unsaved int
+	full, tight, lag           int
+	lagging                    int  // the stage that lags
+	rotten                     bool // what a life of it had in its logs may come damaged
 	skewNs                     int64
 	cut                        []int // by node: from this one to it
 }
@@ -33,6 +36,7 @@ func (s *Sim) injectDue() {
 				w.reach(ev)
 			}
 		}
+		s.tighten(s.workers[i])
 		if w := s.workers[i]; w.doomed && !s.away(w.node) {
 			s.crash(w, "killed by the manager, late")
 		}
@@ -86,6 +90,20 @@ func (s *Sim) inject(f Fault) bool {
 			return false
 		}
 		s.damaged = true
+	case Flip:
+		return s.flip(f)
+	case Rot:
+		return s.rot(f)
+	case Full:
+		h.full, h.stall, h.unsaved = until, max(h.stall, until), max(h.unsaved, until)
+	case Tight:
+		h.tight = until
+	case HangUp:
+		return s.hangUp(w)
+	case Starve:
+		s.starve(f, until)
+	case Lag:
+		h.lag, h.lagging = until, int(f.Pick%uint64(len(s.shapes)))
 	case Clock:
 		jump := int64(f.Pick>>8%2_000_000) - 1_000_000
 		if f.Pick%4 == 0 {

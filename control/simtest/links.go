@@ -52,15 +52,15 @@ func (w *worker) connect(peers []control.Peer) error {
 }
 
 func (w *worker) link(peer netio.Peer) error {
-	incoming := w.w.Exchange().Incoming(peer.Node)
+	incoming, outgoing := w.w.Exchange().Incoming(peer.Node), w.w.Exchange().Outgoing(peer.Node)
 	if w.sim.cfg.Faults != nil {
-		incoming = &tap{Incoming: incoming, to: w, from: peer.Node}
+		incoming, outgoing = &tap{Incoming: incoming, to: w, from: peer.Node}, &rotting{outgoing, w}
 	}
 	in, err := w.end.Expect(peer, incoming)
 	if err != nil {
 		return err
 	}
-	out, err := w.end.Dial(peer, w.w.Exchange().Outgoing(peer.Node))
+	out, err := w.end.Dial(peer, outgoing)
 	if err != nil {
 		return err
 	}
@@ -75,8 +75,11 @@ func (w *worker) wakePeer(n frame.NodeID) {
 }
 
 func (w *worker) room(<-chan struct{}) error {
-	if !w.arena.Step() {
-		return errors.New("the arena is full and nothing can be spilled")
+	if w.arena.Step() {
+		return nil
 	}
-	return nil
+	if s := w.sim; s.harms != nil && s.steps < s.harms[w.node].full {
+		return errNoRoom
+	}
+	return errors.New("the arena is full and nothing can be spilled")
 }

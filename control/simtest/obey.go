@@ -30,6 +30,10 @@ func (s *Sim) obey(effects []control.Effect) {
 			s.commits++
 			s.toBoss = append(s.toBoss, control.Committed{})
 		case control.Abort:
+			if s.cfg.Faults != nil {
+				s.fail(fmt.Errorf("C1: the manager of epoch %d removes what another may go on from", s.stored.Epoch))
+				return
+			}
 			s.aborts++
 			s.toBoss = append(s.toBoss, control.Aborted{})
 		case control.Kill:
@@ -70,7 +74,7 @@ func (s *Sim) persist(t control.Txn) {
 
 // post gives a command to a worker, if it lives.
 func (s *Sim) post(n frame.NodeID, cmd control.Effect) {
-	if w := s.workers[n]; !w.dead {
+	if w := s.workers[n]; !w.dead && !w.alone {
 		w.mail = append(w.mail, cmd)
 	}
 }

@@ -82,9 +82,12 @@ func (s *Sim) ended(stage int, n frame.NodeID) bool {
 
 // calm tells whether nothing is wrong any more.
 func (s *Sim) calm() bool {
-	hurt := slices.ContainsFunc(s.harms, func(h harm) bool { return s.steps < max(h.away, h.slow, h.stall, h.unsaved, slices.Max(h.cut)) })
+	hurt := slices.ContainsFunc(s.harms, func(h harm) bool {
+		return s.steps < max(h.away, h.slow, h.stall, h.unsaved, h.full, h.tight, h.lag, slices.Max(h.cut))
+	})
 	dead := slices.ContainsFunc(s.workers, func(w *worker) bool { return w.dead || w.incarnation == 0 || w.doomed })
-	led := s.machine != nil && s.elder == nil && !slices.ContainsFunc(s.workers, func(w *worker) bool { return w.epoch != s.stored.Epoch || w.offered })
+	hurt = hurt || s.steps < slices.Max(s.rare[:])
+	led := s.machine != nil && s.elder == nil && !slices.ContainsFunc(s.workers, func(w *worker) bool { return w.epoch != s.stored.Epoch || w.offered || w.alone })
 	return led && len(s.faults) == 0 && len(s.zombies) == 0 && !hurt && !dead
 }
 

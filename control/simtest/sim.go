@@ -71,6 +71,7 @@ type Sim struct {
 	faults      []Fault // still to come
 	harms       []harm  // by node
 	bossSkewNs  int64
+	rare        [actions]int // by kind of action: up to which step it is starved
 	happened    [kinds]int
 	zombies     []*worker
 	zombiesSeen int
@@ -225,8 +226,7 @@ func (s *Sim) result(r Result) (Result, error) {
 		return r, s.fault
 	}
 	r.Outcome = *s.outcome
-	again := s.cfg.Faults != nil && s.commits > 1 // a manager that died after a commit does not know of it
-	if s.commits+s.aborts != 1 && !again || s.commits > 0 && s.aborts > 0 {
+	if s.cfg.Faults == nil && s.commits+s.aborts != 1 || s.cfg.Faults != nil && r.Outcome.OK() && s.commits == 0 { // a manager that died after a commit does not know of it
 		return r, fmt.Errorf("%d commits and %d aborts", s.commits, s.aborts)
 	}
 	for _, w := range s.workers {
@@ -261,7 +261,7 @@ func (s *Sim) step() {
 			s.stepZombie()
 			return
 		}
-		if s.copying != nil && s.rng.IntN(s.copying.seldom) == 0 {
+		if s.copying != nil && s.rng.IntN(s.copying.seldom) == 0 && s.does(delivering) {
 			s.copying.net.Step(s.rng)
 			return
 		}
@@ -269,7 +269,7 @@ func (s *Sim) step() {
 	w := s.workers[s.rng.IntN(len(s.workers))]
 	switch s.rng.IntN(8) { // who has nothing to do leaves the step to the core
 	case 0:
-		if s.machine != nil && len(s.toBoss) > 0 {
+		if s.machine != nil && len(s.toBoss) > 0 && s.does(hearing) {
 			ev := s.toBoss[0]
 			s.toBoss = s.toBoss[1:]
 			s.obey(s.machine.Step(ev))
@@ -279,33 +279,35 @@ func (s *Sim) step() {
 		if w.attach() {
 			return
 		}
-		if len(w.mail) > 0 {
+		if len(w.mail) > 0 && s.does(obeying) {
 			w.deliver()
 			return
 		}
 	case 2:
-		if w.arena != nil && w.arena.Step() {
+		if w.arena != nil && s.does(spilling) && w.arena.Step() {
 			return
 		}
 		if s.cfg.Faults != nil && w.w != nil && s.steps%8 == 0 && w.w.Exchange().DropEarly() {
 			s.dropped++
 		}
 	case 3, 4:
-		s.net.Step(s.rng)
-		return
+		if s.does(delivering) {
+			s.net.Step(s.rng)
+			return
+		}
 	case 5:
 		if len(s.disks) > 0 {
-			if s.steps >= s.harms[w.node].stall {
+			if s.steps >= s.harms[w.node].stall && s.does(storing) {
 				s.disks[w.node].step(s.rng)
 			}
-			if s.rng.IntN(reportSeldom) == 0 {
+			if s.rng.IntN(reportSeldom) == 0 && s.does(reporting) {
 				w.report()
 			}
 		}
 		s.clock()
 		return
 	}
-	if s.harms == nil || s.steps >= s.harms[w.node].slow || s.rng.IntN(30) == 0 {
+	if s.harms == nil || (s.steps >= s.harms[w.node].slow || s.rng.IntN(30) == 0) && s.does(executing) {
 		w.step()
 	}
 }

@@ -1,11 +1,23 @@
 package simtest
 
-import "io"
+import (
+	"errors"
+	"io"
+)
+
+// errNoSpace is what a full disk says.
+var errNoSpace = errors.New("no space left on device")
 
 // spillFile is the spill file of a life, in memory: it goes with it.
-type spillFile struct{ b []byte }
+type spillFile struct {
+	w *worker
+	b []byte
+}
 
 func (f *spillFile) WriteAt(b []byte, off int64) (int, error) {
+	if s := f.w.sim; s.harms != nil && s.steps < s.harms[f.w.node].full {
+		return 0, errNoSpace
+	}
 	if need := int(off) + len(b); need > len(f.b) {
 		f.b = append(f.b, make([]byte, need-len(f.b))...)
 	}

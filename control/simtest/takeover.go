@@ -122,7 +122,7 @@ func (s *Sim) obeyElder(o *elder, effects []control.Effect) {
 			s.commits++
 			o.inbox = append(o.inbox, control.Committed{})
 		case control.Abort:
-			s.fail(fmt.Errorf("C3: the manager of epoch %d removes the output of its successor", o.epoch))
+			s.fail(fmt.Errorf("C1: the manager of epoch %d removes the output of its successor", o.epoch))
 		case control.End:
 			s.elder = nil
 			return
@@ -181,12 +181,48 @@ func (w *worker) outlives() bool { return w.running && !w.failed }
 func (w *worker) reach(ev control.Event) {
 	s := w.sim
 	switch {
-	case w.offered:
+	case w.offered, w.alone:
 	case s.cfg.Faults == nil, s.machine != nil && w.from().Epoch == s.stored.Epoch:
 		s.toBoss = append(s.toBoss, ev)
 	case s.elder != nil && w.epoch == s.elder.epoch:
 		s.elder.inbox = append(s.elder.inbox, ev)
 	}
+}
+
+// hangUp breaks the connection of a worker and the manager that it follows: what is under way is lost, from some moment on to the manager. One that
+// runs says hello again, the others end.
+func (s *Sim) hangUp(w *worker) bool {
+	if s.machine == nil || !w.alive() || w.epoch != s.stored.Epoch || w.offered || w.alone {
+		return false
+	}
+	if !w.outlives() {
+		return s.crash(w, "lost its manager")
+	}
+	heard := s.rng.IntN(len(s.toBoss) + 1)
+	s.toBoss = slices.Concat(s.toBoss[:heard], slices.DeleteFunc(slices.Clone(s.toBoss[heard:]), w.said))
+	w.mail, w.unheard, w.alone = nil, nil, true
+	return true
+}
+
+// said tells whether an event is the worker's own word.
+func (w *worker) said(ev control.Event) bool {
+	switch e := ev.(type) {
+	case control.Hello:
+		return e.Node == w.node
+	case control.Ready:
+		return e.Node == w.node
+	case control.Linked:
+		return e.Node == w.node
+	case control.Reported:
+		return e.Node == w.node
+	case control.Activate:
+		return e.Node == w.node
+	case control.Finished:
+		return e.Node == w.node
+	case control.Failed:
+		return e.Node == w.node
+	}
+	return false
 }
 
 // lost tells all managers of the end of a process.
@@ -202,7 +238,7 @@ func (s *Sim) lost(ev control.Lost) {
 // attach says hello to a newer manager than the one that the worker had. One that does not run, or has failed, ends.
 func (w *worker) attach() (moved bool) {
 	s := w.sim
-	if s.cfg.Faults == nil || s.machine == nil || !w.alive() || w.zombie || w.epoch >= s.stored.Epoch || s.away(w.node) {
+	if s.cfg.Faults == nil || s.machine == nil || !w.alive() || w.zombie || w.epoch >= s.stored.Epoch && !w.alone || s.away(w.node) {
 		return false
 	}
 	if !w.outlives() {
@@ -213,7 +249,7 @@ func (w *worker) attach() (moved bool) {
 	if w.copier != nil {
 		l.CopyAddr = l.Addr
 	}
-	w.epoch, w.unheard = s.stored.Epoch, nil
+	w.epoch, w.unheard, w.alone = s.stored.Epoch, nil, false
 	l.Reported = w.progress()
 	for n := range s.workers {
 		if p, ok := w.peers[frame.NodeID(n)]; ok && p.Node != w.node {

@@ -22,6 +22,7 @@ type worker struct {
 	mail     []control.Effect // commands under way, in order
 	arena    *ringlog.Arena
 	w        *runtime.Worker
+	spill    *spillFile
 	end      *simnet.Node
 	links    [][]*simnet.Link     // by node
 	copier   *copier              // nil: nothing is copied
@@ -44,7 +45,11 @@ type worker struct {
 	doomed  bool            // the manager could not kill it yet
 	zombie  bool            // taken for dead, up to the step until
 	until   int
-	broken  bool // a zombie that failed
+	broken  bool   // a zombie that failed
+	tight   bool   // its arena has the least
+	rotten  bool   // bits have flipped in its logs
+	rots    uint64 // chooses the bit that flips in the next frame that it sends; 0: none
+	alone   bool   // its connection with the manager broke
 	// What a new manager is told or has to tell:
 	begins  []frame.Tick
 	marked  frame.Tick
@@ -79,6 +84,13 @@ func (w *worker) fail(err error) {
 	}
 	if errors.Is(err, shuffle.ErrTripwire) && !w.zombie {
 		w.tell(control.Failed{From: w.from(), Reason: err.Error(), Final: true})
+		return
+	}
+	if errors.Is(err, errNoRoom) {
+		return
+	}
+	if corrupt(err) && w.rotten && !w.zombie {
+		w.tell(control.Failed{From: w.from(), Reason: err.Error()})
 		return
 	}
 	if w.broken = true; !w.zombie {
@@ -164,11 +176,23 @@ func (w *worker) ready() {
 	w.tell(r)
 }
 
+// simJob is the job as logs have it.
+const simJob = 1
+
+// held tells a worker which of its stages are slow.
+func (w *worker) held() func(stage int) bool {
+	if w.sim.harms == nil {
+		return nil
+	}
+	return func(stage int) bool { return w.sim.heldStage(&w.sim.harms[w.node], stage) }
+}
+
 func (w *worker) start(a control.Assignment) (err error) {
 	l := w.sim.cfg.Limits
 	w.links = make([][]*simnet.Link, l.Nodes)
+	w.spill, w.tight = &spillFile{w: w}, false
 	w.arena, err = ringlog.NewArena(ringlog.ArenaConfig{SegmentBytes: l.SegmentBytes, LimitBytes: l.ArenaBytes, Backing: ringlog.Heap,
-		OpenSpill: func() (ringlog.SpillFile, error) { return &spillFile{}, nil },
+		OpenSpill: func() (ringlog.SpillFile, error) { return w.spill, nil },
 		Available: func() (ringlog.Memory, error) { return ringlog.Memory{Bytes: 1 << 40, Source: "the simulator"}, nil }})
 	if err != nil {
 		return err
@@ -196,10 +220,11 @@ func (w *worker) make(a control.Assignment, recovery *runtime.Recovery) (err err
 	}
 	w.w, err = runtime.NewWorker(runtime.Config{
 		Copier: copier,
-		Plan:   w.sim.cfg.Plan, JobID: 1, Node: a.Node, Nodes: a.Nodes, Cores: a.Cores, Incarnation: max(1, a.Incarnation), Recovery: recovery,
+		Plan:   w.sim.cfg.Plan, JobID: simJob, Node: a.Node, Nodes: a.Nodes, Cores: a.Cores, Incarnation: max(1, a.Incarnation), Recovery: recovery,
 		Schedule: l.Schedule, Admission: l.Admission, Lateness: w.sim.cfg.Lateness, FrameBytes: l.FrameBytes, CreditBytes: l.CreditBytes, LeaseBytes: l.FrameBytes, Sums: true,
 		Arena: w.arena, Pages: func(int) state.Pages { return &state.HeapPages{} }, Nanotime: func() int64 { return w.now() },
 		Wake: func(int) {}, WakePeer: w.wakePeer, Room: w.room, Fail: w.fail,
+		Held: w.held(),
 	})
 	w.end = w.sim.net.Node(netio.Config{
 		Identity:      wire.Identity{Job: w.sim.cfg.Plan.Job, Node: w.node, Incarnation: max(1, w.incarnation), Token: []byte("secret")},
