@@ -18,6 +18,9 @@ type Held struct {
 	// Copies are those that peers keep of Logs, the HeldLogsMax that are furthest behind; CopiesLeftOut are the others.
 	Copies        []HeldCopy `json:",omitempty"`
 	CopiesLeftOut int        `json:",omitempty"`
+	// Streams are what is persisted here, the HeldLogsMax that are furthest behind. StreamsFailing is why the store fails; empty: it does not.
+	Streams        []HeldStream `json:",omitempty"`
+	StreamsFailing string       `json:",omitempty"`
 	// CopyBytes is the memory that copies for peers take here. ServedBytes in ServedTicks were had from peers when this life began.
 	CopyBytes, ServedBytes, ServedTicks uint64
 	// RingBytes is the memory of all its logs, SpillBytes the length of its spill file: also of what is under way within the node.
@@ -58,6 +61,17 @@ type HeldCopy struct {
 	Gaps     uint64 `json:"gaps"`
 }
 
+// HeldStream is how far what a node sends on an edge is persisted.
+type HeldStream struct {
+	Edge    frame.EdgeID `json:"edge"`
+	Through frame.Tick   `json:"through"`       // persisted up to it
+	Whole   frame.Tick   `json:"whole"`         // closed up to it
+	Bytes   uint64       `json:"waiting_bytes"` // in the logs, of
+	Frames  uint64       `json:"waiting_frames"`
+	Objects uint64       `json:"objects"` // written by this life, of
+	Written uint64       `json:"written_bytes"`
+}
+
 // HeldJournal is the journal of a unit of a source stage.
 type HeldJournal struct {
 	Stage       StageID
@@ -87,8 +101,8 @@ func (h *Held) valid(stages, nodes int) error {
 		return fmt.Errorf("held: %d logs, %d journals and %d chains of images, want at most %d, %d and %d",
 			len(h.Logs), len(h.Journals), len(h.Images), HeldLogsMax, stages, stages)
 	}
-	if len(h.Copies) > HeldLogsMax {
-		return fmt.Errorf("held: %d copies, want at most %d", len(h.Copies), HeldLogsMax)
+	if len(h.Copies) > HeldLogsMax || len(h.Streams) > HeldLogsMax {
+		return fmt.Errorf("held: %d copies and %d streams, want at most %d of each", len(h.Copies), len(h.Streams), HeldLogsMax)
 	}
 	for _, l := range h.Logs {
 		if int(l.From) >= stages || int(l.To) >= stages || int(l.Node) >= nodes {

@@ -87,6 +87,8 @@ type EdgeStatus struct {
 	Links bool `json:"links"`
 	// Lag is the copy that is furthest behind; nil without copies.
 	Lag *HeldCopy `json:"worst_copy,omitempty"`
+	// Stream is what is persisted of it on the node where least is; nil where nothing is.
+	Stream *HeldStream `json:"worst_stream,omitempty"`
 }
 
 // UnitStatus is a unit: what it keeps itself, and why its base is where it is.
@@ -139,6 +141,9 @@ type WorkerStatus struct {
 	ServedBytes uint64   `json:"served_bytes"`
 	ServedTicks uint64   `json:"served_ticks"`
 	Writing     Transfer `json:"writing"`
+	// Streams are what it persists. StreamsFailing is why the store fails; empty: it does not.
+	Streams        []HeldStream `json:"streams,omitempty"`
+	StreamsFailing string       `json:"streams_failing,omitempty"`
 }
 
 // statusLogsMax bounds the logs that a Status tells of one by one.
@@ -219,6 +224,7 @@ func (m *Machine) workerStatus(s *Status) {
 		if h := w.held; h != nil {
 			t.RingBytes, t.SpillBytes, t.Writing = h.RingBytes, h.SpillBytes, h.Writing
 			t.CopyBytes, t.ServedBytes, t.ServedTicks = h.CopyBytes, h.ServedBytes, h.ServedTicks
+			t.Streams, t.StreamsFailing = h.Streams, h.StreamsFailing
 		}
 		s.Workers = append(s.Workers, t)
 	}
@@ -262,7 +268,7 @@ func (m *Machine) stageStatus(s *Status) {
 		t := StageStatus{Name: shape.Name, Source: shape.Source, Nodes: shape.Nodes, Strategy: shape.Strategy.String()}
 		for _, e := range shape.Edges {
 			to := &m.rec.cfg.Stages[e.To]
-			t.Edges = append(t.Edges, EdgeStatus{e.ID, to.Name, e.Policy, shape.links(to), m.worstCopy(e.ID)})
+			t.Edges = append(t.Edges, EdgeStatus{e.ID, to.Name, e.Policy, shape.links(to), m.worstCopy(e.ID), m.worstStream(e.ID)})
 		}
 		for _, n := range shape.Nodes {
 			if e := m.expected(n); e.total() >= t.Expected.total() {
@@ -297,6 +303,22 @@ func (m *Machine) worstCopy(e frame.EdgeID) (worst *HeldCopy) {
 		for j := range h.Copies {
 			if c := &h.Copies[j]; c.Edge == e && (worst == nil || c.LagBytes > worst.LagBytes) {
 				worst = c
+			}
+		}
+	}
+	return worst
+}
+
+// worstStream is how far an edge is persisted on the node where that is least far.
+func (m *Machine) worstStream(e frame.EdgeID) (worst *HeldStream) {
+	for i := range m.workers {
+		h := m.workers[i].held
+		if h == nil {
+			continue
+		}
+		for j := range h.Streams {
+			if s := &h.Streams[j]; s.Edge == e && (worst == nil || s.Through < worst.Through) {
+				worst = s
 			}
 		}
 	}

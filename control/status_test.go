@@ -45,7 +45,7 @@ func TestStatusSaysWhatHoldsALog(t *testing.T) {
 		t.Errorf("worst copy %+v", lag)
 	}
 	s.Stages[0].Edges[0].Lag = nil
-	if st := s.Stages[0]; st.LogBytes != 4000 || st.ImageBytes != 90 || st.JournalBytes != 100 || st.Strategy != "checkpoint" || fmt.Sprint(st.Edges) != "[{3 write recompute true <nil>}]" {
+	if st := s.Stages[0]; st.LogBytes != 4000 || st.ImageBytes != 90 || st.JournalBytes != 100 || st.Strategy != "checkpoint" || fmt.Sprint(st.Edges) != "[{3 write recompute true <nil> <nil>}]" {
 		t.Errorf("stage %+v", st)
 	}
 	if _, err := json.Marshal(s); err != nil {

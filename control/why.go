@@ -2,8 +2,10 @@ package control
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle"
 )
 
 func (u UnitName) String() string { return fmt.Sprintf("stage %s on node %d", u.Stage, u.Node) }
@@ -38,10 +40,25 @@ func (m *Machine) whyBase(id Unit) string {
 	case u.executed == frame.MaxTick:
 		return "it has executed everything, and takes no more images"
 	}
+	if t := m.notPersisted(id); t != 0 {
+		return fmt.Sprintf("its image after tick %d counts when what it has sent up to there is persisted", t)
+	}
 	if next := m.rec.marks.after(u.Base.Base); next != 0 {
 		return fmt.Sprintf("its next image is due after tick %d, it has executed %d", next, u.executed)
 	}
 	return fmt.Sprintf("its next image is not due yet, it has executed %d", u.executed)
+}
+
+// notPersisted is the tick of a unit's newest image if that waits for an edge to be persisted, else 0.
+func (m *Machine) notPersisted(id Unit) frame.Tick {
+	h := m.workers[id.Node].held
+	if h == nil || !slices.ContainsFunc(m.rec.cfg.Stages[id.Stage].Edges, func(e EdgeShape) bool { return e.Policy.Keep == shuffle.Persist }) {
+		return 0
+	}
+	if t := h.images(id.Stage).Last; t > m.rec.bases.units[id.Stage][id.Node].newestSaved() {
+		return t
+	}
+	return 0
 }
 
 // heldBy is the consumer that a unit with a newer image waits for.

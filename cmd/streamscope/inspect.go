@@ -50,15 +50,20 @@ func inspectSnapshot(path string, w io.Writer) error {
 	if !strings.HasPrefix(path, s3.Scheme) {
 		return snapshot.Inspect(path, w)
 	}
-	cfg, err := s3.FromEnv(path)
-	if err != nil {
-		return err
-	}
-	s, err := s3.New(cfg)
+	s, err := openBucket(path)
 	if err != nil {
 		return err
 	}
 	return errors.Join(snapshot.InspectStore(s, w), s.Close())
+}
+
+// openBucket opens s3://BUCKET/PREFIX.
+func openBucket(path string) (*s3.Store, error) {
+	cfg, err := s3.FromEnv(path)
+	if err != nil {
+		return nil, err
+	}
+	return s3.New(cfg)
 }
 
 func (a *app) inspectCommand() *cobra.Command {
@@ -66,6 +71,7 @@ func (a *app) inspectCommand() *cobra.Command {
 	for _, i := range inspections {
 		kinds = append(kinds, i.kind)
 	}
+	kinds = append(kinds, "stream")
 	list := strings.Join(kinds, ", ")
 	cmd := &cobra.Command{
 		Use:   "inspect",
@@ -81,6 +87,7 @@ func (a *app) inspectCommand() *cobra.Command {
 	for _, i := range inspections {
 		cmd.AddCommand(a.inspectKind(i))
 	}
+	cmd.AddCommand(a.inspectStream())
 	return cmd
 }
 
@@ -90,23 +97,31 @@ func (a *app) inspectKind(i inspection) *cobra.Command {
 		Short:   i.short,
 		Long:    i.short + ": " + i.long + ".\n\nNothing is changed. The status is 1 if anything is damaged.",
 		Example: "  streamscope inspect " + i.kind + " " + i.example,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return fmt.Errorf("inspect %s: got %d paths, want one", i.kind, len(args))
-			}
-			return nil
-		},
+		Args:    onePath(i.kind),
 		RunE: func(_ *cobra.Command, args []string) error {
 			a.started = true
-			err := i.inspect(args[0], a.stdout)
-			var p *fs.PathError
-			if errors.As(err, &p) && p.Path == args[0] {
-				return fmt.Errorf("inspect %s %s: %w; name %s", i.kind, args[0], p.Err, i.want)
-			}
-			if err != nil {
-				return fmt.Errorf("inspect %s: %w", i.kind, err)
-			}
-			return nil
+			return inspectError(i.kind, i.want, args[0], i.inspect(args[0], a.stdout))
 		},
+	}
+}
+
+// inspectError says what must be named where there is nothing.
+func inspectError(kind, want, path string, err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) && p.Path == path {
+		return fmt.Errorf("inspect %s %s: %w; name %s", kind, path, p.Err, want)
+	}
+	if err != nil {
+		return fmt.Errorf("inspect %s: %w", kind, err)
+	}
+	return nil
+}
+
+func onePath(kind string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return fmt.Errorf("inspect %s: got %d paths, want one", kind, len(args))
+		}
+		return nil
 	}
 }

@@ -94,7 +94,7 @@ func TestInspectComplains(t *testing.T) {
 		status int
 		words  string
 	}{
-		"inspect":                     {2, "name a kind: journal, log, meta, snapshot"},
+		"inspect":                     {2, "name a kind: journal, log, meta, snapshot, stream"},
 		"inspect tea":                 {2, `unknown kind "tea"`},
 		"inspect journal":             {2, "got 0 paths, want one"},
 		"inspect journal /no":         {1, "inspect journal /no: no such file"},

@@ -35,7 +35,7 @@ func TestJobViews(t *testing.T) {
 	})
 	for args, want := range map[string][]string{
 		"retention":        {"job flights", "not running", "oldest base: tick 1200, 250 ticks", "stage sink on node 2: its image after tick 1450 could not be saved", "reads again from tick 1100"},
-		"explain":          {"ticks of 5ms; images every 2s", "stage sink, on node 2: strategy checkpoint", "about 500ms to come back", "no loss was measured yet", "not offered yet"},
+		"explain":          {"ticks of 5ms; images every 2s", "stage sink, on node 2: strategy checkpoint", "about 500ms to come back", "no loss was measured yet", "its loss is not survived"},
 		"retention --json": {`"alive": false`, `"job": "flights"`, `"behind": 250`},
 	} {
 		a, stdout, stderr := fakeApp(counts)
@@ -50,14 +50,15 @@ func TestJobViews(t *testing.T) {
 	}
 }
 
-// Copies are told of with how far they are behind.
+// Copies, and what is persisted, are told of with how far they are behind.
 func TestJobViewsOfCopies(t *testing.T) {
 	behind := control.HeldCopy{Edge: 3, Node: 2, Peer: 1, Linked: true, LagBytes: 4096, LagTicks: 7, Gaps: 2}
+	late := control.HeldStream{Edge: 4, Through: 100, Whole: 110, Bytes: 8192, Frames: 12}
 	var s seen
 	s.alive, s.Status = true, &control.Status{
-		Stages:  []control.StageStatus{{Name: "a", Edges: []control.EdgeStatus{{ID: 3, To: "b", Links: true, Lag: &behind}}}},
+		Stages:  []control.StageStatus{{Name: "a", Edges: []control.EdgeStatus{{ID: 3, To: "b", Links: true, Lag: &behind, Stream: &late}}}},
 		Logs:    []control.LogStatus{{Edge: 3, ToNode: 2, Bytes: 1 << 20, Copies: []control.HeldCopy{behind, {Peer: 0}, {Peer: 3, Linked: true}}}},
-		Workers: []control.WorkerStatus{{CopyBytes: 8192, ServedBytes: 1 << 20, ServedTicks: 90, StoreAwayNs: 42e9}},
+		Workers: []control.WorkerStatus{{Streams: []control.HeldStream{late, {Edge: 5, Through: 9, Whole: 9}}, StreamsFailing: "disk full", CopyBytes: 8192, ServedBytes: 1 << 20, ServedTicks: 90, StoreAwayNs: 42e9}},
 	}
 	var out strings.Builder
 	showRetention(&out, s)
@@ -65,6 +66,8 @@ func TestJobViewsOfCopies(t *testing.T) {
 	for _, words := range []string{
 		"copies at node 1, which is 4 KiB behind, of 7 ticks; it fell behind 2 times", "copies at node 0, which is not reached\n", "copies at node 3, which has everything\n",
 		"copies for others take 8 KiB of memory; when it began, it had 1 MiB of 90 ticks back from others", "furthest behind: copies at node 1",
+		"edge 4: persisted up to tick 100, closed up to 110; 8 KiB in 12 frames wait in the logs\n", "edge 5: persisted up to tick 9: everything\n",
+		"the store fails, and is tried again: disk full\n", "persisted up to tick 100, closed up to 110; 8 KiB in 12 frames wait in the logs on the node where",
 		"worker 0 cannot start: its snapshot store has not answered for 42s; starts are repeated, and count as failures after 5m0s",
 	} {
 		if !strings.Contains(out.String(), words) {

@@ -59,6 +59,12 @@ func showRetention(w io.Writer, s seen) {
 			fmt.Fprintf(w, "    copies for others take %s of memory; when it began, it had %s of %s ticks back from others\n",
 				report.Bytes(k.CopyBytes), report.Bytes(k.ServedBytes), report.Count(k.ServedTicks))
 		}
+		for j := range k.Streams {
+			fmt.Fprintf(w, "    edge %d: %s\n", k.Streams[j].Edge, streamLag(&k.Streams[j]))
+		}
+		if k.StreamsFailing != "" {
+			fmt.Fprintf(w, "    the store fails, and is tried again: %s\n", k.StreamsFailing)
+		}
 	}
 }
 
@@ -82,6 +88,14 @@ func logsRetention(w io.Writer, s seen) {
 	if len(s.Logs) == 0 {
 		fmt.Fprintln(w, "  none")
 	}
+}
+
+// streamLag says how far a stream is persisted.
+func streamLag(s *control.HeldStream) string {
+	if s.Bytes == 0 && s.Through == s.Whole {
+		return fmt.Sprintf("persisted up to tick %s: everything", tick(s.Through))
+	}
+	return fmt.Sprintf("persisted up to tick %s, closed up to %s; %s in %s frames wait in the logs", tick(s.Through), tick(s.Whole), report.Bytes(s.Bytes), report.Count(s.Frames))
 }
 
 // copyLag says how far a peer is with its copies.
@@ -152,7 +166,7 @@ func showExplain(w io.Writer, s seen) {
 	explainRates(w, s)
 	explainAway(w, s)
 	fmt.Fprint(w, `
-not offered yet: logs kept beyond their need (the policy persist). Everything lies on this machine: its loss is not survived.
+Everything lies on this machine: its loss is not survived.
 `)
 }
 
@@ -189,6 +203,9 @@ func stageExplain(w io.Writer, st *control.StageStatus) {
 		fmt.Fprintln(w, "within a node nothing is kept, since both ends are lost together")
 		if e.Lag != nil {
 			fmt.Fprintf(w, "    furthest behind: %s\n", copyLag(e.Lag))
+		}
+		if e.Stream != nil {
+			fmt.Fprintf(w, "    %s on the node where it is furthest behind; what goes to its own node is persisted, too\n", streamLag(e.Stream))
 		}
 	}
 	if st.Source {

@@ -54,7 +54,7 @@ func completeRunFlags(cmd *cobra.Command) {
 		"log-format":        {"text", "json"},
 		"links":             {"tcp", "auto", "shm"},
 		"on-bad-row":        {"fail", "skip", "divert="},
-		"reliability":       {"off", "recompute", "retain", "replicate=1"},
+		"reliability":       {"off", "recompute", "retain", "replicate=1", "persist"},
 		"source-durability": {"disk", "peers(1)", "memory"},
 		"tick":              {"5ms", "20ms", "bytes:64KiB", "bytes:1MiB", "bytes:16MiB"},
 	}

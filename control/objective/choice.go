@@ -66,7 +66,7 @@ func (e *Estimate) WorstNs() int64 { return max(e.GapNs, e.PairNs) }
 // for Apply to find out.
 func (c *Choice) Possible(nodes int) bool {
 	r := &c.Reliability
-	impossible := func(p shuffle.Policy) bool { return p.Copies >= nodes || p.Keep == shuffle.Persist }
+	impossible := func(p shuffle.Policy) bool { return p.Copies >= nodes }
 	return c.IntervalNs > 0 && c.IntervalNs <= timeMostNs && !impossible(r.Policy) &&
 		!slices.ContainsFunc(r.Edges, func(e plan.EdgePolicy) bool { return impossible(e.Policy) }) &&
 		!slices.ContainsFunc(r.Stages, func(s plan.StageStrategy) bool { return s.Strategy > runtime.Replay })

@@ -15,7 +15,6 @@ func TestImpossibleChoicesAreRefused(t *testing.T) {
 		"no interval": {}, "interval": {IntervalNs: math.MaxInt64},
 		"copies":   {IntervalNs: 1e9, Reliability: plan.Reliability{Policy: two}},
 		"edge":     {IntervalNs: 1e9, Reliability: plan.Reliability{Edges: []plan.EdgePolicy{{Policy: two}}}},
-		"persist":  {IntervalNs: 1e9, Reliability: plan.Reliability{Policy: shuffle.Policy{Keep: shuffle.Persist}}},
 		"strategy": {IntervalNs: 1e9, Reliability: plan.Reliability{Stages: []plan.StageStrategy{{Strategy: runtime.Replay + 1}}}},
 	} {
 		if c.Possible(2) {

@@ -26,7 +26,7 @@ type object struct {
 }
 
 // openObject opens an object of a store and checks all but its frames. Errors wrap snapshot.ErrNotFound or ErrDamaged, or are the store's; they name the object.
-func openObject(s snapshot.Store, name string) (*object, error) {
+func openObject(s snapshot.Reader, name string) (*object, error) {
 	from, err := s.Open(name)
 	if err != nil {
 		return nil, err

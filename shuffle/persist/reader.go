@@ -15,7 +15,7 @@ import (
 )
 
 // Jobs lists the jobs that a store has streams of.
-func Jobs(s snapshot.Store) ([]uint64, error) {
+func Jobs(s snapshot.Reader) ([]uint64, error) {
 	names, err := s.List("job-")
 	if err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func Jobs(s snapshot.Store) ([]uint64, error) {
 type Stream struct {
 	About
 	Job    uint64
-	store  snapshot.Store
+	store  snapshot.Reader
 	edge   *shuffle.Edge
 	parts  []part // by place in Nodes
 	failed error  // of a part whose objects could not be looked at
@@ -48,7 +48,7 @@ type part struct {
 }
 
 // Open opens the streams of a job, by edge. What one of them is damaged by is told when it is read; the error is the store's.
-func Open(s snapshot.Store, job uint64) ([]*Stream, error) {
+func Open(s snapshot.Reader, job uint64) ([]*Stream, error) {
 	names, err := s.List(fmt.Sprintf("job-%016x/", job))
 	if err != nil {
 		return nil, err
@@ -143,8 +143,16 @@ func (s *Stream) Through() frame.Tick {
 	return through
 }
 
-// RowSchema is the schema of its rows.
-func (s *Stream) RowSchema() *batch.Schema { return s.edge.Schema }
+// Ended reports whether nothing will be added to it.
+func (s *Stream) Ended() bool { return s.Through() == frame.MaxTick }
+
+// RowSchema is the schema of its rows. The error says that it cannot be read.
+func (s *Stream) RowSchema() (*batch.Schema, error) {
+	if s.failed != nil {
+		return nil, s.failed
+	}
+	return s.edge.Schema, nil
+}
 
 // Rows are consecutive rows of a channel in a tick, borrowed until the call that lends them returns.
 type Rows struct {

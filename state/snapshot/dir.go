@@ -34,6 +34,15 @@ type Dir struct {
 // OpenDir opens a directory, made if it is missing, and removes what crashes have left of unfinished files if no other process uses it.
 func OpenDir(root string) (*Dir, error) { return openDir(osDisk{}, root) }
 
+// ReadDir reads a directory, also while others write there. It changes nothing, and holds nothing.
+func ReadDir(root string) (Reader, error) {
+	d := &Dir{disk: osDisk{}, root: root}
+	if _, _, err := d.disk.ReadDir(root); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
 func openDir(d disk, root string) (*Dir, error) {
 	if err := d.MkdirAll(root); err != nil {
 		return nil, fmt.Errorf("snapshot directory: %w", err)

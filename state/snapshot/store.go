@@ -31,16 +31,21 @@ type Object interface {
 	Size() int64 // bytes
 }
 
-// Store holds objects by name. Names are relative paths of lower-case letters, digits and ". _ -" between slashes. What a call that changes
-// something has done is durable when it returns nil; after an error it has been done or not, but never in part. Any goroutine may call.
-type Store interface {
-	// Create stores what write writes under a name that is not taken, else it fails with ErrExists. An error of write is returned, and
-	// nothing stored.
-	Create(name string, write func(w io.Writer) error) error
+// Reader is what changes nothing of a Store.
+type Reader interface {
 	// Open opens an object, or fails with ErrNotFound.
 	Open(name string) (Object, error)
 	// List returns the names that begin with the prefix, in order. Objects that Swap stores are among them.
 	List(prefix string) ([]string, error)
+}
+
+// Store holds objects by name. Names are relative paths of lower-case letters, digits and ". _ -" between slashes. What a call that changes
+// something has done is durable when it returns nil; after an error it has been done or not, but never in part. Any goroutine may call.
+type Store interface {
+	Reader
+	// Create stores what write writes under a name that is not taken, else it fails with ErrExists. An error of write is returned, and
+	// nothing stored.
+	Create(name string, write func(w io.Writer) error) error
 	// Delete removes an object if it is there.
 	Delete(name string) error
 	// Load returns a small object, of at most MaxSwapBytes, and its version; ErrNotFound if there is none.

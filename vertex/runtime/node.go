@@ -17,6 +17,7 @@ import (
 	"github.com/streamscope/streamscope/shuffle/copies"
 	"github.com/streamscope/streamscope/shuffle/hostlink"
 	"github.com/streamscope/streamscope/state"
+	"github.com/streamscope/streamscope/state/snapshot"
 )
 
 // NodeConfig is a worker process: what it runs and what it may use.
@@ -46,6 +47,8 @@ type NodeConfig struct {
 	Recovery *Recovery
 	// Journals, if set, has peers keep the journals of sources; only with Recovery and several nodes.
 	Journals *Journals
+	// Streams is where edges with the policy persist are written; nil: they are as with retain. Stop waits for its calls to return. Only with Recovery.
+	Streams snapshot.Store
 	// Holders are peers that may hold copies of what former lives of this node have written, with the addresses of CopyAddr.
 	Holders []netio.Peer
 	// Warn, if set, is told when memory for logs or room to spill them cannot be had: that is tried again until it can, and sources wait
@@ -55,22 +58,23 @@ type NodeConfig struct {
 
 // Node drives a Worker with goroutines: one per core, those of its links, one for the arena and one that watches for a standstill.
 type Node struct {
-	cfg      NodeConfig
-	worker   *Worker
-	arena    *ringlog.Arena
-	endpoint *netio.Endpoint
-	host     *hostlink.Host // nil: frames cross every link
-	links    []linkPair     // by node; empty for itself
-	copying  *copying       // nil: nothing is copied
-	served   copies.Stats
-	wakes    []chan struct{}
-	stop     chan struct{}
-	stopOnce sync.Once
-	done     chan struct{}
-	doneOnce sync.Once
-	running  sync.WaitGroup
-	steps    atomic.Uint64 // steps that did something
-	mu       struct {
+	cfg        NodeConfig
+	worker     *Worker
+	arena      *ringlog.Arena
+	endpoint   *netio.Endpoint
+	host       *hostlink.Host // nil: frames cross every link
+	links      []linkPair     // by node; empty for itself
+	copying    *copying       // nil: nothing is copied
+	served     copies.Stats
+	persisting *persisting // nil: nothing is persisted
+	wakes      []chan struct{}
+	stop       chan struct{}
+	stopOnce   sync.Once
+	done       chan struct{}
+	doneOnce   sync.Once
+	running    sync.WaitGroup
+	steps      atomic.Uint64 // steps that did something
+	mu         struct {
 		sync.Mutex
 		err error
 	}
@@ -99,12 +103,20 @@ func NewNode(cfg NodeConfig) (*Node, error) {
 		}
 		fetched = n.copying.fetch(cfg.Holders)
 	}
-	n.worker, err = NewWorker(Config{
+	worker := Config{
 		Plan: cfg.Plan, JobID: cfg.JobID, Node: cfg.Node, Nodes: cfg.Nodes, Cores: cfg.Cores, Incarnation: cfg.Incarnation,
 		Schedule: cfg.Schedule, Admission: cfg.Admission, Lateness: cfg.Lateness, Rate: cfg.Rate,
 		FrameBytes: cfg.FrameBytes, CreditBytes: cfg.CreditBytes, LeaseBytes: int(min(leaseBytesMax, cfg.ArenaBytes/8)), Sums: cfg.Sums, Arena: n.arena, Pages: cfg.Pages,
 		Nanotime: nanotime, Wake: n.wake, WakePeer: n.wakePeer, Room: n.room, Fail: n.fail, Recovery: n.recovery(), Copier: n.copying.copier(),
-	})
+	}
+	if p := worker.NewPersister(cfg.Streams, cfg.Warn); p != nil {
+		n.persisting = newPersisting(n, p)
+		worker.Persister = n.persisting
+	}
+	n.worker, err = NewWorker(worker)
+	if err == nil && n.persisting != nil {
+		n.persisting.Attach(n.worker.Exchange())
+	}
 	if err == nil {
 		err = n.copying.preload(fetched, began)
 	}
@@ -302,6 +314,10 @@ func (n *Node) Start() {
 	}
 	n.running.Add(1)
 	go n.watch()
+	if n.persisting != nil {
+		n.running.Add(1)
+		go n.persisting.run()
+	}
 }
 
 // drive steps a core until it is stopped.

@@ -46,6 +46,8 @@ type Config struct {
 	Held func(stage int) bool
 	// Copier takes the frames of edges with copies; nil: there are none. Only with Recovery.
 	Copier shuffle.Copier
+	// Persister hears of the frames of edges that are persisted (NewPersister); nil: none is. Only with Recovery.
+	Persister shuffle.Persister
 	// Recovery keeps what the worker needs to come back; nil: reliability is off.
 	Recovery *Recovery
 }
@@ -113,7 +115,7 @@ func NewWorker(cfg Config) (*Worker, error) {
 	x, err := shuffle.NewExchange(shuffle.ExchangeConfig{
 		Cluster: w.cluster, Self: cfg.Node, Job: cfg.JobID, Incarnation: cfg.Incarnation, Edges: buildEdges(cfg.Plan), Arena: cfg.Arena,
 		FrameBytes: cfg.FrameBytes, CreditBytes: cfg.CreditBytes, LeaseBytes: cfg.LeaseBytes, Sums: cfg.Sums,
-		Starts: starts, Retain: cfg.Recovery != nil, Copier: cfg.Copier,
+		Starts: starts, Retain: cfg.Recovery != nil, Copier: cfg.Copier, Persister: cfg.Persister,
 		Wake: w.wake, WakePeer: cfg.WakePeer, Room: cfg.Room, Fail: cfg.Fail, DrainedChanged: func() { w.dirty.Store(true); w.wakeAll() },
 	})
 	if err != nil {

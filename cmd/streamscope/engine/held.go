@@ -34,6 +34,7 @@ func (w *worker) held() *control.Held {
 		h.Logs, h.LogsLeftOut = h.Logs[:control.HeldLogsMax], over
 	}
 	w.heldCopies(h)
+	w.heldStreams(h)
 	for _, u := range past.Units {
 		if u.Images > 0 {
 			h.Images = append(h.Images, control.HeldImages{
@@ -64,5 +65,22 @@ func (w *worker) heldCopies(h *control.Held) {
 	if over := len(h.Copies) - control.HeldLogsMax; over > 0 {
 		slices.SortFunc(h.Copies, func(a, b control.HeldCopy) int { return cmp.Compare(b.LagBytes, a.LagBytes) })
 		h.Copies, h.CopiesLeftOut = h.Copies[:control.HeldLogsMax], over
+	}
+}
+
+// heldStreams tells how far what this worker sends is persisted.
+func (w *worker) heldStreams(h *control.Held) {
+	streams, err := w.node.Streams()
+	for _, s := range streams {
+		h.Streams = append(h.Streams, control.HeldStream{
+			Edge: s.Edge, Through: s.Through, Whole: s.Whole, Bytes: s.Bytes, Frames: s.Frames, Objects: s.Objects, Written: s.Written,
+		})
+	}
+	if len(h.Streams) > control.HeldLogsMax {
+		slices.SortFunc(h.Streams, func(a, b control.HeldStream) int { return cmp.Compare(b.Bytes, a.Bytes) })
+		h.Streams = h.Streams[:control.HeldLogsMax]
+	}
+	if err != nil {
+		h.StreamsFailing = err.Error()
 	}
 }

@@ -122,6 +122,9 @@ func (w *worker) Report() (control.Reported, error) {
 	r := control.Reported{Executed: p.Executed, Opened: p.Opened, Missed: p.Missed}
 	for _, s := range w.past.Saved() {
 		saved := control.Saved{Stage: control.StageID(s.Stage), Tick: s.Tick}
+		if s.Err == nil && s.Tick > w.node.Worker().PersistedTo(s.Stage) {
+			continue // it counts once all is durable that went out before it
+		}
 		if s.Err != nil {
 			r.Unsaved = append(r.Unsaved, control.Unsaved{Saved: saved, Reason: s.Err.Error()})
 		} else if low, hollow := w.node.Worker().Low(s.Stage, s.Tick); hollow {

@@ -23,6 +23,7 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/state"
 	"github.com/streamscope/streamscope/state/extent"
+	"github.com/streamscope/streamscope/state/snapshot"
 	vruntime "github.com/streamscope/streamscope/vertex/runtime"
 	"github.com/streamscope/streamscope/vertex/runtime/datadir"
 )
@@ -75,8 +76,9 @@ func (w *workers) newWorker(p *plan.Plan, a control.Assignment, limits rpc.Limit
 		return nil, err
 	}
 	var warn func(error)
+	var streams snapshot.Store
 	if recovery != nil {
-		warn = n.warnings.add
+		warn, streams = n.warnings.add, n.past.Streams()
 	}
 	node, err := vruntime.NewNode(vruntime.NodeConfig{
 		Plan: p.Runtime, JobID: jobID(w.job.Token), Node: a.Node, Nodes: a.Nodes, Cores: a.Cores, Incarnation: max(firstLife, a.Incarnation),
@@ -84,7 +86,7 @@ func (w *workers) newWorker(p *plan.Plan, a control.Assignment, limits rpc.Limit
 		Lateness: time.Duration(limits.LatenessUs) * time.Microsecond, Rate: limits.RatePerS,
 		FrameBytes: limits.FrameBytes, SegmentBytes: limits.SegmentBytes, CreditBytes: limits.CreditBytes, Links: vruntime.LinkMode(limits.Links),
 		ArenaBytes: limits.ArenaBytes, SpillDir: limits.SpillDir, Token: w.job.Token, Listen: listen, Sums: a.Nodes > 1,
-		Pages: n.newPages, LinkEvents: w.linkEvents(), Recovery: recovery, Warn: warn, Holders: holders(a.Peers), Journals: n.journals(a, limits),
+		Pages: n.newPages, LinkEvents: w.linkEvents(), Recovery: recovery, Warn: warn, Streams: streams, Holders: holders(a.Peers), Journals: n.journals(a, limits),
 	})
 	if err != nil {
 		err = errors.Join(asUnreadable(err), n.closePast()) // parts of images are read while the node is made
@@ -219,6 +221,9 @@ func (w *worker) Stop() {
 	if w.relinks != nil {
 		close(w.relinks)
 		w.linking.Wait()
+	}
+	if w.past != nil {
+		defer w.past.Hurry()() // or what is being persisted
 	}
 	// What cannot be freed any more ends with the process.
 	_ = w.node.Stop()

@@ -1,7 +1,6 @@
 package options
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -114,9 +113,6 @@ func (p *parser) reliability(raw Raw, run *Run) {
 			continue
 		}
 		e, err := plan.ParseEdgePolicy(given)
-		if e.Policy.Keep == shuffle.Persist {
-			err = errNoPersist
-		}
 		if err != nil {
 			p.complain("--edge-policy: %v", err)
 			continue
@@ -153,15 +149,10 @@ func (p *parser) copies(given string, policy shuffle.Policy, run *Run) {
 	}
 }
 
-var errNoPersist = errors.New("streams are not written to the snapshot store yet; use retain")
-
 func parsePolicy(s string) (shuffle.Policy, error) {
 	policy, err := shuffle.ParsePolicy(s)
 	if err != nil {
-		err = fmt.Errorf("got %q, want %s, recompute, retain or replicate=K", s, reliabilityOff)
-	}
-	if policy.Keep == shuffle.Persist {
-		err = errNoPersist
+		err = fmt.Errorf("got %q, want %s, recompute, retain, replicate=K or persist", s, reliabilityOff)
 	}
 	return policy, err
 }

@@ -21,7 +21,7 @@ func (e *encoder) AppendHeader(dst []byte) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendText(dst, []byte(f.Name))
+		dst = AppendText(dst, []byte(f.Name))
 	}
 	return append(dst, '\n')
 }
@@ -32,15 +32,15 @@ func (e *encoder) AppendRows(dst []byte, n int, cols []batch.Column) []byte {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = appendCell(dst, &cols[i], row)
+			dst = AppendCell(dst, &cols[i], row)
 		}
 		dst = append(dst, '\n')
 	}
 	return dst
 }
 
-// appendCell writes empty text as "", since a bare empty cell is null.
-func appendCell(dst []byte, c *batch.Column, row int) []byte {
+// AppendCell appends a cell as sinks write it: empty text as "", since a bare empty cell is null.
+func AppendCell(dst []byte, c *batch.Column, row int) []byte {
 	if c.Null(row) {
 		return dst
 	}
@@ -61,7 +61,7 @@ func appendCell(dst []byte, c *batch.Column, row int) []byte {
 	case c.Kind() == batch.Bytes:
 		return base64.StdEncoding.AppendEncode(dst, t)
 	}
-	return appendText(dst, t)
+	return AppendText(dst, t)
 }
 
 // appendFloat writes infinities and NaN as inf, -inf and nan.
@@ -77,7 +77,8 @@ func appendFloat(dst []byte, v float64) []byte {
 	return text.AppendFloat(dst, v)
 }
 
-func appendText(dst, t []byte) []byte {
+// AppendText appends text as a cell, in quotes where it needs them.
+func AppendText(dst, t []byte) []byte {
 	if !needsQuotes(t) {
 		return append(dst, t...)
 	}

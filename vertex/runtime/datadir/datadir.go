@@ -329,12 +329,22 @@ func (d *Dir) Trim(needs [][]frame.Tick) {
 	}
 }
 
+// Streams is the store of images, where what edges carried may lie too. It is closed with the Dir.
+func (d *Dir) Streams() snapshot.Store { return d.store }
+
+// Hurry gives who uses the store as long as Close gives the images: calls of one that is far away, and may not answer for long, then fail. The function that is
+// returned ends that, unless it has happened.
+func (d *Dir) Hurry() (end func()) {
+	if d.cfg.Store == nil {
+		return func() {}
+	}
+	t := time.AfterFunc(closePatience, func() { _ = d.cfg.Store.Close() })
+	return func() { t.Stop() }
+}
+
 // Close waits for the images that are being written. The worker has been closed before; the memory of its state has not.
 func (d *Dir) Close() error {
-	if d.cfg.Store != nil {
-		// One that is far away may not answer for long.
-		defer time.AfterFunc(closePatience, func() { _ = d.cfg.Store.Close() }).Stop()
-	}
+	defer d.Hurry()()
 	d.writer.Close()
 	return errors.Join(d.restored(), d.store.Close())
 }
