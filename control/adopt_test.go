@@ -203,5 +203,5 @@ func TestCancelWhileAwaiting(t *testing.T) {
 	d.want("cancelled", "stop0 kill1.1")
 	d.lose(1)
 	d.step(Stopped{d.from(0)})
-	d.want("alone", "abort end")
+	d.want("alone", "end")
 }

@@ -36,7 +36,7 @@
 // # Invariants
 //
 //   - C1 OneOutcome: in the effects of a run there is exactly one Commit or one Abort, never both, and one End, which is last. With
-//     recovery a run that is fenced, or whose output was visible before, has neither.
+//     recovery there is no Abort, since what was written is for who goes on; a run that fails, is fenced, or whose output was visible before, has neither.
 //   - C2 CommitLast: Commit follows Finished of every worker, and with recovery the commit of that in the store.
 //   - C3 AbortAlone: Abort follows the end of every worker that was ever heard of, or the last deadline.
 //   - C4 Silence: after End no event has an effect.

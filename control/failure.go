@@ -90,7 +90,12 @@ func (m *Machine) abortWhenAlone() {
 	}
 }
 
+// abort ends a run that was stopped. What there is of its output is removed; with recovery it stays, for who repeats the run, or does so already.
 func (m *Machine) abort() {
+	if m.rec != nil {
+		m.end(m.why(), m.cause.cancelled)
+		return
+	}
 	m.phase = Aborting
 	m.emit(Abort{})
 }
@@ -110,14 +115,19 @@ func (m *Machine) aborted(ev Aborted) {
 	if m.phase != Aborting {
 		return
 	}
-	reason := m.cause.reason
-	if reason == "" {
-		reason = "the run was stopped"
-	}
+	reason := m.why()
 	if ev.Reason != "" {
 		reason = fmt.Sprintf("%s (and then: %s)", reason, ev.Reason)
 	}
 	m.end(reason, m.cause.cancelled)
+}
+
+// why is the reason for which the run was stopped.
+func (m *Machine) why() string {
+	if m.cause.reason == "" {
+		return "the run was stopped"
+	}
+	return m.cause.reason
 }
 
 func (m *Machine) end(reason string, cancelled bool) {

@@ -122,9 +122,6 @@ func (d *driver) do(e Effect) {
 	case Commit:
 		d.note("commit")
 		d.step(Committed{})
-	case Abort:
-		d.note("abort")
-		d.step(Aborted{})
 	case End:
 		d.note("end")
 		d.outcome = &e.Outcome

@@ -26,7 +26,7 @@ func TestStoreFails(t *testing.T) {
 	if d.outcome == nil || d.outcome.Reason != "the metadata store failed 3 times: no space" {
 		t.Errorf("outcome %+v", d.outcome)
 	}
-	d.want("nobody was left to stop", "abort end")
+	d.want("nobody was left to stop", "end")
 }
 
 func TestFenced(t *testing.T) {

@@ -76,10 +76,10 @@ func (w *world) running(n int) Event {
 
 // fate is what has become of effects.
 type fate struct {
-	asked                 string // the transaction under way
-	successions           int
-	commits, aborts, ends int
-	complete              bool // OutputComplete is stored
+	asked         string // the transaction under way
+	successions   int
+	commits, ends int
+	complete      bool // OutputComplete is stored
 }
 
 func (b *bases) clone() *bases {
@@ -134,8 +134,6 @@ func (w *world) alphabet() []Event {
 	switch m.phase {
 	case Committing:
 		evs = append(evs, Committed{}, Committed{Reason: "disk full"})
-	case Aborting:
-		evs = append(evs, Aborted{})
 	}
 	for n := range m.workers {
 		k := &m.workers[n]
@@ -236,10 +234,10 @@ func (w *world) check(e Effect, last bool) error {
 			return fmt.Errorf("C2: Commit before the store has it")
 		}
 	case Abort:
-		w.fate.aborts++
+		return fmt.Errorf("C1: Abort, where another may go on")
 	case End:
 		w.fate.ends++
-		if n := w.fate.commits + w.fate.aborts; !last || n > 1 || (n == 0 && !e.Outcome.Fenced && w.rec.Outcome != OutputVisible) {
+		if n := w.fate.commits; !last || n > 1 || (n == 0 && e.Outcome.OK() && w.rec.Outcome != OutputVisible) {
 			return fmt.Errorf("C1: %+v after %+v", e.Outcome, w.fate)
 		}
 	}
@@ -283,8 +281,6 @@ func (w *world) helpful() Event {
 		return Persisted{}
 	case m.phase == Committing && m.rec.asked == nil:
 		return Committed{}
-	case m.phase == Aborting:
-		return Aborted{}
 	}
 	for n := range m.workers {
 		k := &m.workers[n]

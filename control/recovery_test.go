@@ -117,7 +117,7 @@ func TestFinalFailureEndsTheRun(t *testing.T) {
 	d.step(Failed{From: d.from(0), Reason: "not deterministic", Final: true})
 	d.lose(0)
 	d.lose(1)
-	d.want("failed", "stop0 stop1 abort end")
+	d.want("failed", "stop0 stop1 end")
 	if d.outcome == nil || d.outcome.Reason != "not deterministic" {
 		t.Errorf("outcome %+v", d.outcome)
 	}

@@ -16,7 +16,7 @@ import (
 type Config struct {
 	Control control.Config
 	Job     rpc.Job
-	// Commit makes the output visible, Abort removes what there is of it. One of them is called, once.
+	// Commit makes the output visible, Abort removes what there is of it. One of them is called, once; with recovery never Abort.
 	Commit, Abort func() error
 	// Persist carries out a transaction in the store; with Control.Recovery. It is called by a goroutine of its own.
 	Persist func(control.Txn) control.Persisted

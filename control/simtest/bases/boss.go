@@ -164,8 +164,6 @@ func (b *boss) do(e control.Effect) {
 		w.checkCommit()
 		w.commits++
 		b.inbox = append(b.inbox, control.Committed{})
-	case control.Abort:
-		b.inbox = append(b.inbox, control.Aborted{})
 	case control.End:
 		b.end(e.Outcome)
 	}
