@@ -4,6 +4,8 @@
 //	flights-6x   the same rows six times, each time a month later, in one file that the harness makes
 //	recovery     the same twelve times, by three workers over a data directory, one of which at a time is killed or stopped
 //	replicate    the same twelve times, by three workers: with copies at peers, against retain and against no reliability
+//	replica      the same twelve times, by two workers, with copies at a third that has no tasks: it runs, stands still for four fifths of the time, or
+//	             altogether, until its lease is over and another takes its place, which is refilled and stopped in turn
 //
 // # Gaps
 //

@@ -54,6 +54,12 @@ func Workloads() []measure.Workload {
 			Open:    openReplicate,
 			Require: []measure.Requirement{{Of: "retain_of_off", Must: 0.93}, {Of: "replicate_of_off", Must: 0.85}},
 		},
+		{
+			Name: "replica", Unit: measure.RowsPerSecond, Apart: true, Whole: true,
+			About:   "flights by two workers with copies at a third, which does nothing else and stands still; against one that runs, one that is slow, and no copies",
+			Open:    openReplica,
+			Require: []measure.Requirement{{Of: "stopped_of_running", Must: 0.97}, {Of: "slow_of_running", Must: 0.97}, {Of: "stopped_of_retain", Must: 0.97}},
+		},
 	}
 }
 
