@@ -22,7 +22,7 @@ import (
 // Name of the job.
 const Name = "flights"
 
-// Options are everything that shapes the job. They travel to worker processes as JSON, so paths must be absolute for those.
+// Options are everything that shapes the job. Paths must be absolute for worker processes elsewhere.
 type Options struct {
 	Inputs   []string       // files, patterns, or "-" for standard input as CSV; none: the embedded week
 	Airports string         // a CSV file; empty: the embedded table
@@ -30,6 +30,8 @@ type Options struct {
 	BadRows  connect.Policy // what to do with rows that cannot be read
 	DivertTo string         // with connect.Divert
 	Token    string         // of the run, see connect.TempPath
+	// Stdin is connect.Files.Stdin.
+	Stdin func() (connect.Feed, error)
 }
 
 // lateMinutes is the delay beyond which a flight is late.
@@ -101,7 +103,7 @@ func Define(src vertex.Source, airports *job.Table, out job.Sink) (*job.Graph, e
 
 func (o Options) source() (*files.Source, error) {
 	f := connect.Files{
-		Paths: o.Inputs, Schema: &batch.Schema{Fields: flightFields}, Time: "date", BadRows: o.BadRows, DivertTo: o.DivertTo, Token: o.Token,
+		Paths: o.Inputs, Schema: &batch.Schema{Fields: flightFields}, Time: "date", BadRows: o.BadRows, DivertTo: o.DivertTo, Token: o.Token, Stdin: o.Stdin,
 	}
 	for _, p := range o.Inputs {
 		if p != connect.Stdin {

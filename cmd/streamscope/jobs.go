@@ -14,6 +14,6 @@ var jobs = []jobInfo{{flights.Name, "knock-on delays: late departures per airpor
 // definitions are the same in every process of a run.
 var definitions = engine.Definitions{
 	flights.Name: func(j engine.Job) (*job.Graph, error) {
-		return flights.Job(flights.Options{Inputs: j.Inputs, Airports: j.Airports, Out: j.Out, BadRows: j.BadRows, DivertTo: j.DivertTo, Token: j.Token})
+		return flights.Job(flights.Options{Inputs: j.Inputs, Airports: j.Airports, Out: j.Out, BadRows: j.BadRows, DivertTo: j.DivertTo, Token: j.Token, Stdin: j.Stdin})
 	},
 }

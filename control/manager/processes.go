@@ -24,6 +24,8 @@ type Spawn struct {
 	Command func(frame.NodeID) *exec.Cmd
 	// Host is where this manager listens for workers, unless it is to be outlived; "": on the loopback address.
 	Host string
+	// Stdin, if set, makes the standard input of each worker that ends with this process; nil: it is that of this process.
+	Stdin func() (*os.File, error)
 	// Stderr takes the lines that workers write on standard error, from several goroutines. It may be nil.
 	Stderr io.Writer
 	// Token is the secret that agents show; the same for all.
@@ -147,6 +149,9 @@ func (h *processes) launch(node frame.NodeID, i frame.Incarnation) (*child, erro
 	if theirs, ours := cmd.Stderr.(*os.File), c.stderr.from; theirs != ours {
 		theirs.Close()
 	}
+	if in, ok := cmd.Stdin.(*os.File); ok && in != os.Stdin {
+		in.Close()
+	}
 	if err != nil {
 		life.Close()
 		c.stderr.from.Close()
@@ -171,9 +176,17 @@ func (h *processes) connect(c *child, node frame.NodeID) (err error) {
 		c.cmd.Stderr = c.stderr.from
 		return err
 	}
+	in := os.Stdin
+	if h.spawn.Stdin != nil {
+		if in, err = h.spawn.Stdin(); err != nil {
+			return err
+		}
+	}
 	var stderr *os.File
-	c.stderr.from, stderr, err = os.Pipe()
-	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = os.Stdin, os.Stdout, stderr
+	if c.stderr.from, stderr, err = os.Pipe(); err != nil && in != os.Stdin {
+		in.Close()
+	}
+	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = in, os.Stdout, stderr
 	return err
 }
 

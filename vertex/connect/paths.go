@@ -68,6 +68,20 @@ func readable(path string) error {
 	return f.Close()
 }
 
+// Repeatable complains about files among paths that can be read only once, other than standard input. What cannot be found is for others to say.
+func Repeatable(paths []string) error {
+	names, err := expand(paths)
+	if err != nil {
+		return nil
+	}
+	for _, n := range names {
+		if st, err := os.Stat(n); n != Stdin && err == nil && !st.Mode().IsRegular() && !st.IsDir() {
+			return fmt.Errorf("%s: no regular file, so that it can be read only once; give it as standard input: --input - < %s", n, n)
+		}
+	}
+	return nil
+}
+
 // pathError names the file and what is wrong, without the operation.
 func pathError(path string, err error) error {
 	var pe *fs.PathError

@@ -33,6 +33,8 @@ type Recovery struct {
 	JournalPeers int
 	// AcceptGap gives up the journals that peers kept for an earlier run, of which nobody lives any more: see control.Stored.GiveUpJournals.
 	AcceptGap bool
+	// InputAgain says that standard input is all of what an earlier run of the directory was given, not what follows that.
+	InputAgain bool
 	// Reliability says what is kept of each edge.
 	Reliability plan.Reliability
 	// Objective, if set, has what its user has not settled of Reliability and SnapshotInterval chosen.

@@ -19,6 +19,8 @@ type Job struct {
 	DivertTo string
 	// Token makes the temporary names of the run, and is the secret of its links.
 	Token string
+	// Stdin is connect.Files.Stdin: each process has its own.
+	Stdin func() (connect.Feed, error) `json:"-"`
 }
 
 // Definition builds the graph of a job.

@@ -48,6 +48,8 @@ type Config struct {
 	Report     func(control.RunStats)
 	// Events, if set, takes what happens to workers, as lines of JSON (package control/events).
 	Events io.Writer
+
+	feeder *connect.Feeder // of standard input, with Recovery; nil: the job does not read it
 }
 
 // Deadlines of a run.
@@ -71,9 +73,11 @@ func Run(ctx context.Context, cfg Config) (control.RunStats, error) {
 
 // runRecoverable runs the job with what its data directory holds.
 func (cfg *Config) runRecoverable(ctx context.Context) (stats control.RunStats, err error) {
-	if slices.Contains(cfg.Job.Inputs, "-") {
-		return stats, errors.New("--input -: standard input cannot be read again after a failure; write it to a file, or leave out --data-dir")
+	stop, err := cfg.feedStdin()
+	if err != nil {
+		return stats, err
 	}
+	defer stop()
 	if err := checkStore(cfg.Recovery.SnapshotStore); err != nil {
 		return stats, err
 	}
@@ -225,10 +229,14 @@ func resumedAt(s control.Stored, stages []control.StageShape) (frame.Tick, bool)
 
 func (cfg *Config) host() func(manager.Hub) (manager.Host, error) {
 	if cfg.Workers == 0 {
-		w := &workers{jobs: cfg.Jobs, log: cfg.Log}
+		w := &workers{jobs: cfg.Jobs, log: cfg.Log, stdin: cfg.stdin}
 		return manager.InProcess(w.agentConfig())
 	}
-	return manager.Processes(manager.Spawn{Command: cfg.Command, Host: cfg.ListenHost, Stderr: cfg.Stderr, Token: cfg.Job.Token})
+	s := manager.Spawn{Command: cfg.Command, Host: cfg.ListenHost, Stderr: cfg.Stderr, Token: cfg.Job.Token}
+	if cfg.feeder != nil {
+		s.Stdin = cfg.feeder.Attach
+	}
+	return manager.Processes(s)
 }
 
 // coresPerWorker shares the cores of the machine among the workers.
@@ -282,7 +290,7 @@ func (w *workers) agentConfig() agent.Config {
 // Process is the life of a child that Run started, and takes links at host ("": the loopback address). It returns when its parent tells it to stop,
 // or is gone. SIGUSR1 in hurt cuts all links of the worker, as a network would do it; they are made again. SIGUSR2 has one of its tasks fail.
 func Process(jobs Definitions, log *slog.Logger, host string, hurt <-chan os.Signal) error {
-	w := &workers{jobs: jobs, log: log, host: cmp.Or(host, manager.Loopback)}
+	w := &workers{jobs: jobs, log: log, host: cmp.Or(host, manager.Loopback), stdin: func() (connect.Feed, error) { return connect.OpenFeed(os.Stdin) }}
 	ended := make(chan struct{})
 	defer close(ended)
 	go func() {

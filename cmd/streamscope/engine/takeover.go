@@ -43,9 +43,10 @@ func (o *office) close() error {
 	return o.address.Remove(o.path)
 }
 
-// outlive tells whether workers may outlive this process: standard output is no file that another manager could make visible.
+// outlive tells whether workers may outlive this process: standard output is no file that another manager could make visible, and standard input
+// goes with the process that reads it.
 func (cfg *Config) outlive() bool {
-	return cfg.Workers > 0 && cfg.Recovery.ManagerPatience > 0 && cfg.Job.Out != "" && cfg.Job.Out != connect.Stdout
+	return cfg.feeder == nil && cfg.Workers > 0 && cfg.Recovery.ManagerPatience > 0 && cfg.Job.Out != "" && cfg.Job.Out != connect.Stdout
 }
 
 // meetWorkers finds the workers that an earlier manager has left, ends those that cannot go on and has the others awaited.

@@ -24,6 +24,7 @@ import (
 	"github.com/streamscope/streamscope/state"
 	"github.com/streamscope/streamscope/state/extent"
 	"github.com/streamscope/streamscope/state/snapshot"
+	"github.com/streamscope/streamscope/vertex/connect"
 	vruntime "github.com/streamscope/streamscope/vertex/runtime"
 	"github.com/streamscope/streamscope/vertex/runtime/datadir"
 )
@@ -32,15 +33,20 @@ import (
 type workers struct {
 	jobs Definitions
 	log  *slog.Logger
-	host string                        // where links are taken
-	job  Job                           // of the plan built last
-	node atomic.Pointer[vruntime.Node] // the newest
+	host string // where links are taken
+	// stdin is standard input as a run with a data directory has it.
+	stdin func() (connect.Feed, error)
+	job   Job                           // of the plan built last
+	node  atomic.Pointer[vruntime.Node] // the newest
 }
 
 func (w *workers) build(m rpc.Job) (*plan.Plan, error) {
 	j, err := decode(m)
 	if err != nil {
 		return nil, err
+	}
+	if m.Limits.DataDir != "" {
+		j.Stdin = w.stdin
 	}
 	w.job = j
 	g, err := w.jobs.graph(m.Name, j)

@@ -47,6 +47,7 @@ type Run struct {
 	Objective        Objective
 	JournalPeers     int // 0: journals lie in DataDir
 	AcceptGap        bool
+	InputAgain       bool // standard input is what was taken before, and more
 
 	Stats     string // "": none
 	Events    string // "": none
@@ -70,12 +71,13 @@ const (
 func Parse(raw Raw, m Machine) (Run, []error) {
 	p := parser{}
 	run := Run{
-		Inputs:   raw.Input,
-		Airports: text(raw.Airports, ""),
-		Out:      text(raw.Out, ""),
-		Workers:  value(&p, "--workers", raw.Workers, 0, func(s string) (int, error) { return parseCount(s, 0, workersMax) }),
-		Tasks:    value(&p, "--tasks", raw.Tasks, max(1, 2*m.Cores), func(s string) (int, error) { return parseCount(s, 1, tasksMax) }),
-		SpillDir: text(raw.Spill, m.TempDir),
+		Inputs:     raw.Input,
+		InputAgain: raw.InputAgain,
+		Airports:   text(raw.Airports, ""),
+		Out:        text(raw.Out, ""),
+		Workers:    value(&p, "--workers", raw.Workers, 0, func(s string) (int, error) { return parseCount(s, 0, workersMax) }),
+		Tasks:      value(&p, "--tasks", raw.Tasks, max(1, 2*m.Cores), func(s string) (int, error) { return parseCount(s, 1, tasksMax) }),
+		SpillDir:   text(raw.Spill, m.TempDir),
 
 		Links:      value(&p, "--links", raw.Links, runtime.LinksTCP, runtime.ParseLinkMode),
 		ArenaGiven: raw.Arena != nil,
@@ -207,6 +209,9 @@ func (p *parser) files(run *Run) {
 	}
 	if stdin > 1 {
 		p.complain("--input: standard input (-) is named %d times, want once", stdin)
+	}
+	if run.InputAgain && (stdin == 0 || run.DataDir == "") {
+		p.complain("--input-again: it is about --input - with a --data-dir; files are read again by themselves")
 	}
 	for _, w := range written {
 		for _, r := range read {

@@ -32,6 +32,7 @@ type Raw struct {
 	SourceDurability *string
 	Objective        *string
 	AcceptGap        bool
+	InputAgain       bool
 	EdgePolicies     []string
 	StageStrategies  []string
 	Events           *string

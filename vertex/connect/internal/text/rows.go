@@ -42,13 +42,15 @@ func (r *Rows) Decode(buf *Buffer, from connect.Place, out *connect.Lane, row fu
 	}
 	buf.NoSkip = out.Fails() || r.In.Tape != nil
 	for r.Rows != nil {
+		at := buf.Offset()
 		err := row(out)
 		if err == nil && buf.Stuck {
 			err = fmt.Errorf("%s:%d: a row of more than 4 MiB: on standard input with a data directory it cannot be left out", r.In.Name, *r.Lines)
 		}
 		if err != nil {
-			if r.Rows != nil {
-				r.put(buf, out)
+			if r.Rows != nil { // what is behind it does not count as taken: it may be given right later
+				out.End(uint64(at))
+				out.Put(r.Rows)
 			}
 			return r.final(buf, err)
 		}
