@@ -103,7 +103,7 @@ func TestJobTravels(t *testing.T) {
 }
 
 func TestCoresAreShared(t *testing.T) {
-	for _, c := range []struct{ cores, workers, want int }{{2, 0, 2}, {2, 1, 2}, {2, 3, 1}, {8, 3, 2}, {1, 0, 1}} {
+	for _, c := range []struct{ cores, workers, want int }{{2, 0, 2}, {2, 1, 2}, {2, 3, 2}, {8, 3, 2}, {9, 3, 3}, {1, 0, 1}, {1, 3, 1}} {
 		if got := coresPerWorker(c.cores, c.workers); got != c.want {
 			t.Errorf("%d cores, %d workers: got %d each, want %d", c.cores, c.workers, got, c.want)
 		}

@@ -239,8 +239,9 @@ func (cfg *Config) host() func(manager.Hub) (manager.Host, error) {
 	return manager.Processes(s)
 }
 
-// coresPerWorker shares the cores of the machine among the workers.
-func coresPerWorker(cores, workers int) int { return max(1, cores/max(1, workers)) }
+// coresPerWorker shares the cores of the machine among the workers. Each has two, if the machine does: one that executes again what was lost takes what the
+// others leave idle meanwhile, and who has the source and the sink is not held up by its other tasks.
+func coresPerWorker(cores, workers int) int { return max(1, min(2, cores), cores/max(1, workers)) }
 
 func stageInfo(p *plan.Plan) []control.StageInfo {
 	var stages []control.StageInfo

@@ -70,13 +70,14 @@ const (
 // Parse reads and checks all flags and returns every complaint it has, in the order of the flags.
 func Parse(raw Raw, m Machine) (Run, []error) {
 	p := parser{}
+	workers := value(&p, "--workers", raw.Workers, 0, func(s string) (int, error) { return parseCount(s, 0, workersMax) })
 	run := Run{
 		Inputs:     raw.Input,
 		InputAgain: raw.InputAgain,
 		Airports:   text(raw.Airports, ""),
 		Out:        text(raw.Out, ""),
-		Workers:    value(&p, "--workers", raw.Workers, 0, func(s string) (int, error) { return parseCount(s, 0, workersMax) }),
-		Tasks:      value(&p, "--tasks", raw.Tasks, max(1, 2*m.Cores), func(s string) (int, error) { return parseCount(s, 1, tasksMax) }),
+		Workers:    workers,
+		Tasks:      value(&p, "--tasks", raw.Tasks, tasksDefault(m.Cores, workers), func(s string) (int, error) { return parseCount(s, 1, tasksMax) }),
 		SpillDir:   text(raw.Spill, m.TempDir),
 
 		Links:      value(&p, "--links", raw.Links, runtime.LinksTCP, runtime.ParseLinkMode),
@@ -100,6 +101,12 @@ func Parse(raw Raw, m Machine) (Run, []error) {
 	p.texts(raw, &run)
 	p.files(&run)
 	return run, p.complaints
+}
+
+// tasksDefault is two tasks for every core, and for every worker, who all have as many: the one with most is the one that others wait for.
+func tasksDefault(cores, workers int) int {
+	each := max(1, workers)
+	return (2*max(1, cores, workers) + each - 1) / each * each
 }
 
 type parser struct{ complaints []error }

@@ -60,6 +60,15 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// Every worker gets as many tasks as the others.
+func TestTasksByDefault(t *testing.T) {
+	for _, c := range []struct{ cores, workers, want int }{{2, 0, 4}, {2, 1, 4}, {2, 2, 4}, {2, 3, 6}, {8, 3, 18}, {1, 0, 2}, {0, 0, 2}, {4, 128, 256}} {
+		if got := tasksDefault(c.cores, c.workers); got != c.want {
+			t.Errorf("%d cores, %d workers: got %d tasks, want %d", c.cores, c.workers, got, c.want)
+		}
+	}
+}
+
 func TestEveryFlagIsRead(t *testing.T) {
 	got, errs := Parse(rawOf(t, "--input=a.csv", "--input=b*.parquet", "--airports=x.csv", "--out=r.parquet", "--workers=3", "--tasks=16", "--tick=7ms",
 		"--segment-bytes=1MiB", "--frame-bytes=32KiB", "--credit-bytes=2MiB", "--links=auto", "--arena=64MiB", "--spill-dir=/var/spill", "--lateness=90s", "--rate=200k",

@@ -55,7 +55,7 @@ func Flags() []Flag {
 		{"workers", "N", "worker processes to start; with 0 this process does the work", "0", func(r *Raw) **string { return &r.Workers }},
 		{"listen-host", "IP", "address at which this process and its workers take connections, with --workers", "127.0.0.1", func(r *Raw) **string { return &r.ListenHost }},
 		{"worker-launcher", "PROGRAM", "start workers by this program: it is called with the worker's number and the command, which it must become (exec); where it sets STREAMSCOPE_LISTEN_HOST, that is the worker's --listen-host", "none", func(r *Raw) **string { return &r.WorkerLauncher }},
-		{"tasks", "N", "tasks of every keyed stage", "2 x cores", func(r *Raw) **string { return &r.Tasks }},
+		{"tasks", "N", "tasks of every keyed stage", "2 x cores, at least 2 for each worker, as many for all of them", func(r *Raw) **string { return &r.Tasks }},
 		{"tick", "TICK", "how sources cut their input into ticks: a time (5ms) or bytes (bytes:1MiB)", "bytes:1MiB; 5ms with --rate", func(r *Raw) **string { return &r.Tick }},
 		{"segment-bytes", "SIZE", "size of the segments that ring logs are made of", DefaultSegment.String(), func(r *Raw) **string { return &r.Segment }},
 		{"frame-bytes", "SIZE", "greatest size of a frame; a row that is larger is an error", DefaultFrame.String(), func(r *Raw) **string { return &r.Frame }},
