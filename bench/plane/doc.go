@@ -17,6 +17,7 @@
 //	checksums       shuffle-tcp with the sums of frames, and without
 //	latency         a job whose rows fall due at half the rate it reaches; see package latency
 //	latency-peer    the same with the records of its sources at a peer
+//	latency-retain  the same on two nodes, with reliability and without
 //	collector       shuffle-local in a process that holds 8 GiB of state and rings: the garbage collector's pauses and share
 //	stopped-consumer  shuffle-tcp at a fixed rate to a consumer that stands still for a minute: memory, disk, time to catch up
 //

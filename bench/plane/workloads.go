@@ -119,6 +119,12 @@ func Workloads() []measure.Workload {
 			Points: percentiles("records at a peer"),
 		},
 		{
+			Name: "latency-retain", Unit: measure.Seconds, Apart: true,
+			About:   "latency on two nodes with journals and images every 2 s on disk and logs that are kept (retain), beside the same with reliability off",
+			Open:    always(latency.MeasureRetained(5 * time.Millisecond)),
+			Require: []measure.Requirement{{Of: "p99_of_off", Must: 1.2, AtMost: true}},
+		},
+		{
 			Name: "latency-1ms", Unit: measure.Seconds,
 			About:   "latency in ticks of 1 ms",
 			Open:    always(latency.Measure(time.Millisecond)),

@@ -17,6 +17,6 @@
 //
 // # Not here
 //
-// Disks: the records of the sources are in memory, or (MeasureAtPeer) in that of a peer, at the other end of a loopback connection, which has them
+// Disks, but of MeasureRetained, whose journals and images are in a folder for temporary files: the records of the sources are in memory, or (MeasureAtPeer) in that of a peer, at the other end of a loopback connection, which has them
 // before a tick is closed; the peer is in this process, and its work on these cores. Percentiles are of package hdrhistogram-go, with three digits.
 package latency

@@ -61,6 +61,8 @@ type result struct {
 	rate float64 // rows per second, from the start until the last one was read
 	cpu  time.Duration
 	us   *hdrhistogram.Histogram
+	// images is how many marks were passed of which all images were saved.
+	images int
 }
 
 // run runs the job for about length, at a rate in rows per second, 0: as fast as it goes.

@@ -27,6 +27,17 @@ func TestMeasures(t *testing.T) {
 	}
 }
 
+// TestMeasuresRetained: both turns are measured, and the one with reliability takes images.
+func TestMeasuresRetained(t *testing.T) {
+	s, err := MeasureRetained(5*time.Millisecond)(context.Background(), 500*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := s.Ratios; s.Value <= 0 || r["off_p99_ms"] <= 0 || r["p99_of_off"] <= 0 || r["rows_per_s"] <= 0 {
+		t.Errorf("got %+v", s)
+	}
+}
+
 func TestCancelledSaysSo(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
