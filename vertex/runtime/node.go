@@ -56,7 +56,7 @@ type NodeConfig struct {
 	Warn func(error)
 }
 
-// Node drives a Worker with goroutines: one per core, those of its links, one for the arena and one that watches for a standstill.
+// Node drives a Worker with goroutines: one per core, each on a thread of its own, those of its links, one for the arena and one that watches for a standstill.
 type Node struct {
 	cfg        NodeConfig
 	worker     *Worker
@@ -323,6 +323,7 @@ func (n *Node) Start() {
 // drive steps a core until it is stopped.
 func (n *Node) drive(core int) {
 	defer n.running.Done()
+	ownThread()
 	c := n.worker.Core(core)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
