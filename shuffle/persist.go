@@ -35,8 +35,15 @@ func (x *Exchange) wrote(c frame.CoreID, h *frame.Header, pos frame.Pos, first f
 	}
 }
 
-// Lend leases a frame that a Persister was told of, and has not passed. It may be called from anywhere; an error is one of the log.
-func (x *Exchange) Lend(w Written) (ringlog.Lease, error) { return x.ports[w.Core].log.Acquire(w.Pos) }
+// Lend leases a frame that a Persister was told of, and has not passed; its sum is checked, if it has one. It may be called from anywhere; an error is one of
+// the log, or frame.ErrCorrupt.
+func (x *Exchange) Lend(w Written) (ringlog.Lease, error) {
+	lease, err := x.ports[w.Core].log.Acquire(w.Pos)
+	if err == nil {
+		err = intact(lease)
+	}
+	return lease, err
+}
 
 // Persisted says that the ticks of an edge up to t, which all source tasks of this node have closed, are durable elsewhere: they are trimmed where nobody else
 // needs them. It may be called from anywhere; a lower tick than before has no effect.

@@ -30,6 +30,7 @@ const (
 
 	R37 Canary = "R37: commands of a lower epoch are obeyed"
 
+	EarlyImage Canary = "an image counts before what its unit had sent is persisted"
 	LostRecord Canary = "a journal loses its last durable record"
 	StaleImage Canary = "an image is that of the mark before"
 	OneTooFar  Canary = "logs are trimmed one tick too far"

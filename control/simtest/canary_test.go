@@ -11,7 +11,7 @@ var begin = map[Canary]uint64{M10: 970, R37: 790}
 // TestSeedsCanaries breaks one rule at a time. The runs have to notice: a check fails, a row is wrong, or there is no end.
 func TestSeedsCanaries(t *testing.T) {
 	const within = 10_000
-	for _, broken := range []Canary{M06, M08, M10, M11, M12, M13, M16, M17, M22, M23, M24, M25, M26, R37, LostRecord, StaleImage, OneTooFar} {
+	for _, broken := range []Canary{M06, M08, M10, M11, M12, M13, M16, M17, M22, M23, M24, M25, M26, R37, EarlyImage, LostRecord, StaleImage, OneTooFar} {
 		id, _, _ := strings.Cut(string(broken), ":")
 		t.Run(id, func(t *testing.T) {
 			of, steps := large, 0

@@ -244,6 +244,18 @@ func drawPolicies(rng *rand.Rand, p *plan.Plan) {
 	}
 }
 
+// drawPersist has some of the edges that keep all persisted.
+func drawPersist(rng *rand.Rand, p *runtime.Plan) {
+	if rng.IntN(2) == 0 {
+		return
+	}
+	for i := range p.Edges {
+		if keep := &p.Edges[i].Policy; keep.Keep == shuffle.Retain && rng.IntN(3) > 0 {
+			keep.Keep = shuffle.Persist
+		}
+	}
+}
+
 // lines are the rows of the output.
 func (g *graphRun) lines() []string {
 	if g.out.Rows == nil {

@@ -43,7 +43,9 @@ func (t *tap) damaged(err error) bool {
 }
 
 // corrupt tells whether an error is about damaged bytes.
-func corrupt(err error) bool { return errors.Is(err, frame.ErrCorrupt) || errors.Is(err, ringlog.ErrCorrupt) }
+func corrupt(err error) bool {
+	return errors.Is(err, frame.ErrCorrupt) || errors.Is(err, ringlog.ErrCorrupt)
+}
 
 // rot has a bit flip in a node's logs: in the spill file, or in the next frame that is sent, where it lies.
 func (s *Sim) rot(f Fault) bool {

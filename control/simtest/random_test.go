@@ -70,6 +70,9 @@ func (rr *randomRun) do() (Result, []Fault, error) {
 	}
 	rr.plan = g.plan
 	l, f := rr.class.draw(rng)
+	if rr.broken == "" || rr.broken == EarlyImage {
+		drawPersist(rand.New(rand.NewPCG(rr.seed, 17)), g.plan)
+	}
 	if rr.broken == "" {
 		drawTwins(rand.New(rand.NewPCG(rr.seed, 16)), g.planned, l.Nodes)
 	}
@@ -128,16 +131,17 @@ func TestSeedsRandom(t *testing.T) {
 		sum.Dropped += r.Dropped
 		sum.Asked += r.Asked
 		sum.Served += r.Served
+		sum.Persisted += r.Persisted
 		sum.Adopted += r.Adopted
 		sum.Fenced += r.Fenced
 		sum.Late += r.Late
 		steps = append(steps, r.Steps)
 	}
 	slices.Sort(steps)
-	t.Logf("%d seeds, %d steps in the median, %d losses of workers, %d zombies, %d early drops, %d times that they were asked for, %d ticks had from copies, %d workers adopted, %d transactions fenced, %d commands of managers before", n, steps[len(steps)/2],
-		sum.Crashes, sum.Zombies, sum.Dropped, sum.Asked, sum.Served, sum.Adopted, sum.Fenced, sum.Late)
-	if n >= 50 && sum.Served == 0 {
-		t.Error("no life was served from copies")
+	t.Logf("%d seeds, %d steps in the median, %d losses of workers, %d zombies, %d early drops, %d times that they were asked for, %d ticks had from copies, %d rows persisted, %d workers adopted, %d transactions fenced, %d commands of managers before", n, steps[len(steps)/2],
+		sum.Crashes, sum.Zombies, sum.Dropped, sum.Asked, sum.Served, sum.Persisted, sum.Adopted, sum.Fenced, sum.Late)
+	if n >= 50 && (sum.Served == 0 || sum.Persisted == 0) {
+		t.Error("no life was served from copies, or nothing was persisted")
 	}
 	if n >= 50 && (sum.Adopted == 0 || sum.Fenced == 0 || sum.Late == 0) {
 		t.Error("no worker was adopted, or no manager that had a successor did anything")

@@ -101,6 +101,9 @@ func (w *worker) progress() control.Reported {
 	p := w.w.Progress()
 	r := control.Reported{From: w.from(), Executed: p.Executed, Opened: p.Opened, Missed: p.Missed, Unsaved: slices.Clone(w.sim.disks[w.node].unsaved)}
 	for _, s := range w.sim.disks[w.node].saved() {
+		if !w.counts(int(s.Stage), s.Tick) {
+			continue
+		}
 		low, hollow := w.w.Low(int(s.Stage), s.Tick)
 		if hollow {
 			r.Hollow = append(r.Hollow, control.Hollow{Saved: s, Low: low})

@@ -86,7 +86,7 @@ func (s *Sim) calm() bool {
 		return s.steps < max(h.away, h.slow, h.stall, h.unsaved, h.full, h.tight, h.lag, slices.Max(h.cut))
 	})
 	dead := slices.ContainsFunc(s.workers, func(w *worker) bool { return w.dead || w.incarnation == 0 || w.doomed })
-	hurt = hurt || s.steps < slices.Max(s.rare[:])
+	hurt = hurt || s.steps < slices.Max(s.rare[:]) || s.streams != nil && s.steps < s.streams.away
 	led := s.machine != nil && s.elder == nil && !slices.ContainsFunc(s.workers, func(w *worker) bool { return w.epoch != s.stored.Epoch || w.offered || w.alone })
 	return led && len(s.faults) == 0 && len(s.zombies) == 0 && !hurt && !dead
 }

@@ -62,6 +62,7 @@ type Sim struct {
 
 	// With recovery:
 	copying *copying // nil: no edge has copies
+	streams *streams // nil: no edge is persisted
 	written written  // in journals at peers
 	disks   []*disk  // by node
 	stored  control.Stored
@@ -80,11 +81,12 @@ type Sim struct {
 	regenerated int  // asks for what was
 
 	// What is checked:
-	shapes   []control.StageShape
-	trimmed  control.Needs
-	channels map[channel]*closes
-	calmMark frame.Tick // a tick behind all that was marked when the last fault was over; 0: it is not
-	settled  bool
+	shapes    []control.StageShape
+	trimmed   control.Needs
+	channels  map[channel]*closes
+	calmMark  frame.Tick // a tick behind all that was marked when the last fault was over; 0: it is not
+	settled   bool
+	persisted uint64 // rows
 }
 
 // Result tells how a run went.
@@ -98,6 +100,8 @@ type Result struct {
 	Dropped int    // times that ticks were dropped early
 	Asked   int    // that somebody asked for such
 	Served  uint64 // ticks that new lives had from copies
+	// Persisted are the rows of edges that were, all compared.
+	Persisted uint64
 
 	Happened [kinds]int          // faults that hit something
 	Adopted  int                 // workers that went on under another manager
@@ -182,6 +186,7 @@ func (s *Sim) disksFor(f *Faults) {
 	}
 	s.faults, s.net.Held = f.Plan, s.held
 	s.copyFor()
+	s.streamsFor()
 	s.shapes, s.channels = control.Shapes(p, l.Nodes), map[channel]*closes{}
 	s.trimmed = make(control.Needs, len(p.Stages))
 	for i := range s.trimmed {
@@ -236,7 +241,9 @@ func (s *Sim) result(r Result) (Result, error) {
 	if !r.Outcome.OK() {
 		return r, errors.New(r.Outcome.Reason)
 	}
-	return r, nil
+	err := s.checkStreams()
+	r.Persisted = s.persisted
+	return r, err
 }
 
 func tickRule(t runtime.Schedule) control.TickRule {

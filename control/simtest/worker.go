@@ -11,27 +11,29 @@ import (
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle"
+	"github.com/streamscope/streamscope/shuffle/persist"
 	"github.com/streamscope/streamscope/state"
 	"github.com/streamscope/streamscope/vertex/runtime"
 )
 
 // worker is a simulated worker process: what an agent and a runtime.Node do, without goroutines.
 type worker struct {
-	sim      *Sim
-	node     frame.NodeID
-	mail     []control.Effect // commands under way, in order
-	arena    *ringlog.Arena
-	w        *runtime.Worker
-	spill    *spillFile
-	end      *simnet.Node
-	links    [][]*simnet.Link     // by node
-	copier   *copier              // nil: nothing is copied
-	journals map[int]*peerJournal // by stage, where peers keep them
-	build    func() error         // makes the worker once its journals are here; nil: it is made, or there is nothing to wait for
-	patience int                  // step up to which it waits for them
-	running  bool
-	finished bool
-	stats    runtime.Stats
+	sim       *Sim
+	node      frame.NodeID
+	mail      []control.Effect // commands under way, in order
+	arena     *ringlog.Arena
+	w         *runtime.Worker
+	spill     *spillFile
+	end       *simnet.Node
+	links     [][]*simnet.Link     // by node
+	copier    *copier              // nil: nothing is copied
+	persister *persist.Persister   // nil: nothing is persisted
+	journals  map[int]*peerJournal // by stage, where peers keep them
+	build     func() error         // makes the worker once its journals are here; nil: it is made, or there is nothing to wait for
+	patience  int                  // step up to which it waits for them
+	running   bool
+	finished  bool
+	stats     runtime.Stats
 
 	// With recovery:
 	incarnation frame.Incarnation
@@ -218,14 +220,20 @@ func (w *worker) make(a control.Assignment, recovery *runtime.Recovery) (err err
 	if w.copier != nil {
 		copier = w.copier.copies
 	}
-	w.w, err = runtime.NewWorker(runtime.Config{
+	cfg := runtime.Config{
 		Copier: copier,
 		Plan:   w.sim.cfg.Plan, JobID: simJob, Node: a.Node, Nodes: a.Nodes, Cores: a.Cores, Incarnation: max(1, a.Incarnation), Recovery: recovery,
 		Schedule: l.Schedule, Admission: l.Admission, Lateness: w.sim.cfg.Lateness, FrameBytes: l.FrameBytes, CreditBytes: l.CreditBytes, LeaseBytes: l.FrameBytes, Sums: true,
 		Arena: w.arena, Pages: func(int) state.Pages { return &state.HeapPages{} }, Nanotime: func() int64 { return w.now() },
 		Wake: func(int) {}, WakePeer: w.wakePeer, Room: w.room, Fail: w.fail,
 		Held: w.held(),
-	})
+	}
+	if w.persister = w.newPersister(&cfg); w.persister != nil {
+		cfg.Persister = w.persister
+	}
+	if w.w, err = runtime.NewWorker(cfg); err == nil && w.persister != nil {
+		w.persister.Attach(w.w.Exchange())
+	}
 	w.end = w.sim.net.Node(netio.Config{
 		Identity:      wire.Identity{Job: w.sim.cfg.Plan.Job, Node: w.node, Incarnation: max(1, w.incarnation), Token: []byte("secret")},
 		MaxFrameBytes: l.FrameBytes,
@@ -269,6 +277,9 @@ func (w *worker) step() {
 	if !w.running {
 		return
 	}
+	if w.persister != nil {
+		w.persist()
+	}
 	core := w.sim.rng.IntN(w.sim.cfg.Limits.Cores)
 	if _, err := w.w.Core(core).Step(w.now()); err != nil {
 		w.fail(fmt.Errorf("core %d: %w", core, err))
@@ -299,7 +310,7 @@ func (w *worker) close() error {
 		w.end = nil
 	}
 	w.copier.close()
-	w.copier = nil
+	w.copier, w.persister = nil, nil
 	var err error
 	if w.w != nil {
 		err = w.w.Close()

@@ -36,10 +36,10 @@ const (
 	ageDefault         = time.Second
 )
 
-// Pauses between two tries of a store that fails.
+// Pauses between two tries of a store that fails, as parts and multiples of Config.Age.
 const (
-	pauseFirst = 100 * time.Millisecond
-	pauseMost  = 5 * time.Second
+	pauseFirstPart = 10
+	pauseMostTimes = 5
 )
 
 // Logs is where frames are until they are persisted: a shuffle.Exchange.
@@ -108,7 +108,7 @@ func (p *Persister) Wrote(w shuffle.Written) {
 
 // Step takes in what was written, and does at most one thing with the store, which may take long. It reports whether to call it again at once; if not, Deadline
 // says when, and Wrote is another reason. Errors end the node: what was computed again is not what it was (shuffle.ErrTripwire), what is in the store
-// is damaged, or a log cannot be read. That the store fails is none.
+// is damaged, or a log cannot be read; Step is not called again then. That the store fails is none.
 func (p *Persister) Step(nowNs int64) (worked bool, err error) {
 	if err := p.take(); err != nil {
 		return false, err
@@ -162,10 +162,10 @@ func (p *Persister) judge(err error, nowNs int64) error {
 		return err
 	}
 	if p.retryNs == 0 {
-		p.pause = pauseFirst
+		p.pause = p.cfg.Age / pauseFirstPart
 		p.warn(fmt.Errorf("streams cannot be persisted; logs keep what is to be, and it is tried again: %w", err))
 	} else {
-		p.pause = min(2*p.pause, pauseMost)
+		p.pause = min(2*p.pause, pauseMostTimes*p.cfg.Age)
 	}
 	p.retryNs = nowNs + int64(p.pause)
 	p.stats.Lock()

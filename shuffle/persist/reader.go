@@ -157,6 +157,7 @@ func (s *Stream) RowSchema() (*batch.Schema, error) {
 // Rows are consecutive rows of a channel in a tick, borrowed until the call that lends them returns.
 type Rows struct {
 	Tick        frame.Tick
+	Node        frame.NodeID // that sent them
 	Source      frame.TaskID // of an unordered edge: one of those whose rows are mixed, or 0
 	Destination frame.TaskID
 	First       uint64 // index of the first row in its channel and tick; 0 on unordered edges
@@ -181,15 +182,18 @@ func (s *Stream) Read(from, to frame.Tick, visit func(r *Rows) error) error {
 	}()
 	for t := max(from, 1); t <= to; t++ {
 		next := frame.MaxTick
-		var frames [][]byte
+		var pieces []piece
 		for _, c := range cursors {
-			f, after, err := c.at(t)
+			frames, after, err := c.at(t)
 			if err != nil {
 				return fmt.Errorf("edge %d: %w", s.Edge, err)
 			}
-			frames, next = append(frames, f...), min(next, after)
+			if pieces, err = s.cut(c.p.node, t, frames, pieces); err != nil {
+				return err
+			}
+			next = min(next, after)
 		}
-		if err := s.visitTick(t, frames, visit); err != nil {
+		if err := s.visitTick(t, pieces, visit); err != nil {
 			return err
 		}
 		if next > to || next <= t {
@@ -209,24 +213,29 @@ func (s *Stream) Read(from, to frame.Tick, visit func(r *Rows) error) error {
 // piece is a run of rows in a frame.
 type piece struct {
 	shuffle.Run
+	node frame.NodeID
 	rows batch.Batch
 }
 
-// visitTick lends the rows of a tick in order.
-func (s *Stream) visitTick(t frame.Tick, frames [][]byte, visit func(r *Rows) error) error {
-	var pieces []piece
+// cut appends the runs of rows in what a node has sent in a tick.
+func (s *Stream) cut(node frame.NodeID, t frame.Tick, frames [][]byte, pieces []piece) ([]piece, error) {
 	for _, b := range frames {
 		if frame.DecodeHeader(b).Type != frame.Data {
 			continue
 		}
 		err := s.edge.Runs(b, func(r *shuffle.Run) error {
-			pieces = append(pieces, piece{Run: *r})
+			pieces = append(pieces, piece{Run: *r, node: node})
 			return nil
 		})
 		if err != nil {
-			return fmt.Errorf("edge %d, tick %d: %w: %w", s.Edge, t, snapshot.ErrDamaged, err)
+			return nil, fmt.Errorf("edge %d, tick %d: %w: %w", s.Edge, t, snapshot.ErrDamaged, err)
 		}
 	}
+	return pieces, nil
+}
+
+// visitTick lends the rows of a tick in order.
+func (s *Stream) visitTick(t frame.Tick, pieces []piece, visit func(r *Rows) error) error {
 	slices.SortStableFunc(pieces, func(a, b piece) int {
 		if c := cmp.Compare(a.Destination, b.Destination); c != 0 || s.Unordered {
 			return c
@@ -246,7 +255,7 @@ func (s *Stream) visitTick(t frame.Tick, frames [][]byte, visit func(r *Rows) er
 			next += uint64(p.Count)
 		}
 		p.Rows.SliceInto(&p.rows, p.From, p.From+p.Count)
-		if err := visit(&Rows{Tick: t, Source: p.Source, Destination: p.Destination, First: p.First, Batch: &p.rows}); err != nil {
+		if err := visit(&Rows{Tick: t, Node: p.node, Source: p.Source, Destination: p.Destination, First: p.First, Batch: &p.rows}); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/shuffle/copies"
 	"github.com/streamscope/streamscope/shuffle/hostlink"
+	"github.com/streamscope/streamscope/shuffle/persist"
 	"github.com/streamscope/streamscope/state"
 	"github.com/streamscope/streamscope/state/snapshot"
 )
@@ -109,9 +110,9 @@ func NewNode(cfg NodeConfig) (*Node, error) {
 		FrameBytes: cfg.FrameBytes, CreditBytes: cfg.CreditBytes, LeaseBytes: int(min(leaseBytesMax, cfg.ArenaBytes/8)), Sums: cfg.Sums, Arena: n.arena, Pages: cfg.Pages,
 		Nanotime: nanotime, Wake: n.wake, WakePeer: n.wakePeer, Room: n.room, Fail: n.fail, Recovery: n.recovery(), Copier: n.copying.copier(),
 	}
-	if p := worker.NewPersister(cfg.Streams, cfg.Warn); p != nil {
+	if p := worker.NewPersister(persist.Config{Store: cfg.Streams, Warn: cfg.Warn}); p != nil {
 		n.persisting = newPersisting(n, p)
-		worker.Persister = n.persisting
+		worker.Persister, worker.Sums = n.persisting, true
 	}
 	n.worker, err = NewWorker(worker)
 	if err == nil && n.persisting != nil {

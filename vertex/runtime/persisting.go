@@ -6,33 +6,30 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/shuffle/persist"
-	"github.com/streamscope/streamscope/state/snapshot"
 )
 
 // persistEvery is how long what was written is collected before it is looked at.
 const persistEvery = 5 * time.Millisecond
 
-// NewPersister makes the persister of the edges of a worker that is about to be made, nil if none is persisted here. It is to be attached to the worker's
-// exchange, and stepped by who drives the worker.
-func (cfg *Config) NewPersister(store snapshot.Store, warn func(error)) *persist.Persister {
-	if store == nil || cfg.Recovery == nil {
+// NewPersister makes the persister of the edges of a worker that is about to be made, nil if none is persisted here. Of c the store, and what is a matter of
+// taste, are given. It is to be attached to the worker's exchange, and stepped by who drives the worker.
+func (cfg *Config) NewPersister(c persist.Config) *persist.Persister {
+	if c.Store == nil || cfg.Recovery == nil {
 		return nil
 	}
 	plan, restarted := cfg.Plan, Worker{cfg: *cfg}
-	p := persist.New(persist.Config{
-		Store: store, Job: cfg.JobID, Cluster: cfg.cluster(), Self: cfg.Node, Incarnation: cfg.Incarnation, Edges: buildEdges(plan), Warn: warn,
-		Name: func(e frame.EdgeID) string {
-			return plan.Stages[plan.Edges[e].From].Name + "->" + plan.Stages[plan.Edges[e].To].Name
-		},
-		After: func(e frame.EdgeID) frame.Tick {
-			from := plan.Edges[e].From
-			return max(restarted.restoreTick(from), restarted.warmTo(from))
-		},
-	})
-	if !p.Any() {
-		return nil
+	c.Job, c.Cluster, c.Self, c.Incarnation, c.Edges = cfg.JobID, cfg.cluster(), cfg.Node, cfg.Incarnation, buildEdges(plan)
+	c.Name = func(e frame.EdgeID) string {
+		return plan.Stages[plan.Edges[e].From].Name + "->" + plan.Stages[plan.Edges[e].To].Name
 	}
-	return p
+	c.After = func(e frame.EdgeID) frame.Tick {
+		from := plan.Edges[e].From
+		return max(restarted.restoreTick(from), restarted.warmTo(from))
+	}
+	if p := persist.New(c); p.Any() {
+		return p
+	}
+	return nil
 }
 
 // PersistedTo is the tick up to which all is durable that this node's tasks of a stage have sent on edges that are persisted: an image of a later tick must not
