@@ -15,6 +15,11 @@
 // Both ends read the monotonic clock of one process. Rows arrive at the sources every quarter of a millisecond, when a thread of its own wakes
 // them, as they would from a network; what a row waits for that counts, too.
 //
+// # Yardstick
+//
+// Behind it, threads without an engine have half of a tick's work to do at the end of every tick (bare): what their figures are, the machine takes,
+// whoever runs on it.
+//
 // # Not here
 //
 // Disks, but of MeasureRetained, whose journals and images are in a folder for temporary files: the records of the sources are in memory, or (MeasureAtPeer) in that of a peer, at the other end of a loopback connection, which has them

@@ -25,7 +25,7 @@ type shape struct {
 	peer      bool // keeps the records of the sources
 }
 
-// Measure runs a repetition with ticks of the given length: a quarter of d at full speed, the rest at half of it.
+// Measure runs a repetition with ticks of the given length: a quarter of d at full speed, the rest at half of it; and another quarter of bare threads.
 func Measure(tick time.Duration) measure.Func {
 	return shape{cores: 2, sources: 2, consumers: 64, tick: tick}.measure()
 }
@@ -45,10 +45,16 @@ func (s shape) measure() measure.Func {
 		if err != nil {
 			return measure.Sample{}, err
 		}
+		bare := s.bare(ctx, d/4)
+		if err := ctx.Err(); err != nil {
+			return measure.Sample{}, err
+		}
 		ms := func(percentile float64) float64 { return float64(half.us.ValueAtPercentile(percentile)) / 1e3 }
 		return measure.Sample{Value: ms(99) / 1e3, Ratios: measure.Ratios{
 			"p50_ms": ms(50), "p90_ms": ms(90), "p99_ms": ms(99), "p999_ms": ms(99.9), "max_ms": ms(100),
 			"top_rows_per_s": top.rate,
+			"bare_p50_ms":    float64(bare.ValueAtPercentile(50)) / 1e3,
+			"bare_p99_ms":    float64(bare.ValueAtPercentile(99)) / 1e3,
 			"rows_per_s":     half.rate,
 			"cpu_ns_per_row": measure.PerRow(half.cpu, half.rows),
 		}}, nil

@@ -21,7 +21,8 @@ func TestMeasures(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := s.Ratios
-		if s.Value <= 0 || r["p50_ms"] <= 0 || r["p50_ms"] > r["p99_ms"] || r["p99_ms"] > r["p999_ms"] || r["p999_ms"] > r["max_ms"] {
+		if s.Value <= 0 || r["p50_ms"] <= 0 || r["p50_ms"] > r["p99_ms"] || r["p99_ms"] > r["p999_ms"] || r["p999_ms"] > r["max_ms"] ||
+			r["bare_p50_ms"] <= 0 || r["bare_p50_ms"] > r["bare_p99_ms"] {
 			t.Errorf("got %+v", s)
 		}
 	}
