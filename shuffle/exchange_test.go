@@ -128,7 +128,7 @@ func runOneNode(t *testing.T, unordered bool, seed uint64) {
 					want[chanKey{dst, tick}] = append(want[chanKey{dst, tick}], describe(view, i))
 				}
 				way := rng.IntN(3)
-				retry(t, c.step[0], func() (bool, error) { return emit(port, task, tick, view, way) })
+				retry(t, c.step[0], func() (bool, error) { return emit(port, 0, task, tick, view, way) })
 			}
 			port.Close(0, task, tick, tick, frame.CTI(tick-1), frame.CTI(tick))
 		}
@@ -237,11 +237,11 @@ func compareRows(t *testing.T, got, want []string, asSet bool) {
 }
 
 // emit hands rows to edge 0 of a port in one of three ways: to be copied, in room that was reserved for them, or in room for none.
-func emit(p *Port, task frame.TaskID, tick frame.Tick, rows *batch.Batch, way int) (bool, error) {
+func emit(p *Port, e frame.EdgeID, task frame.TaskID, tick frame.Tick, rows *batch.Batch, way int) (bool, error) {
 	if way == 0 {
-		return p.Append(0, task, tick, rows)
+		return p.Append(e, task, tick, rows)
 	}
-	b, err := p.Reserve(0, task, tick, (way-1)*p.outs[0].bytes(rows))
+	b, err := p.Reserve(e, task, tick, (way-1)*p.outs[e].bytes(rows))
 	if b == nil {
 		return false, err
 	}

@@ -75,6 +75,9 @@ func newInEdge(x *Exchange, e *Edge, local TaskRange) *inEdge {
 
 // data takes in a frame: it notes the sub-batches for tasks of this core.
 func (in *inEdge) data(a arrival) error {
+	if a.tick <= in.executed {
+		return nil // another instance was read, and the frame may be trimmed already
+	}
 	lease, err := a.log.Acquire(a.pos)
 	if err != nil {
 		return err

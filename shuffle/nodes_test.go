@@ -83,6 +83,7 @@ func (l *testLink) step(t *testing.T, rng *rand.Rand) {
 
 // script is what a source task will do, one entry a tick.
 type script struct {
+	edge frame.EdgeID
 	task frame.TaskID
 	rows [][]*batch.Batch
 	tick int
@@ -107,14 +108,7 @@ func runNodes(t *testing.T, unordered bool, seed uint64) {
 	}
 	c := newTestCluster(t, k, edges, 64<<10, 2048+rng.IntN(8000), 1+rng.IntN(20_000), 2<<20, seed)
 	want, scripts := plannedRows(t, rng, nSrc, nDst, ticks)
-	var links []*testLink
-	for a, x := range c.xs {
-		for b, y := range c.xs {
-			if a != b {
-				links = append(links, &testLink{from: frame.NodeID(a), to: frame.NodeID(b), out: x.peers[b], in: y.from[a]})
-			}
-		}
-	}
+	links := c.links()
 	cuts := rng.IntN(6)
 	for steps := 0; !finished(c, ticks); steps++ {
 		if steps > 300_000 {
@@ -122,10 +116,7 @@ func runNodes(t *testing.T, unordered bool, seed uint64) {
 		}
 		switch rng.IntN(4) {
 		case 0:
-			s := &scripts[rng.IntN(nSrc)]
-			n := k.Node(edges[0].Source, s.task)
-			x := c.xs[n]
-			s.step(t, x.Port(coreOn(k, edges[0].Source, s.task, n)), ticks)
+			scripts[rng.IntN(nSrc)].on(t, c, k, ticks)
 		case 1:
 			if len(links) == 0 {
 				break
@@ -152,6 +143,18 @@ func runNodes(t *testing.T, unordered bool, seed uint64) {
 	for key, rows := range want {
 		t.Errorf("%+v: %d rows never came", key, len(rows))
 	}
+}
+
+// links are those between all nodes, down.
+func (c *testCluster) links() (all []*testLink) {
+	for a, x := range c.xs {
+		for b, y := range c.xs {
+			if a != b {
+				all = append(all, &testLink{from: frame.NodeID(a), to: frame.NodeID(b), out: x.peers[b], in: y.from[a]})
+			}
+		}
+	}
+	return all
 }
 
 // oneNodeEach places all tasks of a stage on one node: the sources on the last, the destinations on the first.
@@ -200,6 +203,13 @@ func plannedRows(t *testing.T, rng *rand.Rand, nSrc, nDst int, ticks frame.Tick)
 	return want, scripts
 }
 
+// on steps the script where its task is.
+func (s *script) on(t *testing.T, c *testCluster, k Cluster, ticks frame.Tick) {
+	from := c.xs[0].edges[s.edge].Source
+	n := k.Node(from, s.task)
+	s.step(t, c.xs[n].Port(coreOn(k, from, s.task, n)), ticks)
+}
+
 // step emits the next batch of the script, or closes the tick.
 func (s *script) step(t *testing.T, p *Port, ticks frame.Tick) {
 	if s.tick == int(ticks) {
@@ -210,7 +220,7 @@ func (s *script) step(t *testing.T, p *Port, ticks frame.Tick) {
 	}
 	tick := frame.Tick(s.tick + 1)
 	if rows := s.rows[s.tick]; s.at < len(rows) {
-		ok, err := emit(p, s.task, tick, rows[s.at], (s.tick+s.at)%3)
+		ok, err := emit(p, s.edge, s.task, tick, rows[s.at], (s.tick+s.at)%3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,7 +229,7 @@ func (s *script) step(t *testing.T, p *Port, ticks frame.Tick) {
 		}
 		return
 	}
-	p.Close(0, s.task, tick, tick, frame.CTI(tick-1), frame.CTI(tick))
+	p.Close(s.edge, s.task, tick, tick, frame.CTI(tick-1), frame.CTI(tick))
 	s.tick++
 	s.at = 0
 }

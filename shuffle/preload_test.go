@@ -79,7 +79,7 @@ func (l *testLife) emitAll(t *testing.T, scripts []script, after, ticks frame.Ti
 		}
 		tick := frame.Tick(s.tick + 1)
 		if rows := s.rows[s.tick]; s.at < len(rows) {
-			ok, err := emit(port, s.task, tick, rows[s.at], rng.IntN(3))
+			ok, err := emit(port, 0, s.task, tick, rows[s.at], rng.IntN(3))
 			if err != nil {
 				return err
 			}

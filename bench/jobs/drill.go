@@ -23,8 +23,9 @@ const (
 
 // drill is one run of a job in which workers are hurt, one at a time.
 type drill struct {
-	found *findings
-	rng   *rand.Rand
+	found   *findings
+	rng     *rand.Rand
+	victims []int // by turns
 
 	mu       sync.Mutex
 	workers  live.Workers
@@ -72,7 +73,7 @@ func (d *drill) hurt(now time.Time) {
 	if d.next.IsZero() || now.Before(d.next) {
 		return
 	}
-	f := fault{Outage: d.workers.Outage(n%len(d.workers), true, now), silent: n%oneSilent == oneSilent-1, open: true}
+	f := fault{Outage: d.workers.Outage(d.victims[n%len(d.victims)], true, now), silent: n%oneSilent == oneSilent-1, open: true}
 	for i := range d.workers {
 		if d.workers[i].PID == 0 || d.workers[i].Behind() == 0 {
 			return // somebody is on the way

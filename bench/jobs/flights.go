@@ -41,11 +41,19 @@ func Workloads() []measure.Workload {
 		{
 			Name: "recovery", Unit: measure.Seconds, Apart: true, Whole: true,
 			About: "how long the output stands still, in the median, when one of three workers of flights is killed at half load; a fifth are stopped instead",
-			Open:  openRecovery,
+			Open:  anyWorker.open,
 			Require: []measure.Requirement{
 				{Must: 0.3, AtMost: true}, {Of: "gap_p99_ms", Must: 1000, AtMost: true},
 				{Of: "silent_beyond_lease_p50_ms", Must: 300, AtMost: true}, {Of: "silent_beyond_lease_p99_ms", Must: 1000, AtMost: true},
 				{Of: "elsewhere_stood", Must: 0, AtMost: true}, {Of: "rolled_back", Must: 0, AtMost: true},
+			},
+		},
+		{
+			Name: "recovery-replica", Unit: measure.Seconds, Apart: true, Whole: true,
+			About: "the same for the stage pairs there twice, when one of the two workers is killed, or stopped, that have nothing else",
+			Open:  instances.open,
+			Require: []measure.Requirement{
+				{Must: 0.05, AtMost: true}, {Of: "silent_gap_p50_ms", Must: 50, AtMost: true}, {Of: "rolled_back", Must: 0, AtMost: true},
 			},
 		},
 		{

@@ -32,14 +32,27 @@ type recovering struct {
 	want   []byte
 	rounds int
 	found  findings
+	shape  drillShape
 }
 
-func openRecovery(ctx context.Context, env measure.Env) (measure.Session, error) {
+// drillShape is what is hurt, and how the run is to take it.
+type drillShape struct {
+	victims []int
+	args    []string
+}
+
+var (
+	anyWorker = drillShape{victims: []int{0, 1, 2}}
+	// Worker 0 has the source and the sink, which are there once.
+	instances = drillShape{victims: []int{1, 2}, args: []string{"--stage-strategy", "pairs=replica", "--report-interval", "2ms"}}
+)
+
+func (shape drillShape) open(ctx context.Context, env measure.Env) (measure.Session, error) {
 	r, err := openOnce(env)
 	if err != nil {
 		return nil, err
 	}
-	s := &recovering{runs: *r, env: env, rng: rand.New(rand.NewPCG(1, 0))}
+	s := &recovering{runs: *r, env: env, rng: rand.New(rand.NewPCG(1, 0)), shape: shape}
 	if err = s.repeat(ctx, env, recoveryMonths); err == nil {
 		err = s.calibrate(ctx)
 	}
@@ -64,10 +77,10 @@ func (s *recovering) calibrate(ctx context.Context) error {
 // reliable are the arguments of a run over a data directory of its own.
 func (s *recovering) reliable() []string {
 	s.rounds++
-	return []string{
+	return append([]string{
 		"--workers", fmt.Sprint(recoveryWorkers), "--snapshot-interval", recoveryInterval.String(),
 		"--data-dir", filepath.Join(s.dir, fmt.Sprintf("data-%d", s.rounds)),
-	}
+	}, s.shape.args...)
 }
 
 // Measure runs the job through faults for d, at least once. Its sample is about all faults since the session was opened.
@@ -90,7 +103,7 @@ func (s *recovering) Measure(ctx context.Context, d time.Duration) (measure.Samp
 // round runs the job once, and compares what it leaves.
 func (s *recovering) round(ctx context.Context) error {
 	args := append(s.args(), s.reliable()...)
-	dr := drill{found: &s.found, rng: s.rng}
+	dr := drill{found: &s.found, rng: s.rng, victims: s.shape.victims}
 	if err := dr.run(ctx, s.exe, append(args, "--rate", fmt.Sprintf("%.0f", s.rate))); err != nil {
 		return err
 	}
@@ -121,6 +134,7 @@ func (f *findings) sample() measure.Sample {
 	}
 	if len(f.silentGaps) > 0 {
 		r["silent"] = float64(len(f.silentGaps))
+		r["silent_gap_p50_ms"], r["silent_gap_p99_ms"] = ms(f.silentGaps, 0.5), ms(f.silentGaps, 0.99)
 		r["silent_beyond_lease_p50_ms"] = ms(f.silentGaps, 0.5) - 1e3*lease
 		r["silent_beyond_lease_p99_ms"] = ms(f.silentGaps, 0.99) - 1e3*lease
 	}

@@ -46,6 +46,7 @@ func runEngine(ctx context.Context, r jobRun) (report.Stats, error) {
 		Limits: rpc.Limits{
 			FrameBytes: int(o.FrameBytes), SegmentBytes: int(o.SegmentBytes), CreditBytes: int(o.CreditBytes), ArenaBytes: arena, Links: uint8(o.Links),
 			SpillDir: o.SpillDir, LatenessUs: o.Lateness.Microseconds(), RatePerS: o.Rate,
+			ReportEveryUs: o.ReportInterval.Microseconds(),
 		},
 		Report:   func(s control.RunStats) { r.observe(progressOf(s)) },
 		Recovery: recoveryOf(o),

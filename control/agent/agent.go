@@ -72,7 +72,7 @@ type Config struct {
 	Build func(rpc.Job) (*plan.Plan, error)
 	// NewWorker makes the worker, listening.
 	NewWorker func(*plan.Plan, control.Assignment, rpc.Limits) (Worker, error)
-	// ProgressEvery is the time between two reports of progress, and between two looks for a manager.
+	// ProgressEvery is the time between two reports of progress, unless the job's limits say another, and between two looks for a manager.
 	ProgressEvery time.Duration
 	// Successor, if set, lets a worker with recovery that runs outlive its manager: it connects to whoever manages the run now, and returns that
 	// manager's epoch, or an error if there is none for the moment. The connection lasts as long as ctx. It is called by a goroutine of its
@@ -90,6 +90,7 @@ type agent struct {
 	link   *link
 	worker Worker
 	failed bool
+	every  *time.Ticker // reports
 	// results carries what goroutines on the worker's behalf came to: at most one is under way.
 	results chan result
 	busy    bool
@@ -161,8 +162,8 @@ func (a *agent) goodbye() error {
 }
 
 func (a *agent) loop() error {
-	tick := time.NewTicker(a.cfg.ProgressEvery)
-	defer tick.Stop()
+	a.every = time.NewTicker(a.cfg.ProgressEvery)
+	defer a.every.Stop()
 	for {
 		var err error
 		select {
@@ -171,7 +172,7 @@ func (a *agent) loop() error {
 		case r := <-a.results:
 			a.busy = false
 			err = a.tell(r)
-		case <-tick.C:
+		case <-a.every.C:
 			err = a.report()
 		case <-a.wishes():
 			err = a.wish()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/control/plan"
@@ -77,6 +78,9 @@ func (a *agent) mark(w Recovering, t frame.Tick) {
 func (a *agent) start(c *rpc.Start) error {
 	if as := c.Assignment; as.Epoch != a.cfg.Epoch || as.Node != a.cfg.Node || a.worker != nil {
 		return a.outOfTurn("start")
+	}
+	if us := c.Job.Limits.ReportEveryUs; us > 0 {
+		a.every.Reset(time.Duration(us) * time.Microsecond)
 	}
 	p, err := a.cfg.Build(c.Job)
 	if err != nil {

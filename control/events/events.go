@@ -19,7 +19,8 @@ type Happening struct {
 	Node uint32 `json:"node"`
 	Life uint32 `json:"life,omitempty"`
 	PID  int    `json:"pid,omitempty"`
-	// Executed is by stage the tick that all tasks of the worker have executed, Saved the newest of which they have an image; of a report.
+	// Executed is by stage the tick that all tasks of the worker have executed, Saved the newest of which they have an image; of a report. Second instances
+	// are left out.
 	// null: the worker has no tasks of the stage, or they have executed everything.
 	Executed Ticks        `json:"executed,omitempty"`
 	Saved    []frame.Tick `json:"saved,omitempty"`
@@ -35,8 +36,8 @@ type Happening struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// Observer writes what happens as lines; nil for no writer. A writer that fails is not written to again: a run does not end for its observer.
-func Observer(w io.Writer) func(control.Event, []control.Effect) {
+// Observer writes what happens as lines, of so many stages; nil for no writer. A writer that fails is not written to again: a run does not end for its observer.
+func Observer(w io.Writer, stages int) func(control.Event, []control.Effect) {
 	if w == nil {
 		return nil
 	}
@@ -49,7 +50,7 @@ func Observer(w io.Writer) func(control.Event, []control.Effect) {
 		}
 	}
 	return func(ev control.Event, effects []control.Effect) {
-		if h, ok := happened(ev); ok {
+		if h, ok := happened(ev, stages); ok {
 			say(h)
 		}
 		for _, effect := range effects {
@@ -60,7 +61,7 @@ func Observer(w io.Writer) func(control.Event, []control.Effect) {
 	}
 }
 
-func happened(ev control.Event) (h Happening, ok bool) {
+func happened(ev control.Event, stages int) (h Happening, ok bool) {
 	from, _ := control.Sender(ev)
 	h.Node, h.Life = uint32(from.Node), uint32(from.Incarnation)
 	switch ev := ev.(type) {
@@ -69,7 +70,8 @@ func happened(ev control.Event) (h Happening, ok bool) {
 	case control.Progress:
 		h.Kind, h.In, h.Out = "progress", ev.Stats.EventsIn, ev.Stats.EventsOut
 	case control.Reported:
-		h.Kind, h.Executed, h.Saved = "report", ev.Executed, make([]frame.Tick, len(ev.Executed))
+		h.Kind, h.Executed = "report", ev.Executed[:min(stages, len(ev.Executed))]
+		h.Saved = make([]frame.Tick, len(h.Executed))
 		for _, s := range ev.Saved {
 			if int(s.Stage) < len(h.Saved) {
 				h.Saved[s.Stage] = max(h.Saved[s.Stage], s.Tick)

@@ -14,9 +14,9 @@ import (
 // TestLines: what is written is read again as it was, and no number is too long for a reader that takes them all for floats.
 func TestLines(t *testing.T) {
 	var out strings.Builder
-	observe := Observer(&out)
+	observe := Observer(&out, 3)
 	from := control.From{Node: 1, Epoch: 7, Incarnation: 2}
-	observe(control.Reported{From: from, Executed: []frame.Tick{5, frame.MaxTick, 0}, Saved: []control.Saved{{Stage: 0, Tick: 4}}}, nil)
+	observe(control.Reported{From: from, Executed: []frame.Tick{5, frame.MaxTick, 0, 5}, Saved: []control.Saved{{Stage: 0, Tick: 4}, {Stage: 3, Tick: 4}}}, nil)
 	observe(control.Failed{From: from, Reason: "no answer", StoreAway: true}, []control.Effect{control.Waits{Node: 1, PauseNs: 2e9, AwayNs: 1, Reason: "no answer"}})
 	got := regexp.MustCompile(`"unix_ms":\d+,`).ReplaceAllString(out.String(), "")
 	want := `{"kind":"report","node":1,"life":2,"executed":[5,null,0],"saved":[4,0,0]}

@@ -172,6 +172,16 @@ func (p *Plan) NotTwice(stage int) string {
 	return ""
 }
 
+// Stages counts the physical stages, those that are there twice once; second instances lie behind them.
+func (p *Plan) Stages() (n int) {
+	for i := range p.Runtime.Stages {
+		if !p.Runtime.Stages[i].Second {
+			n++
+		}
+	}
+	return n
+}
+
 // twin adds second instances of the stages that have this strategy.
 func (p *Plan) twin() {
 	for i := range p.Runtime.Stages {

@@ -17,4 +17,6 @@ type Limits struct {
 	SnapshotStore string `json:",omitempty"`
 	// RatePerS paces all sources together, in events per second; 0: as fast as they can.
 	RatePerS float64
+	// ReportEveryUs is the time between two reports to the manager; 0: the agent's own.
+	ReportEveryUs int64 `json:",omitempty"`
 }

@@ -145,7 +145,7 @@ func (cfg *Config) run(ctx context.Context, d *data) (control.RunStats, error) {
 		Abort:   output.abort,
 		Report:  cfg.Report,
 		NewHost: cfg.host(),
-		Observe: warned(cfg.Log, events.Observer(cfg.Events)),
+		Observe: warned(cfg.Log, events.Observer(cfg.Events, p.Stages())),
 	}
 	if d != nil {
 		office, err := cfg.recoverable(&run, d, p, output)

@@ -43,6 +43,7 @@ type Run struct {
 	SnapshotStore    string // "": in DataDir
 	SnapshotInterval time.Duration
 	ManagerPatience  time.Duration
+	ReportInterval   time.Duration
 	Reliability      plan.Reliability
 	Objective        Objective
 	JournalPeers     int // 0: journals lie in DataDir

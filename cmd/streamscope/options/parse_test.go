@@ -53,7 +53,7 @@ func TestDefaults(t *testing.T) {
 	got, errs := Parse(Raw{}, machine)
 	want := Run{
 		Tasks: 4, Tick: Tick{Bytes: MiB}, SegmentBytes: 4 * MiB, FrameBytes: 256 * KiB, CreditBytes: 4 * MiB, ArenaBytes: GiB,
-		SpillDir: "/tmp", LogFormat: "text", SnapshotInterval: 10 * time.Second, ManagerPatience: 30 * time.Second,
+		SpillDir: "/tmp", LogFormat: "text", SnapshotInterval: 10 * time.Second, ManagerPatience: 30 * time.Second, ReportInterval: DefaultReportInterval,
 	}
 	if len(errs) > 0 || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v\nwant %+v", got, errs, want)
@@ -77,7 +77,7 @@ func TestEveryFlagIsRead(t *testing.T) {
 	want := Run{
 		Inputs: []string{"a.csv", "b*.parquet"}, Airports: "x.csv", Out: "r.parquet", Workers: 3, Tasks: 16, Tick: Tick{Length: 7 * time.Millisecond},
 		SegmentBytes: MiB, FrameBytes: 32 * KiB, CreditBytes: 2 * MiB, Links: runtime.LinksAuto, ArenaBytes: 64 * MiB, ArenaGiven: true, SpillDir: "/var/spill", Lateness: 90 * time.Second, Rate: 2e5,
-		Events: "e.jsonl", DataDir: "d", SnapshotStore: "s3://b/p", SnapshotInterval: 2 * time.Second, ManagerPatience: 5 * time.Second,
+		Events: "e.jsonl", DataDir: "d", SnapshotStore: "s3://b/p", SnapshotInterval: 2 * time.Second, ManagerPatience: 5 * time.Second, ReportInterval: DefaultReportInterval,
 		Reliability: plan.Reliability{Policy: shuffle.Policy{Keep: shuffle.Recompute}, Edges: []plan.EdgePolicy{
 			{From: "a", To: "b"}, {From: "b", To: "c", Policy: shuffle.Policy{Keep: shuffle.Replicate, Copies: 2}},
 		}, Stages: []plan.StageStrategy{{Stage: "b", Strategy: runtime.Replay}}},
@@ -166,6 +166,8 @@ func TestComplaints(t *testing.T) {
 		{"--data-dir=d --edge-policy=a->b --edge-policy=a=retain --edge-policy=->b=retain --edge-policy=a->b=x", []string{"--edge-policy: got \"a->b\"", "got \"a=retain\"", "got \"->b=retain\"", "a->b: got \"x\""}},
 		{"--reliability=off --data-dir=d", []string{"nothing would be written there"}},
 		{"--spill-dir=none --data-dir=d", []string{"--spill-dir none and --data-dir d: what logs keep"}},
+		{"--report-interval=5ms", []string{"--report-interval 5ms: give a --data-dir"}},
+		{"--report-interval=2s --data-dir=d", []string{"--report-interval: got \"2s\", want a time from 1ms to 1s"}},
 		{"--snapshot-interval=1s", []string{"--snapshot-interval 1s: give a --data-dir"}},
 		{"--snapshot-store=s3://b", []string{"--snapshot-store s3://b: give a --data-dir"}},
 		{"--snapshot-store=/mnt/b --data-dir=d", []string{"--snapshot-store: got \"/mnt/b\", want s3://BUCKET"}},

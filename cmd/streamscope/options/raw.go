@@ -35,6 +35,7 @@ type Raw struct {
 	InputAgain       bool
 	EdgePolicies     []string
 	StageStrategies  []string
+	ReportInterval   *string
 	Events           *string
 }
 
@@ -68,6 +69,7 @@ func Flags() []Flag {
 		{"data-dir", "DIR", "survive the loss of workers, and go on from this directory when the run is repeated after the loss of everything", "none: a lost worker ends the run", func(r *Raw) **string { return &r.DataDir }},
 		{"snapshot-store", "URL", "keep images of the state in a bucket, s3://BUCKET/PREFIX, instead of the --data-dir; the AWS_ variables say how to reach it", "the --data-dir", func(r *Raw) **string { return &r.SnapshotStore }},
 		{"snapshot-interval", "TIME", "time between two images of the state, with --data-dir", DefaultSnapshotInterval.String(), func(r *Raw) **string { return &r.SnapshotInterval }},
+		{"report-interval", "TIME", "how often workers tell how far they are, with --data-dir: so often --events has it", DefaultReportInterval.String(), func(r *Raw) **string { return &r.ReportInterval }},
 		{"manager-patience", "TIME", "how long worker processes go on without this one, for a repeated command to take them over; 0s: they end with it", DefaultManagerPatience.String() + " with --data-dir", func(r *Raw) **string { return &r.ManagerPatience }},
 		{"reliability", "POLICY", "what logs keep for lost workers: off, recompute (what memory holds; the rest is executed again), retain (all that they may ask for), replicate=K (and copies on K other nodes), or persist (and all that an edge carries in the snapshot store, for good: see inspect stream)", "retain with --data-dir, else off", func(r *Raw) **string { return &r.Reliability }},
 		{"recovery-objective", "TIME", "how soon what one worker, or two at once, had done must be back after their loss: chooses --snapshot-interval, --edge-policy and --stage-strategy where they are not given, from what earlier lives of the --data-dir have measured", "none", func(r *Raw) **string { return &r.Objective }},

@@ -15,6 +15,9 @@ import (
 // DefaultSnapshotInterval is the time between two images.
 const DefaultSnapshotInterval = 10 * time.Second
 
+// DefaultReportInterval is the time between two reports of a worker.
+const DefaultReportInterval = 50 * time.Millisecond
+
 // DefaultManagerPatience is how long workers go on without a manager.
 const DefaultManagerPatience = 30 * time.Second
 
@@ -23,6 +26,8 @@ const (
 	snapshotIntervalMin = 10 * time.Millisecond
 	snapshotIntervalMax = 24 * time.Hour
 	managerPatienceMax  = 24 * time.Hour
+	reportIntervalMin   = time.Millisecond
+	reportIntervalMax   = time.Second
 )
 
 // reliabilityOff stands beside the policies of package shuffle.
@@ -32,6 +37,7 @@ const reliabilityOff = "off"
 func (p *parser) recovery(raw Raw, run *Run) {
 	run.SnapshotInterval = value(p, "--snapshot-interval", raw.SnapshotInterval, DefaultSnapshotInterval, parseSnapshotInterval)
 	run.ManagerPatience = value(p, "--manager-patience", raw.ManagerPatience, DefaultManagerPatience, parseManagerPatience)
+	run.ReportInterval = value(p, "--report-interval", raw.ReportInterval, DefaultReportInterval, parseReportInterval)
 	if raw.DataDir != nil && *raw.DataDir == "" {
 		p.complain("--data-dir: got \"\", want a name")
 	}
@@ -48,6 +54,9 @@ func (p *parser) recovery(raw Raw, run *Run) {
 	}
 	if raw.ManagerPatience != nil && run.DataDir == "" {
 		p.complain("--manager-patience %s: give a --data-dir; without one workers end with this process", *raw.ManagerPatience)
+	}
+	if raw.ReportInterval != nil && run.DataDir == "" {
+		p.complain("--report-interval %s: give a --data-dir; without one a run knows no more of its workers than their counts", *raw.ReportInterval)
 	}
 	if raw.SnapshotInterval != nil && run.DataDir == "" {
 		p.complain("--snapshot-interval %s: give a --data-dir for the images", *raw.SnapshotInterval)
@@ -174,6 +183,14 @@ func parseSnapshotInterval(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	if err != nil || d < snapshotIntervalMin || d > snapshotIntervalMax {
 		return 0, fmt.Errorf("got %q, want a time from %v to %v, such as 10s", s, snapshotIntervalMin, snapshotIntervalMax)
+	}
+	return d, nil
+}
+
+func parseReportInterval(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil || d < reportIntervalMin || d > reportIntervalMax {
+		return 0, fmt.Errorf("got %q, want a time from %v to %v, such as 50ms", s, reportIntervalMin, reportIntervalMax)
 	}
 	return d, nil
 }
