@@ -110,8 +110,7 @@ func jsonLine(w io.Writer, f flight) error {
 
 // convert writes the flights of a Parquet file in another format into the tests' folder.
 func convert(parquet, name, head string, line func(io.Writer, flight) error) (path string, err error) {
-	path = filepath.Join(testFolder, name)
-	f, err := os.Create(path)
+	f, err := os.CreateTemp(testFolder, name+".*") // several tests may make it at the same time
 	if err != nil {
 		return "", err
 	}
@@ -120,7 +119,11 @@ func convert(parquet, name, head string, line func(io.Writer, flight) error) (pa
 	if err == nil {
 		err = eachFlight(parquet, func(f flight) error { return line(w, f) })
 	}
-	return path, errors.Join(err, w.Flush(), f.Close())
+	if err = errors.Join(err, w.Flush(), f.Close()); err != nil {
+		return "", err
+	}
+	path = filepath.Join(testFolder, name)
+	return path, os.Rename(f.Name(), path)
 }
 
 func eachFlight(parquet string, do func(flight) error) error {
