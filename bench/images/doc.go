@@ -6,7 +6,7 @@
 // the freeze. One core does both the joining of all states; the writer has what is left of the machine.
 //
 // Beside it, a state whose rows are changed at random: every page changes between two images. And the restore of that state from its newest image,
-// from files that the kernel has just written, with all sums and references checked.
+// from a disk as far as files are large, with all sums and references checked, into new memory: what that alone takes is measured in the same repetition (first_touch).
 //
 // # Not here
 //

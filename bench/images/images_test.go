@@ -24,7 +24,7 @@ func TestMeasuresSmallStates(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := sample.Ratios
-	if sample.Value <= 0 || r["kept"] <= 0 || r["pause_ms"] <= 0 || r["restored_bytes"] < 4<<20 || r["written_of_dirty"] > 1.2 {
+	if sample.Value <= 0 || r["kept"] <= 0 || r["pause_ms"] <= 0 || r["restored_bytes"] < 4<<20 || r["first_touch_bytes_per_s"] <= 0 || r["written_of_dirty"] > 1.2 {
 		t.Errorf("got %+v", sample)
 	}
 	if r["dirty_share"] > 0.5 || r["random_dirty_share"] < 0.7 {

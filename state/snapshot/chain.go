@@ -231,7 +231,7 @@ func readBack(s Store, name string, want footer) error {
 	if err != nil {
 		return err
 	}
-	f, err := scan(o, true)
+	f, err := scan(o)
 	if err == nil && f.footer != want {
 		err = damaged("footer %+v, want %+v", f.footer, want)
 	}

@@ -304,8 +304,8 @@ func FuzzScan(f *testing.F) {
 	}
 	f.Add(b.Bytes())
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, contents := range []bool{true, false} {
-			got, err := scan(memObject{bytes.NewReader(b)}, contents)
+		for _, read := range []func(Object) (*file, error){scan, readIndex} {
+			got, err := read(memObject{bytes.NewReader(b)})
 			if err == nil && (got.size != uint64(len(b)) || len(got.index) != int(got.parts)) {
 				t.Fatalf("%d bytes with %d parts were taken for %d with %d", len(b), len(got.index), got.size, got.parts)
 			}

@@ -8,13 +8,16 @@
 //
 // Of a file, integers little endian, sums XXH64:
 //
-//	header  magic "SSSNAP1\n", version u32 (1), flags u32 (bit 0: increment), job u64, tick u64, base tick u64, task u32, parts u32,
+//	header  magic "SSSNAP1\n", version u32 (2), flags u32 (bit 0: increment), job u64, tick u64, base tick u64, task u32, parts u32,
 //	        bytes of extra u64, sum u64 of the 56 bytes before
 //	extra   what the task keeps beside its states, then its sum u64
-//	part    id u64, flags u32 (bit 0: all pages), 0 u32, bytes of head u64, page records u64, sum u64 of the 32 bytes before; head, its sum u64
-//	        (see package state); then the records: page u32, size u32, sum u64 of the content seeded with the 8 bytes before, content.
-//	        Size 0: the page is gone. Pages ascend, parts ascend by id.
-//	footer  magic "SSSNAPE\n", page records u64, state hash u64, bytes of the file u64, sum u64 of all before it
+//	parts   each its head, the sum u64 of that (see package state), and the contents of its pages
+//	index   for each part: id u64, flags u32 (bit 0: all pages), 0 u32, bytes of head u64, page records u64, sum u64 of the 32 bytes before; then the
+//	        records: page u32, size u32, sum u64 of the content seeded with the 8 bytes before. Size 0: the page is gone. Pages ascend, parts
+//	        ascend by id. All lie in the file in this order, so that it says where. Then the sum u64 of the index
+//	footer  magic "SSSNAPE\n", page records u64, state hash u64, bytes of the file u64, bytes of the index without its sum u64, sum u64 of all before it
+//
+// The index comes last, since the writer knows it then, and in one piece: a restore from a disk reads no page but for its content.
 //
 // The state hash is the XXH64 of the extra's sum and of each part's id, head sum and page sums in order, of the whole state and not only of what
 // the file holds: so it tells whether a chain of files gives the state that was frozen.

@@ -39,6 +39,7 @@ type encoder struct {
 	sum     *xxhash.Digest
 	size    uint64
 	records uint64
+	index   []byte
 	page    []byte
 	err     error
 }
@@ -68,7 +69,8 @@ func encodeFile(w *bufio.Writer, h header, im *Image, base map[uint64]*partSums)
 	for i := range im.Parts {
 		sums = append(sums, e.part(&im.Parts[i], base[im.Parts[i].ID]))
 	}
-	f := footer{records: e.records, hash: stateHash(extra, sums), size: e.size + footerBytes}
+	e.putSummed(e.index)
+	f := footer{records: e.records, hash: stateHash(extra, sums), size: e.size + footerBytes, index: uint64(len(e.index))}
 	e.put(f.encode())
 	f.sum = e.sum.Sum64()
 	e.put(le.AppendUint64(nil, f.sum))
@@ -95,7 +97,7 @@ func (e *encoder) part(p *state.Part, base *partSums) *partSums {
 	}
 	head := f.AppendHead(nil)
 	ph := partHeader{ID: p.ID, full: base == nil, head: uint64(len(head)), records: uint64(len(pages))}
-	e.put(ph.encode())
+	e.index = append(e.index, ph.encode()...)
 	s.head = e.putSummed(head)
 	for _, no := range pages {
 		if e.err != nil {
@@ -107,13 +109,12 @@ func (e *encoder) part(p *state.Part, base *partSums) *partSums {
 }
 
 func (e *encoder) record(f *state.Frozen, no uint32) pageSum {
-	e.page = append(e.page[:0], make([]byte, recordBytes)...)
+	e.page = e.page[:0]
 	if f.PageBytes(no) > 0 {
 		e.page, e.err = f.AppendPage(e.page, no)
 	}
-	content := e.page[recordBytes:]
-	r := record{page: no, size: uint32(len(content)), sum: sumPage(no, content)}
-	r.encode(e.page)
+	r := record{page: no, size: uint32(len(e.page)), sum: sumPage(no, e.page)}
+	e.index = r.append(e.index)
 	e.put(e.page)
 	e.records++
 	return pageSum{r.sum, r.size}

@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	fileVersion = 1
+	fileVersion = 2
 	headerMagic = "SSSNAP1\n"
 	footerMagic = "SSSNAPE\n"
 	headerBytes = 64
-	footerBytes = 40
+	footerBytes = 48
 	partBytes   = 40
 	recordBytes = 16
 	sumBytes    = 8
@@ -25,6 +25,7 @@ const (
 	maxHead      = 1 << 30
 	maxPageBytes = 1 << 30
 	maxPages     = 1 << 22
+	maxIndex     = 1 << 40
 )
 
 // JobID names a job.
@@ -78,7 +79,7 @@ func decodeHeader(b []byte) (header, error) {
 	return h, nil
 }
 
-// partHeader begins a part.
+// partHeader begins a part in the index.
 type partHeader struct {
 	ID      uint64
 	full    bool
@@ -113,10 +114,8 @@ type record struct {
 	sum        uint64
 }
 
-func (r *record) encode(b []byte) {
-	le.PutUint32(b, r.page)
-	le.PutUint32(b[4:], r.size)
-	le.PutUint64(b[8:], r.sum)
+func (r *record) append(b []byte) []byte {
+	return le.AppendUint64(le.AppendUint32(le.AppendUint32(b, r.page), r.size), r.sum)
 }
 
 func decodeRecord(b []byte) record { return record{le.Uint32(b), le.Uint32(b[4:]), le.Uint64(b[8:])} }
@@ -128,20 +127,23 @@ func sumPage(page uint32, content []byte) uint64 {
 	return d.Sum64()
 }
 
-// footer ends a file.
-type footer struct{ records, hash, size, sum uint64 }
+// footer ends a file. index is the length of the index before it, without its sum.
+type footer struct{ records, hash, size, index, sum uint64 }
 
 // encode leaves the sum to the caller, who knows it only after the bytes before it.
 func (f *footer) encode() []byte {
 	b := append(make([]byte, 0, footerBytes), footerMagic...)
-	return le.AppendUint64(le.AppendUint64(le.AppendUint64(b, f.records), f.hash), f.size)
+	for _, v := range []uint64{f.records, f.hash, f.size, f.index} {
+		b = le.AppendUint64(b, v)
+	}
+	return b
 }
 
 func decodeFooter(b []byte) (footer, error) {
 	if string(b[:8]) != footerMagic {
 		return footer{}, damaged("magic of the footer %q, want %q", b[:8], footerMagic)
 	}
-	return footer{le.Uint64(b[8:]), le.Uint64(b[16:]), le.Uint64(b[24:]), le.Uint64(b[32:])}, nil
+	return footer{le.Uint64(b[8:]), le.Uint64(b[16:]), le.Uint64(b[24:]), le.Uint64(b[32:]), le.Uint64(b[40:])}, nil
 }
 
 // partSums are the sums that a part adds to the state hash. pages is by page number, 0 with size 0 for none.

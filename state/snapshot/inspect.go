@@ -77,7 +77,7 @@ func (open opener) inspectFile(path string, w io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
-	f, err := scan(o, true)
+	f, err := scan(o)
 	if err != nil {
 		return err
 	}

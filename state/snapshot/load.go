@@ -10,17 +10,25 @@ import (
 	"github.com/streamscope/streamscope/state"
 )
 
-// Loaded is a snapshot that is being read. Its state hash has been verified; the content of a page is checked as it is read.
+// Loaded is a snapshot that is being read. Its state hash has been verified; the content of a page is checked as it is read. A part is read by one goroutine at a
+// time; the pages of a large one are read ahead by others from the first that is asked for, until Close.
 type Loaded struct {
 	Entry
 	Extra []byte
 	Parts []state.StoredPart
 	files []Object
+	parts []*loadedPart // of Parts
 }
 
 // Close closes the files.
 func (l *Loaded) Close() error {
 	var err error
+	for _, p := range l.parts {
+		if p.ahead != nil {
+			p.ahead.close()
+			p.ahead = nil
+		}
+	}
 	for _, o := range l.files {
 		err = errors.Join(err, o.Close())
 	}
@@ -68,6 +76,9 @@ func load(s Store, m *manifest, tick frame.Tick) (*Loaded, error) {
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
+	for _, p := range l.parts {
+		p.fresh = true
+	}
 	return &l.Loaded, nil
 }
 
@@ -75,16 +86,18 @@ func load(s Store, m *manifest, tick frame.Tick) (*Loaded, error) {
 type loader struct {
 	Loaded
 	names    []string
-	parts    map[uint64]*loadedPart
+	byID     map[uint64]*loadedPart
 	order    []*partSums
 	extraSum uint64
 	hash     uint64
 }
 
 type loadedPart struct {
-	sums partSums
-	head []byte
-	at   []pagePlace // by page number
+	sums  partSums
+	head  []byte
+	at    []pagePlace // by page number
+	ahead *ahead      // nil: nobody has read a page yet, or they are few
+	fresh bool        // no page was read yet, and all may be read ahead
 }
 
 type pagePlace struct {
@@ -100,7 +113,7 @@ func (l *loader) add(s Store, m *manifest, e Entry) error {
 		return err
 	}
 	l.files, l.names = append(l.files, o), append(l.names, name)
-	f, err := scan(o, false)
+	f, err := readIndex(o)
 	if err == nil {
 		want := header{Job: m.Job, Task: m.Task, Tick: e.Tick, Increment: !e.Full, parts: f.parts, extra: f.extra}
 		if !e.Full {
@@ -129,7 +142,7 @@ func (l *loader) merge(f *file, o Object, name string) error {
 		p := &f.index[i]
 		lp := &loadedPart{sums: partSums{id: p.ID}}
 		if !p.full {
-			if lp = l.parts[p.ID]; lp == nil {
+			if lp = l.byID[p.ID]; lp == nil {
 				return damaged("part %d is an increment over nothing", p.ID)
 			}
 		}
@@ -144,7 +157,7 @@ func (l *loader) merge(f *file, o Object, name string) error {
 		parts[p.ID] = lp
 		l.order = append(l.order, &lp.sums)
 	}
-	l.parts = parts
+	l.byID = parts
 	return nil
 }
 
@@ -153,7 +166,8 @@ func (l *loader) finish() error {
 		return fmt.Errorf("%s: %w", strings.Join(l.names, " and "), damaged("state hash %#x, want %#x", got, l.hash))
 	}
 	for _, s := range l.order {
-		p := l.parts[s.id]
+		p := l.byID[s.id]
+		l.parts = append(l.parts, p)
 		l.Parts = append(l.Parts, state.StoredPart{ID: s.id, Head: p.head, Read: p.read})
 	}
 	return nil
@@ -163,12 +177,40 @@ func (p *loadedPart) read(no uint32, dst []byte) error {
 	if int(no) >= len(p.at) || int(p.sums.pages[no].size) != len(dst) {
 		return damaged("part %d has no page %d of %d bytes", p.sums.id, no, len(dst))
 	}
+	if p.fresh {
+		if p.fresh = false; p.bytes() >= aheadLeast {
+			p.ahead = readAhead(p, no)
+		}
+	}
+	if p.ahead != nil {
+		if ok, err := p.ahead.read(no, dst); ok {
+			return err
+		}
+	}
 	at := &p.at[no]
 	if n, err := at.file.ReadAt(dst, at.at); err != nil && (err != io.EOF || n < len(dst)) {
-		return fmt.Errorf("%s: page %d: %w", at.name, no, err)
+		return p.failed(no, err)
 	}
-	if got, want := sumPage(no, dst), p.sums.pages[no].sum; got != want {
-		return fmt.Errorf("%s: %w", at.name, damaged("page %d: sum %#x, want %#x", no, got, want))
+	return p.check(no, dst)
+}
+
+// bytes are those of all pages.
+func (p *loadedPart) bytes() (n int64) {
+	for i := range p.sums.pages {
+		n += int64(p.sums.pages[i].size)
+	}
+	return n
+}
+
+// failed says which page could not be read.
+func (p *loadedPart) failed(no uint32, err error) error {
+	return fmt.Errorf("%s: page %d: %w", p.at[no].name, no, err)
+}
+
+// check compares the content of a page with its sum.
+func (p *loadedPart) check(no uint32, content []byte) error {
+	if got, want := sumPage(no, content), p.sums.pages[no].sum; got != want {
+		return fmt.Errorf("%s: %w", p.at[no].name, damaged("page %d: sum %#x, want %#x", no, got, want))
 	}
 	return nil
 }

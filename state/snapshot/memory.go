@@ -19,7 +19,7 @@ func (im *Image) Encode() ([]byte, error) {
 // Decode reads what Encode wrote; everything in it is checked. The snapshot lies in b. Errors wrap ErrDamaged.
 func Decode(b []byte) (*Loaded, error) {
 	o := memory{bytes.NewReader(b)}
-	f, err := scan(o, true)
+	f, err := scan(o)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,122 @@
+package snapshot
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/streamscope/streamscope/state"
+)
+
+// large is a part in a full file and an increment of a store, and what its pages hold.
+func large(t *testing.T, r *rand.Rand) (*Dir, string, map[uint32][]byte) {
+	t.Helper()
+	dir := t.TempDir()
+	s, err := OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	k, c := newTask(t), openTask(t, s, 8)
+	k.execute(t, 1, 60_000)
+	if _, err := k.snap(t, c, 1); err != nil {
+		t.Fatal(err)
+	}
+	k.execute(t, 2, 1+r.IntN(200))
+	im := k.image(t)
+	defer im.Release()
+	if e, err := c.Write(2, im); err != nil || e.Full {
+		t.Fatalf("%+v, %v", e, err)
+	}
+	want := map[uint32][]byte{}
+	f := im.Parts[len(im.Parts)-1].Frozen
+	for no := range f.Pages() {
+		if f.PageBytes(no) > 0 {
+			if want[no], err = f.AppendPage(nil, no); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return s, dir, want
+}
+
+// Pages that are read ahead, of two files, are those that were written, in the order they are asked for or not; whoever stops early leaves nothing running.
+func TestReadAhead(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	s, _, want := large(t, r)
+	for _, stop := range []int{len(want), r.IntN(len(want)), 1, 0} {
+		l, err := Load(s, 9, 3, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		part := &l.Parts[len(l.Parts)-1]
+		read := func(no uint32) {
+			dst := make([]byte, len(want[no]))
+			if err := part.Read(no, dst); err != nil || !bytes.Equal(dst, want[no]) {
+				t.Fatalf("page %d of %d bytes: %v", no, len(dst), err)
+			}
+		}
+		n := 0
+		for no := uint32(0); n < stop; no++ {
+			if want[no] == nil {
+				continue
+			}
+			if read(no); r.IntN(50) == 0 {
+				read(no) // again
+			}
+			n++
+		}
+		if ahead := l.parts[len(l.parts)-1].ahead; (ahead != nil) != (stop > 0) {
+			t.Fatalf("read ahead: %v after %d pages", ahead != nil, stop)
+		}
+		if err := errors.Join(l.Close(), l.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A page that is damaged is found by who reads ahead, and named.
+func TestReadAheadFindsDamage(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	s, dir, want := large(t, r)
+	files, err := filepath.Glob(filepath.Join(dir, folder(9, 3), "*"+fileSuffix))
+	if err != nil || len(files) != 2 {
+		t.Fatalf("%v: %v", files, err)
+	}
+	b, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)/2] ^= 1 // in a page of the full file
+	if err := os.WriteFile(files[0], b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	l, err := Load(s, 9, 3, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := state.NewMultimap(state.NewHeapPages(0), taskShape...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := &l.Parts[len(l.Parts)-1]
+	err = rows.ThawPages(part.Head, part.Read)
+	if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), filepath.Base(files[0])) || len(want) == 0 {
+		t.Errorf("got %v, want damage in %s", err, files[0])
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
