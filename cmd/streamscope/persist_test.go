@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/streamscope/streamscope/state/snapshot/s3/s3test"
 )
 
 // streamRows are the rows that an edge carried, in an order of their own and without ticks and indexes, which hang on the pace of a run.
@@ -19,8 +21,11 @@ func streamRows(t *testing.T, path, edge string) []string {
 	if r.status != 0 {
 		t.Fatalf("status %d: %s", r.status, r.stderr)
 	}
-	lines := strings.Split(strings.TrimSuffix(string(r.stdout), "\n"), "\n")
-	var rows []string
+	return rowsOf(r.stdout)
+}
+
+func rowsOf(csv []byte) (rows []string) {
+	lines := strings.Split(strings.TrimSuffix(string(csv), "\n"), "\n")
 	for _, l := range lines[1:] {
 		cells := strings.SplitN(l, ",", 5)
 		rows = append(rows, strings.Join([]string{cells[1], cells[2], cells[4]}, ","))
@@ -140,5 +145,85 @@ func TestInspectStreamComplains(t *testing.T) {
 	a, stdout, _ := fakeApp(counts)
 	if status := a.main([]string{"inspect", "stream", empty}); status != 0 || stdout.String() != "0 streams\n" {
 		t.Errorf("of an empty folder: status %d: %s", status, stdout)
+	}
+}
+
+// TestGapIsNotPersisted: without journals ticks would be cut again that are persisted. That is refused until they are out of the way.
+func TestGapIsNotPersisted(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	flags := []string{"--reliability", "persist", "--snapshot-interval", "1h"} // everything goes on from the beginning
+	cmd := atPeers(dir, flags...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	streams := filepath.Join(dir, "data", "snapshots", "*", "stream-*")
+	eventually(t, "something is persisted", 20*time.Second, func() bool {
+		objects, _ := filepath.Glob(filepath.Join(streams, "*.ticks"))
+		return len(objects) > 0 || gone(cmd.Process.Pid)
+	})
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	_ = cmd.Wait()
+	flags = append(flags, "--accept-gap")
+	if r := finish(t, atPeers(dir, flags...)); r.status != 1 || !bytes.Contains(r.stderr, []byte("later ones are persisted")) {
+		t.Fatalf("status %d: %s", r.status, r.stderr)
+	}
+	folders, _ := filepath.Glob(streams)
+	for _, f := range folders {
+		if err := os.RemoveAll(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := finish(t, atPeers(dir, flags...)); r.status != 0 {
+		t.Fatalf("status %d: %s", r.status, r.stderr)
+	}
+	if r := runBinary(t, dir, "inspect", "stream", "data"); r.status != 0 || bytes.Count(r.stdout, []byte("it has ended")) != 3 {
+		t.Errorf("status %d: %s%s", r.status, r.stdout, r.stderr)
+	}
+}
+
+// TestPersistInBucket loses the server of the bucket for some time: what is to be persisted waits in the logs, and is there in the end.
+func TestPersistInBucket(t *testing.T) {
+	t.Parallel()
+	server := s3test.Start(t)
+	bucket(t, server, "p")
+	dir := t.TempDir()
+	peace := runBinary(t, dir, "run", "flights", "--out", "want.csv", "--data-dir", "peace", "--workers", "2", "--edge-policy", "pairs->sink=persist")
+	if peace.status != 0 {
+		t.Fatalf("status %d: %s", peace.status, peace.stderr)
+	}
+	cmd := recoverable(dir, "csv", 2)
+	cmd.Args = append(cmd.Args, "--snapshot-store", "s3://"+s3test.Bucket+"/p", "--edge-policy", "pairs->sink=persist")
+	cmd.Env = append(cmd.Environ(), server.Env()...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }()
+	persisted := func(least uint64) bool {
+		s := statusIn(dir)
+		if s == nil {
+			return false
+		}
+		objects := uint64(0)
+		for _, w := range s.Workers {
+			for _, st := range w.Streams {
+				objects += st.Objects
+			}
+		}
+		return objects >= least
+	}
+	eventually(t, "something is persisted", 20*time.Second, func() bool { return persisted(1) || gone(cmd.Process.Pid) })
+	server.Kill()
+	server.Restart()
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
+	}
+	inspect := newCommand("inspect", "stream", "s3://"+s3test.Bucket+"/p", "--rows", "pairs->sink")
+	inspect.Env = append(inspect.Environ(), server.Env()...)
+	r := finish(t, inspect)
+	if want := streamRows(t, filepath.Join(dir, "peace"), "pairs->sink"); r.status != 0 || !slices.Equal(rowsOf(r.stdout), want) {
+		t.Errorf("status %d, %d lines, want %d rows\n%s", r.status, bytes.Count(r.stdout, []byte("\n")), len(want), r.stderr)
 	}
 }

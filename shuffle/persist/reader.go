@@ -143,6 +143,14 @@ func (s *Stream) Through() frame.Tick {
 	return through
 }
 
+// Reach is the greatest tick that some node has persisted.
+func (s *Stream) Reach() (t frame.Tick) {
+	for i := range s.parts {
+		t = max(t, s.parts[i].last)
+	}
+	return t
+}
+
 // Ended reports whether nothing will be added to it.
 func (s *Stream) Ended() bool { return s.Through() == frame.MaxTick }
 

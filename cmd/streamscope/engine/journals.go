@@ -1,14 +1,20 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"path/filepath"
 	"slices"
 
 	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/control/meta"
 	"github.com/streamscope/streamscope/control/rpc"
+	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/ringlog/replica"
+	"github.com/streamscope/streamscope/shuffle/persist"
+	"github.com/streamscope/streamscope/state/snapshot"
 	vruntime "github.com/streamscope/streamscope/vertex/runtime"
 )
 
@@ -47,12 +53,42 @@ func (cfg *Config) acceptGap(d *data, stored *control.Stored, stages []control.S
 	if t.Empty() {
 		return nil
 	}
+	if err := cfg.checkStreams(d, tick); err != nil {
+		return fmt.Errorf("--accept-gap: %w", err)
+	}
 	if err := meta.Commit(d.store, t); err != nil {
 		return fmt.Errorf("--data-dir %s: %w", d.dir, err)
 	}
 	stored.Apply(t)
 	cfg.Log.Warn(fmt.Sprintf("--accept-gap: %d journals that lost workers kept are given up; everything goes on from tick %d, and what is written from there on may differ from what was seen",
 		len(t.Journals), tick))
+	return nil
+}
+
+// checkStreams refuses to go back below what edges have persisted: ticks would be cut again, and be other ones.
+func (cfg *Config) checkStreams(d *data, to frame.Tick) error {
+	var store snapshot.Reader
+	folder := filepath.Join(d.dir, "snapshots")
+	if far, err := openStore(cfg.Recovery.SnapshotStore); err != nil {
+		return err
+	} else if far != nil {
+		defer far.Close()
+		store, folder = far, cfg.Recovery.SnapshotStore
+	} else if store, err = snapshot.ReadDir(folder); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	streams, err := persist.Open(store, jobID(d.token))
+	if err != nil {
+		return err
+	}
+	for _, s := range streams {
+		if s.Reach() > to {
+			return fmt.Errorf("everything would go on from tick %d, but of edge %s (%d) later ones are persisted, which would be cut again, and differ; move the objects of job-%016x/stream-* out of %s first",
+				to, s.Name, s.Edge, s.Job, folder)
+		}
+	}
 	return nil
 }
 
