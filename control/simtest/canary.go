@@ -28,7 +28,10 @@ const (
 	M25 Canary = "M25: units restart at their newest image"
 	M26 Canary = "M26: who has dropped what is asked for is not made to execute it again"
 
+	R35 Canary = "R35: whoever lives is adopted, of whatever incarnation"
 	R37 Canary = "R37: commands of a lower epoch are obeyed"
+
+	Unfenced Canary = "transactions of a manager that has a successor are carried out"
 
 	EarlyImage Canary = "an image counts before what its unit had sent is persisted"
 	LostRecord Canary = "a journal loses its last durable record"

@@ -56,22 +56,6 @@ func (s *Sim) obey(effects []control.Effect) {
 	}
 }
 
-// persist is the store's part.
-func (s *Sim) persist(t control.Txn) {
-	if s.cfg.Broken == M23 {
-		s.trimEarly(t)
-	}
-	answer := control.Persisted{}
-	if s.flaky() {
-		answer.Reason = "the disk is full"
-	}
-	if answer.Reason == "" || s.rng.IntN(2) == 0 {
-		s.stored.Apply(t)
-		s.checkBases()
-	}
-	s.toBoss = append(s.toBoss, answer)
-}
-
 // post gives a command to a worker, if it lives.
 func (s *Sim) post(n frame.NodeID, cmd control.Effect) {
 	if w := s.workers[n]; !w.dead && !w.alone {

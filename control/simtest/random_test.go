@@ -80,7 +80,7 @@ func (rr *randomRun) do() (Result, []Fault, error) {
 	if l.Schedule.Length > 0 { // ticks go by although nothing is read any more
 		g.end.shut, g.end.all, f.Settled = true, rng.IntN(2) == 0, g.end.open
 	}
-	if rr.broken == "" || rr.broken == R37 {
+	if rr.broken == "" || rr.broken.aboutManagers() {
 		f.Plan = DrawManagers(rand.New(rand.NewPCG(rr.seed, 15)), f.Plan, l.Nodes)
 	}
 	if rr.faults != nil {

@@ -66,6 +66,7 @@ type Sim struct {
 	written written  // in journals at peers
 	disks   []*disk  // by node
 	stored  control.Stored
+	txns    []control.Txn // on their way to the store
 	crashed int
 
 	steps       int
@@ -268,6 +269,9 @@ func (s *Sim) step() {
 			s.stepZombie()
 			return
 		}
+		if len(s.txns) > 0 && s.rng.IntN(4) == 0 && s.commitOne() {
+			return
+		}
 		if s.copying != nil && s.rng.IntN(s.copying.seldom) == 0 && s.does(delivering) {
 			s.copying.net.Step(s.rng)
 			return
@@ -334,6 +338,7 @@ func (s *Sim) crashAll() {
 		s.bury(s.zombies[0])
 	}
 	s.toBoss, s.elder = nil, nil
+	s.lastTxns()
 	var err error
 	if s.machine, err = control.NewMachine(s.managed()); err != nil {
 		s.fail(err)

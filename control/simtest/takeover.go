@@ -70,7 +70,7 @@ func (s *Sim) survivors() []frame.Incarnation {
 	for n, w := range slices.Clone(s.workers) {
 		switch registered := s.stored.Incarnations[n]; {
 		case !w.alive():
-		case w.incarnation == registered && s.stored.Outcome == control.OutputOpen && !w.doomed:
+		case (w.incarnation == registered || s.cfg.Broken == R35) && s.stored.Outcome == control.OutputOpen && !w.doomed:
 			living[n] = registered
 		case s.away(w.node):
 			s.detach(w, s.harms[n].away)
@@ -108,8 +108,7 @@ func (s *Sim) obeyElder(o *elder, effects []control.Effect) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case control.Persist:
-			s.told.fenced++
-			o.inbox = append(o.inbox, control.Persisted{Fenced: true, Reason: "another manager has taken over"})
+			s.persist(e.Txn)
 		case control.Spawn: // it finds a manager of a greater epoch, and ends
 			o.inbox = append(o.inbox, control.Lost{Node: e.Node, Incarnation: e.Incarnation, Reason: "another manager has taken over"})
 		case control.Kill:
@@ -249,7 +248,9 @@ func (w *worker) attach() (moved bool) {
 	if w.copier != nil {
 		l.CopyAddr = l.Addr
 	}
-	w.epoch, w.unheard, w.alone = s.stored.Epoch, nil, false
+	if w.epoch, w.unheard, w.alone = s.stored.Epoch, nil, false; s.cfg.Broken == R35 {
+		w.incarnation = s.stored.Incarnations[w.node]
+	}
 	l.Reported = w.progress()
 	for n := range s.workers {
 		if p, ok := w.peers[frame.NodeID(n)]; ok && p.Node != w.node {
