@@ -124,6 +124,9 @@ func (d *disk) open(stage int, changed func()) (runtime.Journal, []journal.Recor
 	if d.sim.cfg.Broken == M24 && len(records) > 1 {
 		records = records[1:]
 	}
+	if d.sim.cfg.Broken == LostInput {
+		records = withoutInput(records)
+	}
 	return &handle{diskJournal: j, disk: d, life: d.life}, records, nil
 }
 
@@ -171,7 +174,9 @@ func (d *disk) step(rng *rand.Rand) {
 		if j.last() > j.durable && rng.IntN(2) == 0 && !d.sim.flaky() {
 			for range 1 + rng.Uint64N(j.last()-j.durable) {
 				r := &j.records[j.durable-j.before]
-				j.kept[r.Task] = max(j.kept[r.Task], r.Last)
+				if r.Input == nil {
+					j.kept[r.Task] = max(j.kept[r.Task], r.Last)
+				}
 				j.durable++
 			}
 			j.changed()
@@ -235,4 +240,14 @@ func (d *disk) trim(needs control.Needs, node frame.NodeID) {
 			d.remove(s)
 		}
 	}
+}
+
+// withoutInput leaves out the newest piece of input (LostInput).
+func withoutInput(records []journal.Record) []journal.Record {
+	for i := len(records) - 1; i >= 0; i-- {
+		if records[i].Input != nil {
+			return slices.Delete(records, i, i+1)
+		}
+	}
+	return records
 }

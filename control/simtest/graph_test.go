@@ -52,14 +52,21 @@ type gatedSource struct {
 	*vertextest.MemorySource
 	gate   *gate
 	seldom int
+	kept   []uint64 // by split, of a source that cannot be read again; nil: it can
 }
 
 func (s *gatedSource) Open(split vertex.Split, at vertex.SnapshotReader, wake func()) (vertex.SplitReader, error) {
-	r, err := s.MemorySource.Open(split, at, wake)
-	g := &gatedReader{SplitReader: r, wake: wake, seldom: s.seldom}
+	g := &gatedReader{wake: wake, seldom: s.seldom}
 	if split.ID == 0 || s.gate.all {
 		g.gate = s.gate
 	}
+	var err error
+	if s.kept != nil {
+		tape, err := openTape(split.Name, s.Rows[split.ID], &s.kept[split.ID], at, wake)
+		g.SplitReader = tape
+		return gatedTape{g, tape}, err
+	}
+	g.SplitReader, err = s.MemorySource.Open(split, at, wake)
 	return g, err
 }
 
@@ -99,7 +106,7 @@ func drawGraph(rng *rand.Rand, sink job.Sink, c class, end *gate) (*job.Graph, e
 	for i := range 1 + rng.IntN(c.sources) {
 		src := g.source(c)
 		seldom := min(1<<g.rng.IntN(c.seldom), src.MaxRead) // no more reads than there are rows
-		g.push(g.job.Source(fmt.Sprint("source", i), &gatedSource{src, end, seldom}))
+		g.push(g.job.Source(fmt.Sprint("source", i), &gatedSource{src, end, seldom, nil}))
 	}
 	for range 1 + rng.IntN(c.ops) {
 		g.grow()

@@ -30,6 +30,9 @@ type recordKey struct {
 
 // note takes a record that has become durable: I4, entries of a tick agree over all lives.
 func (s *Sim) note(node frame.NodeID, r journal.Record) {
+	if r.Input != nil {
+		return // its reader compares it
+	}
 	r.Number = 0
 	w := &s.written
 	if w.records == nil {
@@ -57,8 +60,9 @@ type peerJournal struct {
 
 func (j *peerJournal) Append(r journal.Record) (uint64, error) {
 	n, err := j.Peers.Append(r)
-	r.Number, r.Runs = n, slices.Clone(r.Runs)
 	if err == nil {
+		r = r.Clone()
+		r.Number = n
 		j.open = append(j.open, r)
 	}
 	return n, err
