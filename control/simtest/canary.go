@@ -34,6 +34,7 @@ const (
 	Unfenced Canary = "transactions of a manager that has a successor are carried out"
 
 	EarlyImage Canary = "an image counts before what its unit had sent is persisted"
+	LostInput  Canary = "J: a journal has the record of a tick without the rows that cannot be read again"
 	LostRecord Canary = "a journal loses its last durable record"
 	StaleImage Canary = "an image is that of the mark before"
 	OneTooFar  Canary = "logs are trimmed one tick too far"

@@ -76,6 +76,9 @@ func (rr *randomRun) do() (Result, []Fault, error) {
 	if rr.broken == "" {
 		drawTwins(rand.New(rand.NewPCG(rr.seed, 16)), g.planned, l.Nodes)
 	}
+	if rr.broken == "" || rr.broken == LostInput {
+		drawTapes(rand.New(rand.NewPCG(rr.seed, 18)), g.plan, rr.broken == LostInput)
+	}
 	f.Output = g.out
 	if l.Schedule.Length > 0 { // ticks go by although nothing is read any more
 		g.end.shut, g.end.all, f.Settled = true, rng.IntN(2) == 0, g.end.open
