@@ -47,14 +47,16 @@ func (c *collector) Measure(ctx context.Context, d time.Duration) (measure.Sampl
 	if err = errors.Join(err, c.held.check()); err != nil {
 		return measure.Sample{}, err
 	}
-	p99 := forced.pause(99)
+	p99 := percentileOf(forced.pauses, 99)
 	return measure.Sample{Value: p99, Ratios: measure.Ratios{
 		"allocs_per_frame":  allocs,
-		"pause_p50_ms":      1e3 * forced.pause(50),
+		"pause_p50_ms":      1e3 * percentileOf(forced.pauses, 50),
 		"pause_p99_ms":      1e3 * p99,
-		"bare_pause_p50_ms": 1e3 * bare.pause(50),
-		"bare_pause_p99_ms": 1e3 * bare.pause(99),
-		"pauses":            float64(forced.count()),
+		"stop_p50_ms":       1e3 * percentileOf(forced.stops, 50),
+		"stop_p99_ms":       1e3 * percentileOf(forced.stops, 99),
+		"bare_pause_p50_ms": 1e3 * percentileOf(bare.pauses, 50),
+		"bare_pause_p99_ms": 1e3 * percentileOf(bare.pauses, 99),
+		"pauses":            float64(countOf(forced.pauses)),
 		"gc_share_of_cpu":   garbage.gc / garbage.all,
 		"gc_cycles_per_s":   float64(garbage.cycles) / (d / 4).Seconds(),
 		"held_bytes":        float64(c.held.bytes()),

@@ -16,7 +16,7 @@ func TestCollectorMeasures(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := s.Measure(context.Background(), 3*brief)
-	if err != nil || got.Value <= 0 || got.Ratios["pauses"] < 1 || got.Ratios["gc_share_of_cpu"] <= 0 {
+	if err != nil || got.Value <= 0 || got.Ratios["pauses"] < 1 || got.Ratios["stop_p99_ms"] <= 0 || got.Ratios["gc_share_of_cpu"] <= 0 {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	if held := got.Ratios["held_bytes"]; held < 20<<20 || held > 24<<20 {
@@ -55,11 +55,11 @@ func TestBallastNoticesDamage(t *testing.T) {
 }
 
 func TestPausePercentiles(t *testing.T) {
-	at := func(counts ...uint64) *collectorTimes {
-		return &collectorTimes{pauses: &metrics.Float64Histogram{Counts: counts, Buckets: []float64{0, 1, 2, 3}}}
+	at := func(counts ...uint64) *metrics.Float64Histogram {
+		return &metrics.Float64Histogram{Counts: counts, Buckets: []float64{0, 1, 2, 3}}
 	}
 	for _, c := range []struct {
-		before, after *collectorTimes
+		before, after *metrics.Float64Histogram
 		percentile    float64
 		want          float64
 	}{
@@ -69,9 +69,8 @@ func TestPausePercentiles(t *testing.T) {
 		{at(0, 0, 0), at(98, 0, 2), 99, 3},
 		{at(0, 9, 0), at(1, 9, 1), 50, 1},
 	} {
-		did := c.after.since(c.before)
-		if got := did.pause(c.percentile); got != c.want {
-			t.Errorf("%v since %v, percentile %v: got %v, want %v", c.after.pauses.Counts, c.before.pauses.Counts, c.percentile, got, c.want)
+		if got := percentileOf(less(c.after, c.before), c.percentile); got != c.want {
+			t.Errorf("%v since %v, percentile %v: got %v, want %v", c.after.Counts, c.before.Counts, c.percentile, got, c.want)
 		}
 	}
 }

@@ -59,6 +59,7 @@ func collectAlways(ctx context.Context) {
 // collectorTimes are what the collector did, by package runtime/metrics.
 type collectorTimes struct {
 	pauses *metrics.Float64Histogram // in seconds
+	stops  *metrics.Float64Histogram // the part of each pause until all threads had stopped
 	gc     float64                   // seconds of processor time
 	all    float64                   // that of the whole process, without idling
 	cycles uint64
@@ -69,45 +70,51 @@ func readCollector() collectorTimes {
 	runtime.GC()
 	s := []metrics.Sample{
 		{Name: "/sched/pauses/total/gc:seconds"}, {Name: "/cpu/classes/gc/total:cpu-seconds"}, {Name: "/cpu/classes/total:cpu-seconds"},
-		{Name: "/cpu/classes/idle:cpu-seconds"}, {Name: "/gc/cycles/total:gc-cycles"},
+		{Name: "/cpu/classes/idle:cpu-seconds"}, {Name: "/gc/cycles/total:gc-cycles"}, {Name: "/sched/pauses/stopping/gc:seconds"},
 	}
 	metrics.Read(s)
 	return collectorTimes{
 		pauses: s[0].Value.Float64Histogram(), gc: s[1].Value.Float64(), all: s[2].Value.Float64() - s[3].Value.Float64(), cycles: s[4].Value.Uint64(),
+		stops: s[5].Value.Float64Histogram(),
 	}
 }
 
 // since is what was done after an earlier moment.
 func (t collectorTimes) since(before *collectorTimes) collectorTimes {
-	counts := slices.Clone(t.pauses.Counts)
-	for i, c := range before.pauses.Counts {
-		counts[i] -= c
-	}
-	t.pauses = &metrics.Float64Histogram{Counts: counts, Buckets: t.pauses.Buckets}
+	t.pauses, t.stops = less(t.pauses, before.pauses), less(t.stops, before.stops)
 	t.gc -= before.gc
 	t.all -= before.all
 	t.cycles -= before.cycles
 	return t
 }
 
-// count is the number of pauses.
-func (t *collectorTimes) count() (n uint64) {
-	for _, c := range t.pauses.Counts {
+// less is what a histogram has gained since an earlier moment.
+func less(h, before *metrics.Float64Histogram) *metrics.Float64Histogram {
+	counts := slices.Clone(h.Counts)
+	for i, c := range before.Counts {
+		counts[i] -= c
+	}
+	return &metrics.Float64Histogram{Counts: counts, Buckets: h.Buckets}
+}
+
+// countOf is the number of values in a histogram.
+func countOf(h *metrics.Float64Histogram) (n uint64) {
+	for _, c := range h.Counts {
 		n += c
 	}
 	return n
 }
 
-// pause is a percentile of the pauses, in seconds: the upper end of its bucket. 0: there were none.
-func (t *collectorTimes) pause(percentile float64) float64 {
-	n := t.count()
+// percentileOf is a percentile of the values in a histogram: the upper end of its bucket. 0: there were none.
+func percentileOf(h *metrics.Float64Histogram, percentile float64) float64 {
+	n := countOf(h)
 	if n == 0 {
 		return 0
 	}
 	rank := uint64(math.Ceil(percentile / 100 * float64(n)))
 	i := 0
-	for ; t.pauses.Counts[i] < rank; i++ {
-		rank -= t.pauses.Counts[i]
+	for ; h.Counts[i] < rank; i++ {
+		rank -= h.Counts[i]
 	}
-	return t.pauses.Buckets[i+1]
+	return h.Buckets[i+1]
 }
