@@ -21,7 +21,7 @@ const testJob = 7
 
 // world is a job of one edge, of whose source tasks all are on node 0; node 1 has some of the destination tasks.
 type world struct {
-	t         *testing.T
+	t         testing.TB
 	seed      uint64
 	sources   int
 	cluster   shuffle.Cluster
@@ -32,7 +32,7 @@ type world struct {
 	unordered bool
 }
 
-func newWorld(t *testing.T, seed uint64, store snapshot.Store) *world {
+func newWorld(t testing.TB, seed uint64, store snapshot.Store) *world {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	w := &world{t: t, seed: seed, sources: 1 + rng.IntN(5), ticks: frame.Tick(5 + rng.IntN(40)), store: store, unordered: rng.IntN(2) == 0}
 	w.object = []int64{1, 3000, 1 << 20}[rng.IntN(3)]
