@@ -15,6 +15,7 @@ type asked struct {
 	seal   *wire.Promise // or:
 	fetch  wire.Fetch
 	said   bool // on this connection
+	once   bool // it fails with the connection
 	inAsk  int  // entries that the answer at hand has brought
 	held   func(wire.Held, error)
 	take   func(Entry) error

@@ -131,9 +131,20 @@ func (in *incoming) promise(p wire.Promise) error {
 	if len(in.held) == maxAsked {
 		return fmt.Errorf("%w: %d promises are not answered yet", ErrProtocol, len(in.held))
 	}
-	answer, err := in.node.mu.holder.Promise(s, p)
+	n := in.node
+	answer, err := n.mu.holder.Promise(s, p)
+	if err != nil {
+		return err
+	}
+	if n.mu.refilling[s] == p.Life && p.Incarnation == p.Life {
+		return nil // it is answered then
+	}
+	if answer.Last == 0 && answer.Promised == p.Life && n.refill(s, p) {
+		n.mu.refilling[s] = p.Life
+		return nil
+	}
 	in.held = append(in.held, answer)
-	return err
+	return nil
 }
 
 func (in *incoming) drop(d wire.Drop) error {

@@ -18,7 +18,7 @@ type shelf struct {
 	trimmed frame.Pos // below it nothing is there
 	onDisk  int       // one in so many is; 0: none
 	open    int
-	waits   int
+	lends   int
 }
 
 type lentBytes struct {
@@ -37,9 +37,9 @@ func (s *shelf) Lend(at frame.Pos, wait bool) (replica.Lent, error) {
 		if !wait {
 			return nil, replica.ErrAway
 		}
-		s.waits++
 	}
 	s.open++
+	s.lends++
 	return lentBytes{s, s.at[at]}, nil
 }
 
@@ -263,6 +263,58 @@ func found(play func(failing) error) (yes bool) {
 		}
 	}()
 	return play(failing{}) != nil
+}
+
+// A new holder takes what another one has, as far as that is whole, and only the rest from the owner; also when the other one is lost meanwhile, or cut off.
+func TestHoldersRefillEachOther(t *testing.T) {
+	for seed := range uint64(40) {
+		w := newWorld(t, seed)
+		a, b := w.start(0, 1, 0), w.start(1, 1, 0)
+		n := newNoted(w, a, 0)
+		n.SetPeers([]replica.Member{b.Member})
+		for tick := frame.Tick(1); tick <= 60; tick++ {
+			n.add(tick, w.rng.IntN(40_000))
+		}
+		n.trim(7)
+		w.settle(n.have, false)
+		n.settled(w, b)
+		kind := seed % 4
+		fromOwner := 0
+		if kind == 1 { // the last third of what the other one has is of no use
+			fromOwner = 20
+			for !b.DamageHeld(logStream, 1, 33) {
+				t.Fatal("nothing to damage")
+			}
+		}
+		c := w.make(2, 1, 0)
+		c.SetOthers(func(replica.Stream) []frame.NodeID { return []frame.NodeID{1} })
+		w.join(c)
+		w.settle(func() bool { return len(c.Linked()) == 2 }, false)
+		lends := n.lends
+		n.SetPeers([]replica.Member{b.Member, c.Member})
+		switch kind {
+		case 2:
+			steps := w.rng.IntN(200)
+			w.settle(func() bool { steps--; return steps < 0 || n.have() }, false)
+			b.end.Kill()
+			n.SetPeers([]replica.Member{c.Member})
+			w.start(1, 2, 0)
+		case 3:
+			w.settle(n.have, true)
+		}
+		w.settle(n.have, false)
+		if err := n.check(c, 1, 7); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		if got := n.lends - lends; kind < 2 && got != fromOwner {
+			t.Errorf("seed %d: %d entries came from the owner, want %d", seed, got, fromOwner)
+		}
+	}
+}
+
+// settled waits until a peer has dropped what was trimmed.
+func (n *noted) settled(w *world, p *proc) {
+	w.settle(func() bool { h := p.Held(); return len(h) == 1 && h[0].First > n.drop }, false)
 }
 
 // A peer that is behind does not stand before one that is not: while it gets what it lacks, the other has everything at once.

@@ -27,6 +27,7 @@ const holdBytes = 64 << 20
 type Node struct {
 	cfg    Config
 	broken canary
+	others func(Stream) []frame.NodeID // nil: nobody
 	mu     struct {
 		sync.Mutex
 		holder *Holder
@@ -34,6 +35,8 @@ type Node struct {
 		order  []*Owned // Journals before Logs, else as they were opened
 		out    map[frame.NodeID]*outgoing
 		in     map[frame.NodeID]*incoming
+		// refilling are Logs of which other holders are asked, and the lives of their owners.
+		refilling map[Stream]frame.Incarnation
 	}
 }
 
@@ -47,6 +50,7 @@ func New(cfg Config) *Node {
 	n.mu.owned = map[Stream]*Owned{}
 	n.mu.out = map[frame.NodeID]*outgoing{}
 	n.mu.in = map[frame.NodeID]*incoming{}
+	n.mu.refilling = map[Stream]frame.Incarnation{}
 	return n
 }
 

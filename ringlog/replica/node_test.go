@@ -47,6 +47,13 @@ func newWorld(t fataler, seed uint64) *world {
 
 // start begins a life of a node, in place of the one before, and links it with all others.
 func (w *world) start(node frame.NodeID, life frame.Incarnation, hold int64) *proc {
+	p := w.make(node, life, hold)
+	w.join(p)
+	return p
+}
+
+// make makes a life of a node that nobody is linked with.
+func (w *world) make(node frame.NodeID, life frame.Incarnation, hold int64) *proc {
 	if old := w.procs[node]; old != nil {
 		old.end.Kill()
 	}
@@ -60,14 +67,18 @@ func (w *world) start(node frame.NodeID, life frame.Incarnation, hold int64) *pr
 	cfg.Identity = wire.Identity{Job: "j/copies", Node: node, Incarnation: life, Token: []byte("t")}
 	p.end = w.net.Node(cfg)
 	p.Break(w.broken)
+	return p
+}
+
+// join links a process with all others.
+func (w *world) join(p *proc) {
 	for _, q := range w.all() {
-		if q.Member.Node != node {
+		if q.Member.Node != p.Member.Node {
 			w.link(p, q)
 			w.link(q, p)
 		}
 	}
-	w.procs[node] = p
-	return p
+	w.procs[p.Member.Node] = p
 }
 
 // all processes, by node.

@@ -80,8 +80,24 @@ func (o *outgoing) Detach(error) {
 	if n.linked(o.peer) == o {
 		o.reset()
 	}
+	lost := o.forget()
 	n.mu.Unlock()
+	fail(lost, o.peer)
 	n.changed()
+}
+
+// forget takes what was asked on this connection alone.
+func (o *outgoing) forget() (lost []*asked) {
+	rest := o.asked[:0:0]
+	for _, a := range o.asked {
+		if a.once {
+			lost = append(lost, a)
+		} else {
+			rest = append(rest, a)
+		}
+	}
+	o.asked = rest
+	return lost
 }
 
 // abandon takes all that was asked.

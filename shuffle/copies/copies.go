@@ -60,7 +60,19 @@ func New(cfg Config) *Copies {
 	for i := range cfg.Edges {
 		c.addEdge(&cfg.Edges[i], pool)
 	}
+	cfg.Streams.SetOthers(c.others)
 	return c
+}
+
+// others are the other nodes that hold copies of what another node writes.
+func (c *Copies) others(s replica.Stream) []frame.NodeID {
+	nodes := c.cfg.Cluster.Nodes
+	if uint64(s.ID) >= uint64(len(c.cfg.Edges)) || uint64(s.Dest) >= uint64(nodes) || uint64(s.Owner) >= uint64(nodes) {
+		return nil // no correct peer names it
+	}
+	e := &c.cfg.Edges[s.ID]
+	all := Holders(shuffle.CopyID{Edge: e.ID, Node: s.Dest, Core: s.Core}, s.Owner, nodes, e.Policy.Copies)
+	return slices.DeleteFunc(all, func(n frame.NodeID) bool { return n == c.cfg.Self.Node })
 }
 
 func (c *Copies) addEdge(e *shuffle.Edge, pool *sync.Pool) {
