@@ -71,19 +71,31 @@ func (h *held) close(closes []closeRec) error {
 		return nil
 	}
 	h.passed = through
+	wrong := frame.MaxTick
 	for t, sums := range h.sums {
 		if t > through {
 			continue
 		}
-		for c, sum := range sums {
-			if sum != 0 {
-				return h.differ(t)
-			}
-			delete(sums, c)
+		if differs(sums) {
+			wrong = min(wrong, t)
+			continue
 		}
 		delete(h.sums, t)
 	}
+	if wrong < frame.MaxTick {
+		return h.differ(wrong)
+	}
 	return nil
+}
+
+// differs reports whether the rows of some channel are not those of the copy.
+func differs(sums map[channelID]uint64) bool {
+	for _, sum := range sums {
+		if sum != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // over reports that nothing is held that the tasks have not computed again.
