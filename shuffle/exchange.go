@@ -261,7 +261,9 @@ func (x *Exchange) RowsReceived() uint64 {
 // Close gives up the logs. The cores and links must have stopped.
 func (x *Exchange) Close() error {
 	var first error
-	x.cfg.Arena.OnFull(nil)
+	if x.mayDrop() { // else the function there is another exchange's
+		x.cfg.Arena.OnFull(nil)
+	}
 	for _, o := range x.peers {
 		if o != nil {
 			o.ground()
