@@ -236,6 +236,9 @@ func TestNextLifeIsServed(t *testing.T) {
 func (p *peers) served(l *life, after, last frame.Tick) {
 	p.t.Helper()
 	f := l.Fetch(func(frame.EdgeID) frame.Tick { return after }, 1<<20)
+	if there := (replica.Member{Node: holder, Life: p.life}); !f.Waits([]replica.Member{there}) || f.Waits([]replica.Member{{Node: holder, Life: p.life + 1}}) {
+		p.t.Error("it waits for another peer than the one that was asked")
+	}
 	p.run(func() bool {
 		select {
 		case <-f.Done():

@@ -28,10 +28,12 @@ type Fetched struct {
 
 // part is what one peer holds of one life.
 type part struct {
+	of     replica.Member
 	frames [][]byte
 	last   frame.Tick // greatest
 	full   bool       // the rest is left out
 	ended  bool       // there is no more
+	over   bool       // nothing more comes
 	err    error
 }
 
@@ -64,7 +66,7 @@ func (c *Copies) Fetch(above func(frame.EdgeID) frame.Tick, maxBytes int64) *Fet
 }
 
 func (f *Fetched) ask(s *stream, m replica.Member, life frame.Incarnation, above frame.Tick) {
-	p := &part{}
+	p := &part{of: m}
 	f.mu.Lock()
 	f.open++
 	f.parts[s.id] = append(f.parts[s.id], p)
@@ -77,6 +79,7 @@ func (f *Fetched) ask(s *stream, m replica.Member, life frame.Incarnation, above
 		if p.ended = err == nil || errors.Is(err, replica.ErrMissing); !p.ended { // missing: it has nothing, or not all
 			p.err = err
 		}
+		p.over = true
 		f.mu.Unlock()
 		f.answered()
 	})
@@ -103,6 +106,20 @@ func (f *Fetched) answered() {
 
 // Done is closed once all peers have answered, or are gone.
 func (f *Fetched) Done() <-chan struct{} { return f.done }
+
+// Waits reports whether one of the peers, those that are linked, has not answered yet. The others may be gone.
+func (f *Fetched) Waits(linked []replica.Member) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, parts := range f.parts {
+		for _, p := range parts {
+			if !p.over && slices.Contains(linked, p.of) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // Preload puts what has come into the logs of an exchange whose cores have not been stepped. wait is called when a core's log has no room, and
 // reports whether to try again. What comes later is not used. The error is one of a log.

@@ -17,8 +17,10 @@ import (
 
 // Bounds of copying.
 const (
-	fetchPatience = 2 * time.Second // for what peers hold of a former life: what has not come by then is executed again
-	copyWindow    = 4 << 20         // of each chain, in flight to a peer
+	fetchPatience = 2 * time.Second        // for what peers hold of a former life: what has not come by then is executed again
+	linkPatience  = 500 * time.Millisecond // for the links with those peers: who is not there by then may be lost, too
+	fetchLook     = 20 * time.Millisecond
+	copyWindow    = 4 << 20 // of each chain, in flight to a peer
 	copySoon      = 3 * time.Millisecond
 	copyHoldParts = 4 // the memory for copies of others, beside the arena, as a part of it
 )
@@ -126,9 +128,17 @@ func (c *copying) preload(f *copies.Fetched, since time.Time) error {
 	}
 	timer := time.NewTimer(time.Until(since.Add(fetchPatience)))
 	defer timer.Stop()
-	select {
-	case <-f.Done():
-	case <-timer.C:
+	look := time.NewTicker(fetchLook)
+	defer look.Stop()
+	for waits := true; waits; {
+		select {
+		case <-f.Done():
+			waits = false
+		case <-timer.C:
+			waits = false
+		case <-look.C:
+			waits = time.Since(since) < linkPatience || f.Waits(c.streams.Linked())
+		}
 	}
 	room := time.NewTimer(fetchPatience)
 	defer room.Stop()
