@@ -102,10 +102,13 @@ func FuzzLink(f *testing.F) {
 	f.Add(copyOf(1, 0, 1, []byte("x")))
 	f.Add(append(copyOf(1, 0, 1, make([]byte, 64)), copyOf(2, 1, 2, nil)...))
 	s := Stream{Kind: Journal, Owner: 2, ID: 1}.wire()
+	l := Stream{Kind: Log, Owner: 2, ID: 1}.wire()
+	f.Add(wire.AppendEntry(wire.AppendPromise(nil, wire.Promise{Stream: l, Incarnation: 1, Life: 1}), wire.TypeFetched, &wire.Entry{Stream: l, Life: 1, Number: 1, Tick: 1}, []byte("x")))
 	f.Add(wire.AppendHeld(wire.AppendCopied(nil, wire.Copied{Stream: s, Life: 1, Number: 1}), wire.Held{Stream: s, Promised: 1, Life: 1, Last: 1}))
 	f.Add(wire.AppendDrop(wire.AppendFetch(nil, wire.Fetch{Stream: s, Life: 1, MaxBytes: 100}), wire.Drop{Stream: s, Tick: 1}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		n, in := promised(t)
+		n.SetOthers(func(Stream) []frame.NodeID { return []frame.NodeID{2} })
 		own := n.Own(Stream{Kind: Log, ID: 1}, OwnedConfig{Lender: mine{}})
 		own.SetPeers([]Member{{2, 1}})
 		own.Note(1, 0, mine{}.Bytes())
