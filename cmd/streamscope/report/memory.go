@@ -66,14 +66,12 @@ func (m *Memory) Sample(shared bool) {
 	children := m.children()
 	for _, pid := range append([]int{m.self}, children...) {
 		u := m.seen[pid]
-		if peak, ok := m.field(pid, "status", "VmHWM:"); ok {
-			u.peak = max(u.peak, peak)
+		if peak, ok := m.fields(pid, "status", "VmHWM:"); ok {
+			u.peak = max(u.peak, peak[0])
 		}
 		if shared && len(children) > 0 {
-			rss, ok1 := m.field(pid, "smaps_rollup", "Rss:")
-			pss, ok2 := m.field(pid, "smaps_rollup", "Pss:")
-			if ok1 && ok2 && rss >= pss {
-				u.shared = rss - pss
+			if v, ok := m.fields(pid, "smaps_rollup", "Rss:", "Pss:"); ok && v[0] >= v[1] { // in one go: the kernel walks for each open file
+				u.shared = v[0] - v[1]
 			}
 		}
 		m.seen[pid] = u
@@ -119,26 +117,31 @@ func (m *Memory) children() []int {
 	return out
 }
 
-// field reads a line `Name:   123 kB` of a file of a process, in bytes.
-func (m *Memory) field(pid int, file, name string) (uint64, bool) {
+// fields reads lines `Name:   123 kB` of a file of a process, in their order there, in bytes.
+func (m *Memory) fields(pid int, file string, names ...string) (values []uint64, ok bool) {
 	f, err := os.Open(fmt.Sprintf("%s/%d/%s", m.procs, pid, file))
 	if err != nil {
-		return 0, false
+		return nil, false
 	}
 	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if rest, ok := strings.CutPrefix(lines.Text(), name); ok {
+	for lines := bufio.NewScanner(f); len(values) < len(names) && lines.Scan(); {
+		if rest, ok := strings.CutPrefix(lines.Text(), names[len(values)]); ok {
 			kb, err := strconv.ParseUint(strings.TrimSpace(strings.TrimSuffix(rest, "kB")), 10, 64)
-			return kb << 10, err == nil
+			if err != nil {
+				return nil, false
+			}
+			values = append(values, kb<<10)
 		}
 	}
-	return 0, false
+	return values, len(values) == len(names)
 }
 
 // OwnPeak is the high-water mark of this process in bytes, 0 where the kernel does not tell.
 func OwnPeak() uint64 {
-	peak, _ := newMemory("/proc", os.Getpid()).field(os.Getpid(), "status", "VmHWM:")
-	return peak
+	if peak, ok := newMemory("/proc", os.Getpid()).fields(os.Getpid(), "status", "VmHWM:"); ok {
+		return peak[0]
+	}
+	return 0
 }
 
 // Note takes the high-water mark that a child told itself; it is exact where samples may be too old.
