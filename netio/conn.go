@@ -22,9 +22,7 @@ type conn struct {
 
 	// Of the owner only.
 	pieces [][]byte
-	lent   bool     // pieces of a Gather are lent and not returned yet
-	splice *splicer // made for the first kept piece
-	copies bool     // there is no splicing here
+	lent   bool // pieces of a Gather are lent and not returned yet
 
 	// Coarse times (Endpoint.now) for the watch; 0: not doing that.
 	waitingSince atomic.Int64 // the reader waits for the next whole unit
@@ -63,9 +61,6 @@ func (c *conn) run() error {
 	err := c.mu.err
 	c.mu.Unlock()
 	_ = c.np.Close() // waits until the poller has let go of what was being sent
-	if c.splice != nil {
-		_ = c.splice.close()
-	}
 
 	side := c.link.side
 	if c.lent {
@@ -146,6 +141,40 @@ func (c *conn) say(b []byte) error {
 	c.pieces = append(c.pieces[:0], b)
 	return c.flush()
 }
+
+// flush hands the pieces to the kernel and returns when it has them all.
+func (c *conn) flush() error {
+	if len(c.pieces) > MaxPieces {
+		return fmt.Errorf("netio: %d pieces gathered, want at most %d", len(c.pieces), MaxPieces)
+	}
+	total := 0
+	for _, p := range c.pieces {
+		if _, err := c.w.WriteBinary(p); err != nil {
+			return lost(err)
+		}
+		total += len(p)
+		if pad := -len(p) & (wire.Align - 1); pad != 0 {
+			if _, err := c.w.WriteBinary(zeros[:pad]); err != nil {
+				return lost(err)
+			}
+			total += pad
+		}
+	}
+	now := c.link.ep.now.Load()
+	c.writingSince.Store(now)
+	err := c.w.Flush()
+	c.writingSince.Store(0)
+	c.lastSent.Store(now)
+	clear(c.pieces)
+	if err != nil {
+		return lost(err)
+	}
+	c.link.stats.bytesOut.Add(uint64(total))
+	c.link.stats.flushes.Add(1)
+	return nil
+}
+
+var zeros [wire.Align]byte
 
 func lost(err error) error { return fmt.Errorf("%w: %w", ErrLost, err) }
 

@@ -18,7 +18,7 @@
 //     is refused. At most one connection of a link is attached at a time: a newer hello cuts the older connection, and waits until
 //     its Detach returned.
 //   - Every unit that reaches Incoming.Frame was checked: length within the limit, known type, valid frame header or message.
-//   - Memory lent by Gather is neither read nor kept after Sent, but for pieces that were asked for by Keep.
+//   - Memory lent by Gather is neither read nor kept after Sent.
 //   - Credit (PROTOCOL I17): DATA up to the receiver's open tick never waits for credit, nor behind frames that do (Queue); what goes beyond
 //     its grant ends the connection (Receiver). CLOSE follows the DATA of its tick (F16). Sessions are whole (F8): BEGIN tells
 //     which frames belong to which.
@@ -35,8 +35,7 @@
 //
 // # Ownership
 //
-// Pieces of Gather are lent until Sent returns; those that a Keeper keeps, until the peer has read them, also where the connection was cut: what had
-// arrived of it is still read. Bytes given to Frame and Receive are lent until those return; a frame begins at a
+// Pieces of Gather are lent until Sent returns. Bytes given to Frame and Receive are lent until those return; a frame begins at a
 // multiple of 8 bytes in memory.
 //
 // # Failure
@@ -54,14 +53,6 @@
 // CLOEXEC, its server retries EMFILE in a goroutine that cannot be stopped, and hellos would be read without bound. So net accepts and dials, and
 // a duplicate of the descriptor goes to netpoll once the hello is done. Write timeouts are ours too (shutdown by the watch): a
 // connection made so has no address, which netpoll's timeout errors dereference.
-//
-// # Splicing
-//
-// Pieces of SpliceBytes and more that a Keeper keeps are sent from where they lie: vmsplice puts their pages into a pipe, splice moves them to the
-// socket. On a loopback connection the receiver copies from the sender's memory; on others the device reads it. That the kernel, or the peer's
-// kernel, has the bytes says nothing, as with sendmsg: only the peer's messages tell that it has read them. netpoll knows nothing of this: what
-// it was given before is flushed first, and room in the socket is waited for with Go's own poller, by a duplicate of the descriptor. It takes three
-// descriptors and a pipe of 512 KiB for each connection that has such pieces; where they cannot be had, or the kernel refuses, pieces are copied.
 //
 // # Congestion control
 //

@@ -12,20 +12,12 @@ type Outgoing interface {
 	Receive(m wire.Message) error
 	// Gather appends to pieces what is to be sent next, at most MaxPieces pieces and about maxBytes bytes, and returns them.
 	// Each piece is one or more whole units, each but its last padded to a multiple of wire.Align bytes (as frames lie in a log);
-	// if its last is not, netio adds the zeros, which costs a little. A unit may go on in the next piece, at a multiple of wire.Align. Pieces are lent until Sent (but see Keeper). None: the link sleeps until Wake.
+	// if its last is not, netio adds the zeros, which costs a little. A unit may go on in the next piece, at a multiple of wire.Align. Pieces are lent until Sent. None: the link sleeps until Wake.
 	Gather(pieces [][]byte, maxBytes int) [][]byte
 	// Sent ends the loan of the last Gather's pieces: the kernel has them (nil), or the connection is closed (err).
 	Sent(err error)
 	// Detach: the connection is closed, err says why; ErrBye after an orderly end.
 	Detach(err error)
-}
-
-// Keeper is an Outgoing that can keep pieces beyond Sent: until the peer has read them, as its messages tell, or until nobody reads what this node
-// has sent any more. Till then they do not change, nor is their memory used again. The kernel sends such a piece from where it lies.
-type Keeper interface {
-	Outgoing
-	// Keep asks for the i-th piece of the last Gather to be kept, before its Sent and by the same goroutine. false: not that one.
-	Keep(i int) bool
 }
 
 // Incoming is the receiving side of a link, implemented by its user. See the package document for who calls what when.

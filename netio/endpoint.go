@@ -79,7 +79,7 @@ var ErrDuplicate = errors.New("link exists")
 // Dial makes the link from this node to peer: out's frames go there, over connections that are made, and made again, in the background.
 // The error wraps ErrDuplicate or ErrClosed.
 func (e *Endpoint) Dial(peer Peer, out Outgoing) (*Link, error) {
-	l := newLink(e, peer, true, newOutSide(out))
+	l := newLink(e, peer, true, outSide{out})
 	tell(out, l)
 	if err := e.add(l); err != nil {
 		return nil, err

@@ -14,24 +14,14 @@ type side interface {
 	attach(peer wire.Hello) error
 	unit(h wire.Head, b []byte) error // one unit other than PING and BYE, head checked, exactly its bytes
 	gather(pieces [][]byte, maxBytes int) [][]byte
-	keep(i int) bool // the piece of the last gather
 	sent(err error)
 	detach(err error)
 }
 
-type outSide struct {
-	Outgoing
-	keeper Keeper // the same; nil if it keeps nothing
-}
-
-func newOutSide(out Outgoing) outSide {
-	k, _ := out.(Keeper)
-	return outSide{out, k}
-}
+type outSide struct{ Outgoing }
 
 func (s outSide) attach(peer wire.Hello) error                  { return s.Attach(peer) }
 func (s outSide) gather(pieces [][]byte, maxBytes int) [][]byte { return s.Gather(pieces, maxBytes) }
-func (s outSide) keep(i int) bool                               { return s.keeper != nil && s.keeper.Keep(i) }
 func (s outSide) sent(err error)                                { s.Sent(err) }
 func (s outSide) detach(err error)                              { s.Detach(err) }
 
@@ -50,7 +40,6 @@ type inSide struct {
 }
 
 func (s *inSide) attach(peer wire.Hello) error { return s.Attach(peer) }
-func (s *inSide) keep(int) bool                { return false }
 func (s *inSide) sent(error)                   {}
 func (s *inSide) detach(err error)             { s.Detach(err) }
 

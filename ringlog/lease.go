@@ -27,9 +27,6 @@ func (e Lease) Padded() []byte {
 	return e.b
 }
 
-// InMemory reports whether the frame lies in a segment of this process, not in a block read from disk or in another process's segment.
-func (e Lease) InMemory() bool { return e.seg != nil }
-
 // Release gives the frame back. Safe from any goroutine; it may call Wake of waiting logs of the arena.
 // The zero Lease may be released.
 func (e Lease) Release() {

@@ -49,8 +49,6 @@
 // # Ownership
 //
 // Append copies rows. Peek lends rows until Consume; frames stay leased while their tick is executed, within ExchangeConfig.LeaseBytes.
-// DATA frames on their way to a peer may be read by the kernel, or the peer, where they lie (netio.Keeper): they stay leased until the peer has closed their
-// tick (flight), in as many segments as the logs have in reserve for that; others are copied.
 //
 // # Failure
 //

@@ -121,8 +121,7 @@ func NewExchange(cfg ExchangeConfig) (*Exchange, error) {
 func (x *Exchange) newPort(c frame.CoreID) (*Port, error) {
 	core := int(c)
 	wake := func() { x.cfg.Wake(core) }
-	log, err := x.cfg.Arena.NewLog(ringlog.LogConfig{Job: x.cfg.Job, Node: x.self, Core: c, Incarnation: x.cfg.Incarnation, Sums: x.cfg.Sums,
-		Reserve: leastReserve + x.cfg.flightSegments()*(x.cluster.Nodes-1), Wake: wake})
+	log, err := x.cfg.Arena.NewLog(ringlog.LogConfig{Job: x.cfg.Job, Node: x.self, Core: c, Incarnation: x.cfg.Incarnation, Sums: x.cfg.Sums, Wake: wake})
 	if err != nil {
 		return nil, err
 	}
@@ -263,11 +262,6 @@ func (x *Exchange) Close() error {
 	var first error
 	if x.mayDrop() { // else the function there is another exchange's
 		x.cfg.Arena.OnFull(nil)
-	}
-	for _, o := range x.peers {
-		if o != nil {
-			o.ground()
-		}
 	}
 	for _, p := range x.ports {
 		for _, in := range p.ins {

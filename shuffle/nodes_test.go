@@ -1,7 +1,6 @@
 package shuffle
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -45,7 +44,17 @@ func (l *testLink) cut() {
 func (l *testLink) step(t *testing.T, rng *rand.Rand) {
 	switch rng.IntN(3) {
 	case 0:
-		l.gather(t, 1+rng.IntN(20_000))
+		for _, p := range l.out.Gather(nil, 1+rng.IntN(20_000)) {
+			for len(p) > 0 {
+				h, err := wire.ParseHead(p, 1<<20)
+				if err != nil {
+					t.Fatal(err)
+				}
+				l.wire = append(l.wire, append([]byte(nil), p[:h.Len]...))
+				p = p[min(h.Padded(), len(p)):]
+			}
+		}
+		l.out.Sent(nil)
 	case 1:
 		if len(l.wire) > 0 {
 			if err := l.in.Frame(l.wire[0]); err != nil {
@@ -56,54 +65,19 @@ func (l *testLink) step(t *testing.T, rng *rand.Rand) {
 	default:
 		l.back = l.in.Messages(l.back)
 		if len(l.back) > 0 {
-			l.carryBack(t)
-		}
-	}
-}
-
-// gather puts what is to be sent on the wire. Frames that are kept are read where they lie, whenever that is.
-func (l *testLink) gather(t *testing.T, maxBytes int) {
-	t.Helper()
-	for i, p := range l.out.Gather(nil, maxBytes) {
-		kept := l.out.Keep(i)
-		for len(p) > 0 {
-			h, err := wire.ParseHead(p, 1<<20)
+			h, err := wire.ParseHead(l.back, 1<<20)
 			if err != nil {
 				t.Fatal(err)
 			}
-			unit := p[:h.Len:h.Len]
-			if !kept {
-				unit = bytes.Clone(unit)
+			m, err := wire.Decode(l.back[:h.Len])
+			if err != nil {
+				t.Fatal(err)
 			}
-			l.wire = append(l.wire, unit)
-			p = p[min(h.Padded(), len(p)):]
+			if err := l.out.Receive(m); err != nil {
+				t.Fatal(err)
+			}
+			l.back = l.back[h.Padded():]
 		}
-	}
-	l.out.Sent(nil)
-}
-
-// carryBack brings a message back.
-func (l *testLink) carryBack(t *testing.T) {
-	t.Helper()
-	h, err := wire.ParseHead(l.back, 1<<20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := wire.Decode(l.back[:h.Len])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := l.out.Receive(m); err != nil {
-		t.Fatal(err)
-	}
-	l.back = l.back[h.Padded():]
-}
-
-// answer brings back all that the receiver has to say.
-func (l *testLink) answer(t *testing.T) {
-	t.Helper()
-	for l.back = l.in.Messages(l.back); len(l.back) > 0; {
-		l.carryBack(t)
 	}
 }
 
@@ -135,9 +109,6 @@ func runNodes(t *testing.T, unordered bool, seed uint64) {
 	c := newTestCluster(t, k, edges, 64<<10, 2048+rng.IntN(8000), 1+rng.IntN(20_000), 2<<20, seed)
 	want, scripts := plannedRows(t, rng, nSrc, nDst, ticks)
 	links := c.links()
-	for _, l := range links {
-		l.out.mu.flight.most = rng.IntN(4)
-	}
 	cuts := rng.IntN(6)
 	for steps := 0; !finished(c, ticks); steps++ {
 		if steps > 300_000 {

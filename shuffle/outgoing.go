@@ -12,7 +12,7 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
-// outgoing is what a node sends to one other: per edge a queue of references into the cores' outlogs. It implements netio.Keeper.
+// outgoing is what a node sends to one other: per edge a queue of references into the cores' outlogs. It implements netio.Outgoing.
 //
 // Frames stay in their log until the peer has closed their tick: a cut link resumes from there.
 type outgoing struct {
@@ -26,20 +26,17 @@ type outgoing struct {
 		kept   []kept                      // by edge; nil unless frames are retained
 		needs  map[frame.EdgeID]frame.Tick // of edges that are raced
 		sent   resends
-		flight flight
 	}
-	lent   []lentFrame // of the last Gather
+	lent   []ringlog.Lease
 	begins []byte
-	landed []ringlog.Lease // scratch of Receive
 }
 
-var _ netio.Keeper = (*outgoing)(nil)
+var _ netio.Outgoing = (*outgoing)(nil)
 
 func newOutgoing(x *Exchange, to frame.NodeID) *outgoing {
 	o := &outgoing{x: x, to: to, drain: make([]atomic.Uint64, len(x.edges))}
 	o.mu.queues = make([]*netio.Queue, len(x.edges))
 	o.mu.sent = make(resends, len(x.edges))
-	o.mu.flight.most = x.cfg.flightSegments()
 	for i := range x.edges {
 		e := &x.edges[i]
 		if x.cluster.OnNode(e.Source, x.self).Count > 0 && x.cluster.OnNode(e.Destination, to).Count > 0 {
@@ -106,7 +103,6 @@ func (o *outgoing) Receive(m wire.Message) error {
 			}
 			return err
 		}
-		o.land(g)
 		if !o.x.cfg.Retain {
 			chain := frame.Chain{Edge: g.Edge, Node: o.to}
 			for _, p := range o.x.ports {
@@ -170,8 +166,7 @@ func (o *outgoing) Gather(pieces [][]byte, maxBytes int) [][]byte {
 			break
 		}
 		q.Next()
-		in, _ := o.x.cfg.Arena.Layout().Split(r.Pos)
-		o.lent = append(o.lent, lentFrame{lease: lease, edge: q.Grant().Edge, ref: r, number: in})
+		o.lent = append(o.lent, lease)
 		pieces = append(pieces, lease.Padded())
 		bytes += int(r.Len)
 	}
@@ -188,6 +183,15 @@ func (o *outgoing) next() *netio.Queue {
 		}
 	}
 	return best
+}
+
+// Sent returns the leases of the last Gather.
+func (o *outgoing) Sent(error) {
+	for _, l := range o.lent {
+		l.Release()
+	}
+	clear(o.lent)
+	o.lent = o.lent[:0]
 }
 
 // Detach ends the sessions; what was not closed by the peer is sent again in the next ones.

@@ -1,7 +1,6 @@
 package plane
 
 import (
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -20,12 +19,9 @@ type core struct {
 	mail  *hostlink.Poller // nil: no other process shares memory with this one
 	until time.Time        // producers make rows until then
 	// pace says how many rows a producer may have made by now, and whether there will be more; nil: as many as it can, until then.
-	pace func(now time.Time) (rows uint64, more bool)
-	stop *atomic.Bool // somebody failed
-	// yields: the links have no processor but this core's. It leaves them that after each tick: else it would go on to the last tick it may be ahead,
-	// send them all at once, and wait until all are drained.
-	yields bool
-	peers  []*core // of the same process, this one included
+	pace  func(now time.Time) (rows uint64, more bool)
+	stop  *atomic.Bool // somebody failed
+	peers []*core      // of the same process, this one included
 	// drained is how far the consumers of another process are; nil: those of peers count.
 	drained func() uint64
 
@@ -119,9 +115,6 @@ func (c *core) produce(now time.Time) (worked bool, err error) {
 	if last || p.inTick >= c.shape.TickRows {
 		err = p.end(c.port, last)
 		c.busy.send += time.Since(now)
-		if c.yields {
-			runtime.Gosched()
-		}
 	}
 	return true, err
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -117,21 +116,14 @@ type linkSender struct {
 		log    *ringlog.Log
 		queue  netio.Queue
 		unsent int // frames made and not gathered: they wait for credit
-		flying []linkFrame
 	}
 	allocs allocations // since the session began
-	lent   []linkFrame
+	lent   []ringlog.Lease
 	begins []byte
 	done   bool
 }
 
-// linkFrame is a frame whose memory the link may send, until the receiver has closed its tick.
-type linkFrame struct {
-	lease ringlog.Lease
-	tick  frame.Tick
-}
-
-var _ netio.Keeper = (*linkSender)(nil)
+var _ netio.Outgoing = (*linkSender)(nil)
 
 func newLinkSender() (*linkSender, error) {
 	s := &linkSender{ended: make(chan struct{}), fail: make(chan error, 1)}
@@ -182,9 +174,6 @@ func (s *linkSender) run(ctx context.Context, addr, token string, d time.Duratio
 	if err := l.Close(ctx); err != nil {
 		return r, err
 	}
-	s.mu.Lock()
-	s.land(frame.MaxTick) // the last tick may not have been full
-	s.mu.Unlock()
 	r = sent{took: time.Since(start), cpu: measure.ProcessCPU() - cpu, bytes: l.Stats().BytesOut, flushes: l.Stats().Flushes}
 	r.allocs = s.allocs.count()
 	return r, ctx.Err()
@@ -224,7 +213,6 @@ func (s *linkSender) Receive(m wire.Message) error {
 		if err := take(g); err != nil {
 			return err
 		}
-		s.land(g.Closed)
 		s.mu.log.Trim(linkChain, g.Closed)
 	}
 	s.wake()
@@ -255,7 +243,7 @@ func (s *linkSender) Gather(pieces [][]byte, maxBytes int) [][]byte {
 			s.failed(fmt.Errorf("reading the ring: %w", err))
 			break
 		}
-		s.lent = append(s.lent, linkFrame{lease, r.Tick})
+		s.lent = append(s.lent, lease)
 		pieces = append(pieces, lease.Padded())
 	}
 	if ended && len(pieces) == 0 && s.mu.unsent == 0 && !s.done {
@@ -284,26 +272,13 @@ func (s *linkSender) make() bool {
 	return true
 }
 
-// Keep implements netio.Keeper.
-func (s *linkSender) Keep(int) bool { return true }
-
 // Sent implements netio.Outgoing.
 func (s *linkSender) Sent(error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.mu.flying = append(s.mu.flying, s.lent...)
-	s.lent = s.lent[:0]
-	s.land(s.mu.queue.Closed())
-}
-
-// land gives frames back that the receiver has read. Called with s.mu held.
-func (s *linkSender) land(closed frame.Tick) {
-	n := 0
-	for n < len(s.mu.flying) && s.mu.flying[n].tick <= closed {
-		s.mu.flying[n].lease.Release()
-		n++
+	for _, l := range s.lent {
+		l.Release()
 	}
-	s.mu.flying = slices.Delete(s.mu.flying, 0, n)
+	clear(s.lent)
+	s.lent = s.lent[:0]
 }
 
 // Detach implements netio.Outgoing.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -184,7 +183,6 @@ func newNode(self frame.NodeID, s shape, token, listen string) (*node, error) {
 	n := &node{quit: make(chan struct{}), gone: make(chan error, 1)}
 	n.core = &core{shape: s, spin: newSpinner(), stop: &n.stop}
 	n.core.peers = []*core{n.core}
-	n.core.yields = runtime.GOMAXPROCS(0) == 1
 	edges, cluster := s.edges(1), betweenNodes(1)
 	var err error
 	n.plant, err = newPlant(s, shuffle.ExchangeConfig{

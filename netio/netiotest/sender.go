@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/streamscope/streamscope/netio"
@@ -15,15 +14,13 @@ import (
 // payloadLen is the least payload of the kit's frames: DATA begins with its number in its tick, CLOSE holds {last tick, DATA frames of the tick}.
 const payloadLen = 16
 
-// Sender is an Outgoing that sends frames from a log in memory. It keeps all of them (netio.Keeper) until their ticks are closed, and spoils them then, so
-// that it shows if somebody reads them later.
+// Sender is an Outgoing that sends frames from a log in memory.
 type Sender struct {
 	changed func()
 
 	mu struct {
 		sync.Mutex
 		log      [][]byte // padded frames; a Ref's Pos is 64 times the index
-		unread   [][]byte // DATA frames of ticks that are not closed
 		queues   []*netio.Queue
 		index    map[frame.EdgeID]int
 		counts   map[edgeTick]int
@@ -37,8 +34,6 @@ type Sender struct {
 		wake     func()
 	}
 }
-
-var _ netio.Keeper = (*Sender)(nil)
 
 type edgeTick struct {
 	edge frame.EdgeID
@@ -107,9 +102,6 @@ func (s *Sender) push(b []byte, r netio.Ref) {
 	r.Pos = frame.Pos(len(s.mu.log) * frame.Align)
 	s.mu.log = append(s.mu.log, b)
 	h := frame.DecodeHeader(b)
-	if h.Type == frame.Data {
-		s.mu.unread = append(s.mu.unread, b)
-	}
 	s.mu.queues[s.mu.index[h.Edge]].Push(r)
 }
 
@@ -152,30 +144,9 @@ func (s *Sender) Receive(m wire.Message) error {
 		if err != nil {
 			return err
 		}
-		s.spoil(g)
 	}
 	s.mu.wake()
 	return nil
-}
-
-// spoil needs mu.
-func (s *Sender) spoil(g wire.Grant) {
-	s.mu.unread = slices.DeleteFunc(s.mu.unread, func(b []byte) bool {
-		h := frame.DecodeHeader(b)
-		read := h.Edge == g.Edge && h.Tick <= g.Closed
-		if read {
-			clear(b)
-		}
-		return read
-	})
-}
-
-// Keep implements netio.Keeper.
-func (s *Sender) Keep(i int) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.check(s.mu.lent, "Keep without pieces lent")
-	return i > 0 || len(s.mu.marks) == 0 // the memory of marks is used again
 }
 
 // Gather implements netio.Outgoing: what the queues let go, edge by edge.
