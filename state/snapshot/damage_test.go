@@ -15,6 +15,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/state"
 )
@@ -74,6 +76,20 @@ func TestDamagedFilesAreNamedAndRefused(t *testing.T) {
 	}
 	if err := Inspect(dir, io.Discard); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A file of another version is refused as such, however it ends.
+func TestOtherVersionsAreNamed(t *testing.T) {
+	h := header{Job: 9, Task: 3, Tick: 1}
+	b := h.encode()
+	le.PutUint32(b[8:], fileVersion-1)
+	le.PutUint64(b[56:], xxhash.Sum64(b[:56]))
+	for _, after := range []int{0, 10, 1000} {
+		_, err := scan(memObject{bytes.NewReader(append(b[:headerBytes:headerBytes], make([]byte, after)...))})
+		if err == nil || !strings.Contains(err.Error(), "version 1, want 2") {
+			t.Errorf("%d bytes after the header: %v", after, err)
+		}
 	}
 }
 

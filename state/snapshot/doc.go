@@ -34,6 +34,11 @@
 // # Concurrency
 //
 // A Store may be used from any goroutine. A Chain is used by one at a time: by a Writer's goroutine between Submit and done.
+// A Loaded is used by one at a time; the pages of a large part are read and checked ahead by a few goroutines of its own, which end with Close.
+//
+// # Cache
+//
+// A Dir writes and reads what a file has beyond 16 MiB past the kernel's cache of files, where the file system lets it.
 //
 // # Ownership
 //

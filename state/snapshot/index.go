@@ -8,7 +8,13 @@ import (
 // the file is for the caller to compare.
 func readIndex(o Object) (*file, error) {
 	f := &file{}
-	b, err := readPlace(o, max(0, o.Size()-footerBytes), footerBytes, "the footer")
+	b, err := readPlace(o, 0, headerBytes, "the header")
+	if err == nil {
+		f.header, err = decodeHeader(b) // first: a file of another version may end in another way
+	}
+	if err == nil {
+		b, err = readPlace(o, o.Size()-footerBytes, footerBytes, "the footer")
+	}
 	if err == nil {
 		f.footer, err = decodeFooter(b)
 	}
@@ -20,12 +26,6 @@ func readIndex(o Object) (*file, error) {
 	}
 	end := o.Size() - footerBytes - sumBytes - int64(min(f.footer.index, maxIndex))
 	index, _, err := readSummed(o, end, f.footer.index, "the index")
-	if err == nil {
-		b, err = readPlace(o, 0, headerBytes, "the header")
-	}
-	if err == nil {
-		f.header, err = decodeHeader(b)
-	}
 	if err == nil {
 		f.extraData, f.extraSum, err = readSummed(o, headerBytes, f.extra, "the extra")
 	}
