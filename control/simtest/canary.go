@@ -14,20 +14,25 @@ type Canary string
 
 // The canaries, by the numbers of PROTOCOL where they have one.
 const (
+	M01 Canary = "M01: bases do not wait for what the registered lives have executed"
 	M06 Canary = "M06: what all consumers have executed is trimmed, since nobody asks for it but a new life"
+	M07 Canary = "M07: an image of a sink counts before its output is durable"
 	M08 Canary = "M08: a stage that replays asks from where it restarts"
+	M09 Canary = "M09: images without state do not count: stages that replay have no base"
 	M10 Canary = "M10: what is executed to warm up is emitted"
 	M11 Canary = "M11: images below the newest are deleted"
 	M12 Canary = "M12: rows of open ticks are kept over a reconnect"
 	M13 Canary = "M13: a frame of an older session is taken"
 	M16 Canary = "M16: ticks are closed before their records are durable"
 	M17 Canary = "M17: journal and images of a life are not fenced from the one before"
+	M20 Canary = "M20: a sink goes on behind what is there, and does not cut it back"
 	M22 Canary = "M22: a task believes that its inputs were executed further than it was"
 	M23 Canary = "M23: bases are trimmed to before they are committed"
 	M24 Canary = "M24: the journal forgets its oldest record"
 	M25 Canary = "M25: units restart at their newest image"
 	M26 Canary = "M26: who has dropped what is asked for is not made to execute it again"
 
+	R1  Canary = "R1: a close overtakes rows of its tick"
 	R35 Canary = "R35: whoever lives is adopted, of whatever incarnation"
 	R37 Canary = "R37: commands of a lower epoch are obeyed"
 
@@ -151,4 +156,16 @@ func asked(restore, quiet []frame.Tick) []frame.Tick {
 		wrong[s] = max(wrong[s], quiet[s])
 	}
 	return wrong
+}
+
+// hasty puts the last piece of a gathering before the one that it follows, if it is a CLOSE behind rows (R1).
+func hasty(pieces [][]byte) {
+	n := len(pieces)
+	if n < 2 {
+		return
+	}
+	first, last := pieces[n-2], pieces[n-1]
+	if frame.Type(first[4]) == frame.Data && frame.Type(last[4]) == frame.Close {
+		pieces[n-2], pieces[n-1] = last, first
+	}
 }

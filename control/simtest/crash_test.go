@@ -1,6 +1,7 @@
 package simtest
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -78,12 +79,16 @@ func countThroughCrashes(t *testing.T, seed uint64) (Result, error) {
 // outputSink is a job.Sink whose output survives the processes.
 type outputSink struct {
 	memorySink
-	out *vertextest.MemoryOutput
+	out     *vertextest.MemoryOutput
+	appends bool // M20
 }
 
 func (o *outputSink) Open(s *batch.Schema, resume []byte, wake func()) (vertex.Sink, error) {
 	if o.out.Rows == nil {
 		o.out.Rows = batch.NewBuilder(s)
+	}
+	if o.appends && resume != nil {
+		resume = binary.LittleEndian.AppendUint64(nil, uint64(o.out.Rows.Len()))
 	}
 	return o.out.Open(resume, wake)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/streamscope/streamscope/ringlog/journal"
 	"github.com/streamscope/streamscope/state/snapshot"
 	"github.com/streamscope/streamscope/vertex/runtime"
+	"github.com/streamscope/streamscope/vertex/vertextest"
 )
 
 // disk is what survives the processes of a node: journals and images, as far as they were made durable, which happens at steps of the seed's
@@ -27,12 +28,15 @@ type disk struct {
 	listed   []control.Saved // saved, if still known
 	writing  []func()        // images, and answers of outputs, on their way
 	unsaved  []control.Unsaved
-	needs    control.Needs  // as last heard of
-	before   map[int][]byte // by stage: the image of the mark before, for StaleImage
+	needs    control.Needs            // as last heard of
+	waiting  map[int]int              // by stage: images on their way
+	output   *vertextest.MemoryOutput // of the sink on this node; nil: there is none
+	rows     int                      // of it that are durable
+	before   map[int][]byte           // by stage: the image of the mark before, for StaleImage
 }
 
 func newDisk(sim *Sim, node frame.NodeID) *disk {
-	return &disk{sim: sim, node: node, journals: map[int]*diskJournal{}, images: map[control.Saved][]byte{}, before: map[int][]byte{}}
+	return &disk{sim: sim, node: node, journals: map[int]*diskJournal{}, images: map[control.Saved][]byte{}, before: map[int][]byte{}, waiting: map[int]int{}}
 }
 
 // take gives the disk to a new life: it finds what is durable, and the one before can write nothing any more.
@@ -130,6 +134,11 @@ func (d *disk) open(stage int, changed func()) (runtime.Journal, []journal.Recor
 	return &handle{diskJournal: j, disk: d, life: d.life}, records, nil
 }
 
+// imagesWaiting is how many images of a unit may wait; the next is left out, as by package state/snapshot.
+const imagesWaiting = 2
+
+var errImages = errors.New("two images before it are still being written")
+
 // save is runtime.Recovery.Save of a life.
 func (d *disk) save(life frame.Incarnation, stage int, t frame.Tick, im snapshot.Image) {
 	if life != d.life {
@@ -137,7 +146,14 @@ func (d *disk) save(life frame.Incarnation, stage int, t frame.Tick, im snapshot
 		return
 	}
 	s := control.Saved{Stage: control.StageID(stage), Tick: t}
+	if d.waiting[stage] == imagesWaiting {
+		im.Release()
+		d.lost(stage, t, errImages)
+		return
+	}
+	d.waiting[stage]++
 	d.later(func() {
+		d.waiting[stage]--
 		defer im.Release()
 		if d.sim.flaky() || d.sim.steps < d.sim.harms[d.node].unsaved {
 			d.unsaved = append(d.unsaved, control.Unsaved{Saved: s, Reason: "the disk is full"})
@@ -195,6 +211,8 @@ func (d *disk) crash(life frame.Incarnation) {
 		return
 	}
 	d.writing = nil
+	clear(d.waiting)
+	d.loseOutput()
 	for _, j := range d.journals {
 		if d.sim.cfg.Broken == LostRecord && j.durable > j.before {
 			j.durable--

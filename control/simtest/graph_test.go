@@ -206,6 +206,7 @@ type graphRun struct {
 	out     *vertextest.MemoryOutput
 	end     *gate
 	planned *plan.Plan
+	sink    *outputSink
 }
 
 // planGraph draws the graph of a seed and plans it with the numbers of another.
@@ -221,7 +222,7 @@ func planGraph(seed uint64, rng *rand.Rand, c class) (*graphRun, error) {
 		return nil, fmt.Errorf("seed %d: %w", seed, err)
 	}
 	drawPolicies(rand.New(rand.NewPCG(seed, 15)), p)
-	return &graphRun{p.Runtime, sink.out, end, p}, nil
+	return &graphRun{p.Runtime, sink.out, end, p, sink}, nil
 }
 
 // drawTwins has some stages executed twice, in one of three runs.

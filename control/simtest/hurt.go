@@ -71,6 +71,9 @@ type rotting struct {
 func (r *rotting) Gather(pieces [][]byte, maxBytes int) [][]byte {
 	n := len(pieces)
 	pieces = r.Outgoing.Gather(pieces, maxBytes)
+	if r.w.sim.cfg.Broken == R1 {
+		hasty(pieces[n:])
+	}
 	if len(pieces) == n || r.w.rots == 0 {
 		return pieces
 	}

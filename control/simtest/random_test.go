@@ -68,7 +68,7 @@ func (rr *randomRun) do() (Result, []Fault, error) {
 	if err != nil {
 		return Result{}, nil, err
 	}
-	rr.plan = g.plan
+	rr.plan, g.sink.appends = g.plan, rr.broken == M20
 	l, f := rr.class.draw(rng)
 	if rr.broken == "" || rr.broken == EarlyImage {
 		drawPersist(rand.New(rand.NewPCG(rr.seed, 17)), g.plan)

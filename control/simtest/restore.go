@@ -111,5 +111,13 @@ func (w *worker) progress() control.Reported {
 			r.Saved = append(r.Saved, s)
 		}
 	}
+	switch w.sim.cfg.Broken {
+	case M01:
+		for i := range r.Executed {
+			r.Executed[i] = frame.MaxTick
+		}
+	case M09:
+		r.Hollow = nil
+	}
 	return r
 }

@@ -7,15 +7,21 @@ import (
 	"strings"
 )
 
-// shrinkTries bounds the runs that a shrinking takes.
-const shrinkTries = 300
+// shrinkTries bounds the runs that a shrinking takes; of runs without end, which take far more steps than others, there are fewer.
+const (
+	shrinkTries  = 300
+	endlessTries = 20
+)
 
 // shrink makes a run that fails smaller for as long as it fails: fewer faults, shorter ones, fewer rows. It returns the story of the smallest.
 func (rr randomRun) shrink(err error, faults []Fault, steps int) string {
-	tries := 0
+	tries, most := 0, shrinkTries
+	if errors.Is(err, ErrNoEnd) {
+		most = endlessTries
+	}
 	rr.steps = steps + 20_000 // what would come to an end later is no better
 	attempt := func(with randomRun) bool {
-		if tries++; tries > shrinkTries {
+		if tries++; tries > most {
 			return false
 		}
 		_, _, again := with.do()

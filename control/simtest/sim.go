@@ -196,7 +196,7 @@ func (s *Sim) disksFor(f *Faults) {
 	for i := range p.Stages {
 		for n := range l.Nodes {
 			if p.Stages[i].Sink != nil && p.TasksOn(i, frame.NodeID(n), l.Nodes).Count > 0 {
-				f.Output.Later = s.disks[n].later
+				s.disks[n].outputs(f.Output)
 			}
 		}
 	}
@@ -259,6 +259,7 @@ func (s *Sim) step() {
 	s.now += s.rng.Int64N(2000)
 	if s.cfg.Faults != nil {
 		s.checkWarm()
+		s.checkHeld()
 		s.injectDue()
 		s.manage()
 		s.settle()

@@ -1,0 +1,24 @@
+package simtest
+
+import "fmt"
+
+// checkHeld looks, now and then and also while faults last, at what a worker holds: I18, by the names of the holders.
+func (s *Sim) checkHeld() {
+	w := s.workers[s.steps/32%len(s.workers)]
+	if s.steps%32 != 0 || w.w == nil {
+		return
+	}
+	l := s.cfg.Limits
+	if st := w.arena.Stats(); int64(st.Segments)*int64(st.SegmentBytes) > l.ArenaBytes {
+		s.fail(fmt.Errorf("I18: the logs of node %d have %d segments of %d bytes, want at most %d bytes", w.node, st.Segments, st.SegmentBytes, l.ArenaBytes))
+	}
+	if c := w.copier; c != nil {
+		held := int64(0)
+		for _, h := range c.streams.Held() {
+			held += h.Bytes
+		}
+		if held > s.copying.holdBytes+int64(l.FrameBytes) {
+			s.fail(fmt.Errorf("I18: node %d holds %d bytes of copies, want at most %d", w.node, held, s.copying.holdBytes))
+		}
+	}
+}
