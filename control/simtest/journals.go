@@ -80,6 +80,9 @@ func (j *peerJournal) Durable() uint64 {
 // startStepsMax is how long a life waits for those that keep its journals, in steps.
 const startStepsMax = 60_000
 
+// slowNs is how long, of simulated time, a peer may take for a record.
+const slowNs = 2e6
+
 // openJournals asks peers for what former lives wrote, and has the worker built once they have answered.
 func (w *worker) openJournals(a control.Assignment, build func(*runtime.Recovery) error, r *runtime.Recovery) error {
 	s, p := w.sim, w.sim.cfg.Plan
@@ -102,7 +105,7 @@ func (w *worker) openJournals(a control.Assignment, build func(*runtime.Recovery
 		}
 		w.journals[i] = &peerJournal{w: w, Peers: journal.OpenPeers(journal.PeersConfig{
 			Streams: w.copier.streams, Stage: i, Self: replica.Member{Node: w.node, Life: w.incarnation}, K: s.cfg.Faults.JournalPeers, Active: active[i], Living: living,
-			Changed: func() {}, Wish: func() {}, Fail: w.fail,
+			Changed: func() {}, Wish: func() {}, Fail: w.fail, SlowNs: slowNs,
 		})}
 	}
 	r.Journal = func(stage int, _ func()) (runtime.Journal, []journal.Record, error) {
@@ -157,7 +160,7 @@ func (w *worker) lost(err error) {
 			continue
 		}
 		for _, m := range w.sim.stored.Journals[control.Unit{Stage: control.StageID(stage), Node: w.node}].Members {
-			if o := w.sim.workers[m.Node]; !o.dead && o.incarnation == m.Life && !o.doomed {
+			if o := w.sim.workers[m.Node]; !o.dead && o.incarnation == m.Life && !o.doomed && !o.failed { // one that has failed is being replaced
 				w.sim.fail(fmt.Errorf("%w, but node %d lives in its life %d", err, m.Node, m.Life))
 			}
 		}
@@ -167,6 +170,9 @@ func (w *worker) lost(err error) {
 
 // wish tells the manager which sets are to be activated.
 func (w *worker) wish() {
+	for _, stage := range slices.Sorted(maps.Keys(w.journals)) {
+		w.journals[stage].Clock(w.sim.now)
+	}
 	for _, stage := range slices.Sorted(maps.Keys(w.journals)) {
 		s, ok := w.journals[stage].Wanted()
 		if !ok {

@@ -49,7 +49,7 @@ func (r *tapeReader) Read(most int) (*batch.Batch, error) {
 	case uint64(r.to) < *r.kept:
 		return nil, fmt.Errorf("%s: row %d is asked for, but those before %d were kept, and forgotten", r.name, r.to, *r.kept)
 	default:
-		r.to = min(r.rows.N, r.to+1+r.to*7%13)
+		r.to = min(r.rows.N, r.to+1+r.to*7%61)
 	}
 	n := min(most, r.to-r.at)
 	r.rows.SliceInto(&r.view, r.at, r.at+n)

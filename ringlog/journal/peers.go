@@ -23,11 +23,22 @@ type PeersConfig struct {
 	Changed, Wish func()
 	Fail          func(error)
 	Warn          func(error)
+	// SlowNs is how long a member may take for a record before another takes its place; 0: 2 s. See Clock.
+	SlowNs int64
 	// MaxBytes bounds the records that nobody has trimmed yet; 0: 256 MiB. There is no Room beyond seven eighths of it.
 	MaxBytes int
 }
 
-const peersMaxBytes = 256 << 20
+const (
+	peersMaxBytes = 256 << 20
+	peersSlowNs   = 2e9
+)
+
+// behind is what a member has still to acknowledge.
+type behind struct {
+	last  uint64 // what was the newest record at sinceNs
+	since int64
+}
 
 // Peers is the journal of the source tasks of a stage on a node in the memory of K other nodes: the records are entries of a stream of package
 // ringlog/replica, whose Keeper has the rules. It starts no goroutine.
@@ -45,6 +56,7 @@ type Peers struct {
 		err     error
 		ready   bool
 		durable uint64
+		members map[replica.Member]behind
 		full    bool // there is no room, and Warn has been told
 	}
 }
@@ -53,6 +65,9 @@ type Peers struct {
 func OpenPeers(cfg PeersConfig) *Peers {
 	if cfg.MaxBytes == 0 {
 		cfg.MaxBytes = peersMaxBytes
+	}
+	if cfg.SlowNs == 0 {
+		cfg.SlowNs = peersSlowNs
 	}
 	p := &Peers{cfg: cfg, done: make(chan struct{})}
 	p.own = cfg.Streams.Own(p.stream(), replica.OwnedConfig{MaxBytes: cfg.MaxBytes, Changed: p.step})
@@ -282,6 +297,37 @@ func (p *Peers) step() {
 	})
 	if grown && p.cfg.Changed != nil {
 		p.cfg.Changed()
+	}
+}
+
+// Clock is called now and then with the time: a member that is linked and has not acknowledged for SlowNs what there was then is replaced (PROTOCOL F12), if there is another
+// peer that was not slow.
+func (p *Peers) Clock(nowNs int64) {
+	last, slow := p.own.Last(), []replica.Member(nil)
+	p.mu.Lock()
+	members := map[replica.Member]behind{}
+	active := p.mu.keeper.Active()
+	if active.Life != p.cfg.Self.Life { // they have not been asked yet
+		active.Members = nil
+	}
+	for _, m := range active.Members {
+		b, known := p.mu.members[m]
+		if n, _ := p.own.Copied(m); !known || n >= b.last {
+			b = behind{last, nowNs}
+		} else if nowNs-b.since > p.cfg.SlowNs {
+			slow = append(slow, m)
+			b = behind{last, nowNs}
+		}
+		members[m] = b
+	}
+	p.mu.members = members
+	p.mu.Unlock()
+	for _, m := range slow {
+		p.warn(fmt.Errorf("%v has not acknowledged for %v ms what it was sent: another is to take its place, if there is one", m, p.cfg.SlowNs/1e6))
+		p.act(func(k *replica.Keeper) (replica.Action, error) {
+			k.Slow(m)
+			return k.Step(p.own.Copied), nil
+		})
 	}
 }
 

@@ -291,3 +291,30 @@ func TestPeersRoom(t *testing.T) {
 		}
 	}
 }
+
+// A member that is linked and does not acknowledge is replaced by one that does; where there is none, it is waited for.
+func TestPeersSlowMember(t *testing.T) {
+	for nodes, replaced := range map[int]bool{2: false, 3: true} {
+		c := newCluster(t, 4, nodes, 1)
+		p := c.procs[0]
+		c.until(func() bool { return c.store.Version == 1 && p.journal.Active().Version == 1 })
+		slow := c.store.Members[0]
+		p.journal.Clock(0)
+		if _, err := p.journal.Append(Record{First: 1, Last: 1, Runs: []Run{}}); err != nil {
+			t.Fatal(err)
+		}
+		p.journal.Clock(1)
+		p.journal.Clock(peersSlowNs / 2)
+		if _, wanted := p.journal.Wanted(); wanted {
+			t.Fatalf("%d nodes: replaced too soon", nodes)
+		}
+		p.journal.Clock(2 * peersSlowNs)
+		if len(p.warned) != 1 {
+			t.Errorf("%d nodes: told %v", nodes, p.warned)
+		}
+		c.until(func() bool { return p.journal.Durable() == 1 && (!replaced || c.store.Version == 2) })
+		if now := c.store.Members[0]; now != slow != replaced {
+			t.Errorf("%d nodes: %v keeps it, which was slow: %v", nodes, now, slow)
+		}
+	}
+}

@@ -41,6 +41,7 @@ type Keeper struct {
 	living   []Member
 	state    keeperState
 	failed   []Member // were asked for what they have, in vain
+	slow     []Member // others take their place, where there are enough
 	asking   Member
 	taken    uint64 // entries of the lives before
 	target   []Member
@@ -158,6 +159,13 @@ func (k *Keeper) Taken(m Member, entries uint64, err error) (Action, error) {
 // Living says which peers there are now.
 func (k *Keeper) Living(peers []Member) { k.living = slices.Clone(peers) }
 
+// Slow says that a member is linked, and does not keep up. It is replaced as if it were lost, by others that are not slow; fewer do not do.
+func (k *Keeper) Slow(m Member) {
+	if !slices.Contains(k.slow, m) {
+		k.slow = append(k.slow, m)
+	}
+}
+
 // Step is called when anything has changed: copied says up to which number a peer has copies, and whether it has promised to keep any.
 func (k *Keeper) Step(copied func(Member) (uint64, bool)) (a Action) {
 	if k.state != copying && k.state != keeping {
@@ -167,7 +175,7 @@ func (k *Keeper) Step(copied func(Member) (uint64, bool)) (a Action) {
 	if k.proposed.Version != 0 {
 		return a
 	}
-	if !k.whole(k.target) {
+	if !k.whole(k.target) || k.quicker() {
 		target := k.choose()
 		if target == nil {
 			return a // it waits: fewer members are not enough
@@ -198,11 +206,20 @@ func (k *Keeper) whole(set []Member) bool {
 	return len(set) == k.k
 }
 
-// choose takes the members of the active set that are there, and those next in number to the owner; nil if there are too few.
+// quicker tells whether a slow one of the target can be replaced by one that is not.
+func (k *Keeper) quicker() bool {
+	isSlow := func(m Member) bool { return slices.Contains(k.slow, m) }
+	spare := func(m Member) bool { return m.Node != k.self.Node && !isSlow(m) && !slices.Contains(k.target, m) }
+	return slices.ContainsFunc(k.target, isSlow) && slices.ContainsFunc(k.living, spare)
+}
+
+// choose takes the members of the active set that are there, those next in number to the owner, and then slow ones; nil if there are too few.
 func (k *Keeper) choose() []Member {
-	var set, others []Member
+	var set, others, slow []Member
 	for _, m := range k.living {
-		if k.state == keeping && slices.Contains(k.active.Members, m) {
+		if slices.Contains(k.slow, m) && m.Node != k.self.Node {
+			slow = append(slow, m)
+		} else if k.state == keeping && slices.Contains(k.active.Members, m) {
 			set = append(set, m)
 		} else if m.Node != k.self.Node {
 			others = append(others, m)
@@ -211,7 +228,7 @@ func (k *Keeper) choose() []Member {
 	slices.SortFunc(others, func(a, b Member) int {
 		return int(int64(uint32(a.Node-k.self.Node)) - int64(uint32(b.Node-k.self.Node)))
 	})
-	set = append(set, others...)
+	set = append(append(set, others...), slow...)
 	if len(set) < k.k {
 		return nil
 	}

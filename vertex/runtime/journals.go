@@ -82,7 +82,23 @@ func (c *copying) journal(stage int, changed func()) (Journal, []journal.Record,
 		return nil, nil, fmt.Errorf("%w; the last tick that is known is %d, of the image that the stage goes on from; run again with --accept-gap to go on from there", err, last)
 	}
 	p.Living(c.streams.Linked())
+	c.clock(p)
 	return p, records, nil
+}
+
+// clockEvery is how often journals look for members that do not keep up.
+const clockEvery = 250 * time.Millisecond
+
+// clock tells a journal the time, until the node stops.
+func (c *copying) clock(p *journal.Peers) {
+	time.AfterFunc(clockEvery, func() {
+		select {
+		case <-c.node.stop:
+		default:
+			p.Clock(nanotime())
+			c.clock(p)
+		}
+	})
 }
 
 func members(peers []netio.Peer) (all []replica.Member) {
