@@ -296,8 +296,13 @@ func (b *bases) needs() Needs {
 		needs[s] = make([]frame.Tick, len(b.units[s]))
 		for n := range b.units[s] {
 			needs[s][n] = frame.MaxTick
-			if u := &b.units[s][n]; u.exists {
-				needs[s][n] = u.PrevAsk()
+			u := &b.units[s][n]
+			if !u.exists {
+				continue
+			}
+			needs[s][n] = u.PrevAsk()
+			if other := b.other(StageID(s), frame.NodeID(n)); other != nil {
+				needs[s][n] = min(needs[s][n], other.PrevAsk()) // its images serve both
 			}
 		}
 	}

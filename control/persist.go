@@ -35,7 +35,8 @@ func (m *Machine) nextTxn() (t Txn) {
 	case len(r.stored.Schedule.Entries) == 0:
 		t.Schedule = m.ticks
 	}
-	if len(r.unreadable) > 0 {
+	back := len(r.unreadable) > 0
+	if back {
 		t.Bases, _ = r.bases.fallBack(r.unreadable)
 		r.unreadable = nil
 	} else {
@@ -45,6 +46,9 @@ func (m *Machine) nextTxn() (t Txn) {
 	for n := range m.workers {
 		if m.workers[n].down {
 			t.Register = append(t.Register, Registration{nodeID(n), r.stored.Incarnations[n] + 1})
+			if !back {
+				t.Bases = r.bases.catchUp(nodeID(n), t.Bases)
+			}
 		}
 	}
 	return t

@@ -11,8 +11,13 @@ func Shapes(p *runtime.Plan, nodes int) []StageShape {
 	for i := range p.Stages {
 		shapes[i] = StageShape{Name: p.Stages[i].Name, Source: p.Stages[i].Source != nil, Strategy: p.Stages[i].Strategy}
 		for n := range nodes {
-			if id := frame.NodeID(n); p.TasksOn(i, id, nodes).Count > 0 {
+			id := frame.NodeID(n)
+			if p.TasksOn(i, id, nodes).Count > 0 {
 				shapes[i].Nodes = append(shapes[i].Nodes, id)
+			}
+			if other, twice := p.Other(i); twice {
+				at, _ := p.OtherOn(i, id, nodes)
+				shapes[i].Others = append(shapes[i].Others, Unit{StageID(other), at})
 			}
 		}
 	}

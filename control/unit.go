@@ -34,6 +34,8 @@ type StageShape struct {
 	Strategy runtime.Strategy
 	// Source: it opens ticks; others only execute them.
 	Source bool
+	// Others are by node the units of the other instances of its tasks; nil: there are none.
+	Others []Unit
 }
 
 // EdgeShape is an edge that begins at a stage.

@@ -15,7 +15,7 @@ func (s *Sim) checkBases() {
 		for _, n := range shape.Nodes {
 			b := s.stored.Bases[p][n]
 			for _, t := range []frame.Tick{b.Ask(), b.PrevAsk()} {
-				if _, ok := s.disks[n].images[control.Saved{Stage: control.StageID(p), Tick: t}]; t > 0 && !ok {
+				if _, ok := s.image(p, n, t); t > 0 && !ok {
 					s.fail(fmt.Errorf("I11: no image of stage %d on node %d after tick %d, bases %+v", p, n, t, b))
 				}
 			}
@@ -28,6 +28,15 @@ func (s *Sim) checkBases() {
 			}
 		}
 	}
+}
+
+// image is what units restart from: an image of their own, or of the other instances of their tasks.
+func (s *Sim) image(stage int, n frame.NodeID, t frame.Tick) ([]byte, bool) {
+	image, ok := s.disks[n].images[control.Saved{Stage: control.StageID(stage), Tick: t}]
+	if others := s.shapes[stage].Others; !ok && others != nil {
+		image, ok = s.disks[others[n].Node].images[control.Saved{Stage: others[n].Stage, Tick: t}]
+	}
+	return image, ok
 }
 
 // checkWarm looks, now and then, at what a worker has written: nothing of the ticks in which it only warmed up (PROTOCOL T8).

@@ -73,7 +73,7 @@ func (rr *randomRun) do() (Result, []Fault, error) {
 	if rr.broken == "" || rr.broken == EarlyImage {
 		drawPersist(rand.New(rand.NewPCG(rr.seed, 17)), g.plan)
 	}
-	if rr.broken == "" {
+	if rr.broken == "" || rr.broken == M01b {
 		drawTwins(rand.New(rand.NewPCG(rr.seed, 16)), g.planned, l.Nodes)
 	}
 	if rr.broken == "" || rr.broken == LostInput {

@@ -38,7 +38,7 @@ func (w *worker) recovery(a control.Assignment) (*runtime.Recovery, error) {
 			continue
 		}
 		saved := control.Saved{Stage: control.StageID(i), Tick: t}
-		image, ok := d.images[saved]
+		image, ok := w.sim.image(i, w.node, t)
 		if !ok {
 			return nil, fmt.Errorf("I11: no image of stage %d after tick %d", i, t)
 		}
@@ -74,6 +74,9 @@ func (w *worker) trim(needs control.Needs) error {
 	w.sim.checkBases()
 	if w.sim.cfg.Broken == M06 {
 		needs = w.sim.delivered(needs)
+	}
+	if w.sim.cfg.Broken == M01b {
+		needs = w.sim.ofFaster(needs)
 	}
 	if w.sim.cfg.Broken == OneTooFar {
 		needs = oneTooFar(needs)

@@ -16,6 +16,10 @@ const imagesMax = 8
 // openMarks is how many marks a manager has that not all have taken. One that takes over knows of none, and may open as many.
 const openMarks = 2
 
+// instancesBehind is by how many times more there may be where stages are there twice: sources do not wait for the slower instance, which may be two generations of
+// bases behind the faster before it goes on from there.
+const instancesBehind = 3
+
 // settle looks, when the last fault is over, whether all bases have come to what was marked then (I18 Bounded), and says so once.
 func (s *Sim) settle() {
 	if s.settled || s.cfg.Faults.Settled == nil || s.steps%64 != 0 {
@@ -65,8 +69,11 @@ func (s *Sim) excused(stage int) bool {
 func (s *Sim) trimsArrived() bool {
 	for p, shape := range s.shapes {
 		for _, n := range shape.Nodes {
-			needs := s.disks[n].needs
-			if needs == nil || needs[p][n] < s.stored.Bases[p][n].PrevAsk() {
+			needs, want := s.disks[n].needs, s.stored.Bases[p][n].PrevAsk()
+			if shape.Others != nil {
+				want = min(want, s.stored.Bases[shape.Others[n].Stage][shape.Others[n].Node].PrevAsk())
+			}
+			if needs == nil || needs[p][n] < want {
 				return false
 			}
 		}
@@ -94,6 +101,9 @@ func (s *Sim) calm() bool {
 // checkBounded looks at what is kept.
 func (s *Sim) checkBounded() {
 	most := imagesMax + openMarks*int(s.stored.Epoch-1)
+	if s.twice() {
+		most *= instancesBehind
+	}
 	for n, d := range s.disks {
 		images := map[control.StageID]int{}
 		for im := range d.images {

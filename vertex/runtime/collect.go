@@ -15,6 +15,7 @@ import (
 // when their output is durable. The last piece hands the image on.
 type collector struct {
 	stage int
+	named int // stage, in images
 	tasks int // of the unit
 	sinks int
 	to    *Recovery
@@ -35,8 +36,8 @@ type pieces struct {
 	lost    bool // a task could not give its own: what comes is released
 }
 
-func newCollector(stage, tasks, sinks int, to *Recovery) *collector {
-	c := &collector{stage: stage, tasks: tasks, sinks: sinks, to: to}
+func newCollector(stage, named, tasks, sinks int, to *Recovery) *collector {
+	c := &collector{stage: stage, named: named, tasks: tasks, sinks: sinks, to: to}
 	c.mu.open = map[frame.Tick]*pieces{}
 	return c
 }
@@ -96,7 +97,7 @@ func (c *collector) add(t frame.Tick, put func(*pieces)) (taken bool) {
 	}
 	c.mu.last = t
 	c.drop(t)
-	c.to.Save(c.stage, t, p.image(c.stage, t))
+	c.to.Save(c.stage, t, p.image(c.named, t))
 	return true
 }
 
@@ -151,7 +152,7 @@ func (s *stageRun) edgesImage() []byte {
 	var w vertex.ImageWriter
 	w.Uint64(uint64(len(s.in)))
 	for _, e := range s.in {
-		w.Uint64(uint64(e))
+		w.Uint64(uint64(s.core.worker.cfg.Plan.imageEdge(e)))
 		s.ctis = s.core.port.CTIs(e, s.ctis[:0])
 		w.Uint64(uint64(len(s.ctis)))
 		for _, c := range s.ctis {

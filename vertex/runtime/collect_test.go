@@ -30,7 +30,7 @@ func TestPartsAreReleased(t *testing.T) {
 		return errors.Is(err, state.ErrReleased)
 	}
 	var saved, lost []frame.Tick
-	c := newCollector(0, 2, 0, &Recovery{
+	c := newCollector(0, 0, 2, 0, &Recovery{
 		Save: func(_ int, at frame.Tick, im snapshot.Image) {
 			if saved = append(saved, at); len(im.Parts) != 2 || released(im) {
 				t.Errorf("tick %d: saved %d parts", at, len(im.Parts))

@@ -113,6 +113,7 @@ func (s *stageRun) addTask(task frame.TaskID, boxes []*batch.Builder, from *Imag
 		return err
 	}
 	f.doomed = &c.worker.doomed
+	f.named = task - c.worker.cfg.Plan.imageShift(s.index)
 	s.tasks = append(s.tasks, f)
 	var image *vertex.ImageReader
 	if from != nil {

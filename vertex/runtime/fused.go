@@ -21,6 +21,7 @@ import (
 type fused struct {
 	stage *Stage
 	task  frame.TaskID
+	named frame.TaskID // in images
 	out   edgeWriter
 	sink  vertex.Sink
 	nodes []fusedOp
@@ -174,7 +175,7 @@ func newBoxes(s *Stage) []*batch.Builder {
 
 // newFused builds a task's operators over the outboxes boxes, one per operator.
 func newFused(s *Stage, stageIndex int, edges []Edge, task frame.TaskID, env Env, out edgeWriter, sink vertex.Sink, stats *stageStats, boxes []*batch.Builder) (*fused, error) {
-	f := &fused{stage: s, task: task, out: out, sink: sink, nodes: make([]fusedOp, len(s.Ops)), stats: stats}
+	f := &fused{stage: s, task: task, named: task, out: out, sink: sink, nodes: make([]fusedOp, len(s.Ops)), stats: stats}
 	for i := range s.Ops {
 		op, err := s.Ops[i].New(env)
 		if err != nil {

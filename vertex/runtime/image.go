@@ -53,9 +53,10 @@ func (p *Plan) ParseImage(stage int, tasks shuffle.TaskRange, extra []byte, part
 	if v := r.Uint64(); r.Err() == nil && v != imageVersion {
 		return nil, fmt.Errorf("image of version %d, want %d", v, imageVersion)
 	}
-	if s := r.Uint64(); r.Err() == nil && s != uint64(stage) {
-		return nil, fmt.Errorf("image of stage %d, want %d", s, stage)
+	if s := r.Uint64(); r.Err() == nil && s != uint64(p.imageStage(stage)) {
+		return nil, fmt.Errorf("image of stage %d, want %d", s, p.imageStage(stage))
 	}
+	shift, own := p.imageShift(stage), p.ownEdges(stage)
 	im := &Image{Tick: frame.Tick(r.Uint64()), edges: map[frame.EdgeID][]frame.CTI{}, tasks: map[frame.TaskID]taskImage{}}
 	for range r.Count(16) {
 		e := frame.EdgeID(r.Uint64())
@@ -63,12 +64,15 @@ func (p *Plan) ParseImage(stage int, tasks shuffle.TaskRange, extra []byte, part
 		for i := range ctis {
 			ctis[i] = frame.CTI(r.Uint64())
 		}
+		if at, known := own[e]; known {
+			e = at
+		}
 		im.edges[e] = ctis
 	}
 	for range r.Count(8) {
 		b := r.Bytes()
 		task := vertex.NewImageReader(b)
-		im.tasks[frame.TaskID(task.Uint64())] = taskImage{extra: b}
+		im.tasks[frame.TaskID(task.Uint64())+shift] = taskImage{extra: b}
 	}
 	for range r.Count(16) {
 		im.sinks = append(im.sinks, sinkImage{r.Uint64(), r.Bytes()})
@@ -124,7 +128,7 @@ func (im *Image) deal(tasks shuffle.TaskRange, parts []state.StoredPart) error {
 
 // image appends what a task is after the tick it executed last. The ids of the parts are those within the task.
 func (f *fused) image(w *vertex.ImageWriter) (parts []state.Part, err error) {
-	w.Uint64(uint64(f.task))
+	w.Uint64(uint64(f.named))
 	w.Uint64(uint64(len(f.nodes)))
 	var op vertex.ImageWriter
 	for i := range f.nodes {
@@ -167,8 +171,8 @@ func imageOf(v vertex.Vertex, w *vertex.ImageWriter) (parts []state.Part, kind u
 
 // load makes the task what image wrote. The reader stands behind it then.
 func (f *fused) load(r *vertex.ImageReader, parts []state.StoredPart) error {
-	if t := r.Uint64(); r.Err() == nil && t != uint64(f.task) {
-		return fmt.Errorf("image of task %d, want %d", t, f.task)
+	if t := r.Uint64(); r.Err() == nil && t != uint64(f.named) {
+		return fmt.Errorf("image of task %d, want %d", t, f.named)
 	}
 	if n := r.Uint64(); r.Err() == nil && n != uint64(len(f.nodes)) {
 		return fmt.Errorf("image of task %d with %d operators, want %d", f.task, n, len(f.nodes))

@@ -156,7 +156,7 @@ func (w *Worker) openRecovery() error {
 		if im := w.restore(i); im != nil && len(im.sinks) != sinks {
 			return fmt.Errorf("stage %s: image with %d outputs, want %d", st.Name, len(im.sinks), sinks)
 		}
-		w.stages[i].images = newCollector(i, tasks.Count, sinks, w.cfg.Recovery)
+		w.stages[i].images = newCollector(i, w.cfg.Plan.imageStage(i), tasks.Count, sinks, w.cfg.Recovery)
 		if st.Source == nil {
 			continue
 		}

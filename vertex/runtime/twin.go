@@ -67,6 +67,60 @@ func (e *Edge) read() frame.EdgeID {
 	return e.ID
 }
 
+// Images name stage, edges and tasks as the first instances do, so that those of either instance serve both.
+
+func (p *Plan) imageStage(stage int) int {
+	if st := &p.Stages[stage]; st.Second {
+		return st.First
+	}
+	return stage
+}
+
+// ownEdges are the in-edges of second instances by those of the first.
+func (p *Plan) ownEdges(stage int) map[frame.EdgeID]frame.EdgeID {
+	own := map[frame.EdgeID]frame.EdgeID{}
+	for i := range p.Edges {
+		if e := &p.Edges[i]; e.Instances.Twice && p.Edges[e.Instances.Other].To == stage {
+			own[e.ID] = e.Instances.Other
+		}
+	}
+	return own
+}
+
+func (p *Plan) imageEdge(in frame.EdgeID) frame.EdgeID {
+	for first, own := range p.ownEdges(p.Edges[in].To) {
+		if own == in {
+			return first
+		}
+	}
+	return in
+}
+
+// imageShift is by how much a stage's tasks are numbered above those in its images.
+func (p *Plan) imageShift(stage int) frame.TaskID {
+	return p.Stages[stage].FirstTask - p.Stages[p.imageStage(stage)].FirstTask
+}
+
+// Other is the stage of the other instances of a stage's tasks; false: it has none.
+func (p *Plan) Other(stage int) (int, bool) {
+	if st := &p.Stages[stage]; st.Second {
+		return st.First, true
+	}
+	i := slices.IndexFunc(p.Stages, func(s Stage) bool { return s.Second && s.First == stage })
+	return i, i >= 0
+}
+
+// OtherOn is where the other instances of a stage's tasks on a node are.
+func (p *Plan) OtherOn(stage int, n frame.NodeID, nodes int) (frame.NodeID, bool) {
+	if _, twice := p.Other(stage); !twice {
+		return 0, false
+	}
+	if p.Stages[stage].Second {
+		return (n + frame.NodeID(nodes) - 1) % frame.NodeID(nodes), true
+	}
+	return (n + 1) % frame.NodeID(nodes), true
+}
+
 // order lists the stages so that edges lead forward: second instances come with the first.
 func (p *Plan) order() []int {
 	var order []int

@@ -149,6 +149,13 @@ func (d *Dir) load(stage int, tick frame.Tick) (*runtime.Image, error) {
 	}
 	tasks := d.cfg.Plan.TasksOn(stage, d.cfg.Node, d.cfg.Nodes)
 	l, err := snapshot.Load(d.store, snapshot.JobID(d.cfg.Job), tasks.First, tick)
+	if other, twice := d.cfg.Plan.Other(stage); err != nil && twice {
+		n, _ := d.cfg.Plan.OtherOn(stage, d.cfg.Node, d.cfg.Nodes)
+		of, otherErr := snapshot.Load(d.store, snapshot.JobID(d.cfg.Job), d.cfg.Plan.TasksOn(other, n, d.cfg.Nodes).First, tick)
+		if otherErr == nil {
+			l, err = of, nil
+		}
+	}
 	if err != nil {
 		return nil, d.cfg.unreadable(stage, tick, err)
 	}
