@@ -91,10 +91,10 @@ func (h *handle) Durable() uint64 {
 	return h.seen
 }
 
-// Room is wanting now and then, as on a disk that is full.
+// Room is wanting on a disk that is full, or fails now and then. Ticks are cut sooner for that.
 func (h *handle) Room() bool {
 	s := h.disk.sim
-	return s.calmMark > 0 || s.rng.IntN(16) > 0
+	return s.steps >= s.harms[h.disk.node].full && !s.flaky()
 }
 
 func (h *handle) Close() error { return nil }
