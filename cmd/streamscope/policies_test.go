@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -56,4 +58,49 @@ func receiverOfDropped(s *control.Status) int {
 		}
 	}
 	return 0
+}
+
+// TestEitherInstanceIsLost stops a worker with an instance of the joins for longer than its lease, and kills another one. What the sink takes from either
+// instance is the same.
+func TestEitherInstanceIsLost(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	want := faultless(t, dir, "csv")
+	cmd := newCommand("run", "flights", "--out", "out.csv", "--data-dir", "data", "--rate", "12000", "--workers", "3", "--snapshot-interval", "500ms",
+		"--stage-strategy", "pairs=replica", "--tasks", "4")
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }()
+	for _, c := range []struct {
+		node   int
+		signal syscall.Signal
+	}{{1, syscall.SIGSTOP}, {2, syscall.SIGKILL}} {
+		var life control.WorkerStatus
+		eventually(t, "the worker has executed something", 20*time.Second, func() bool {
+			s := statusIn(dir)
+			if s == nil || s.Workers[c.node].State != "running" {
+				return false
+			}
+			life = s.Workers[c.node]
+			return slices.ContainsFunc(s.Units, func(u control.UnitStatus) bool {
+				return int(u.Node) == c.node && strings.HasPrefix(u.Stage, "pairs") && u.Executed > 0
+			})
+		})
+		if err := syscall.Kill(life.PID, c.signal); err != nil {
+			t.Fatalf("the job is too short: %v", err)
+		}
+		eventually(t, "the worker is replaced", 20*time.Second, func() bool {
+			s := statusIn(dir)
+			return s != nil && s.Workers[c.node].Incarnation > life.Incarnation
+		})
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
+	}
+	wantOutput(t, dir, "csv", want, &stderr)
 }
