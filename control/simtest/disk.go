@@ -91,10 +91,11 @@ func (h *handle) Durable() uint64 {
 	return h.seen
 }
 
-// Room is wanting on a disk that is full, or fails now and then. Ticks are cut sooner for that.
+// Room is wanting on a disk that is full. Ticks are cut sooner for that. It does not come and go from one call to the next: a source that waits for input
+// would never be asked when there is room.
 func (h *handle) Room() bool {
 	s := h.disk.sim
-	return s.steps >= s.harms[h.disk.node].full && !s.flaky()
+	return s.steps >= s.harms[h.disk.node].full
 }
 
 func (h *handle) Close() error { return nil }

@@ -26,20 +26,16 @@ func (s *Sim) settle() {
 		return
 	}
 	if !s.calm() {
-		s.calmMark = 0
+		s.calmMark, s.calmNeeds = 0, nil
 		return
 	}
 	if s.calmMark == 0 {
 		s.calmMark = s.stored.Mark + 1
 	}
-	for p, shape := range s.shapes {
-		for _, n := range shape.Nodes {
-			if s.stored.Bases[p][n].Prev < s.calmMark && !s.ended(p, n) && !s.excused(p) {
-				return
-			}
-		}
+	if s.calmNeeds == nil && s.basesCame() {
+		s.calmNeeds = s.needsNow()
 	}
-	if !s.trimsArrived() {
+	if s.calmNeeds == nil || !s.trimsArrived() {
 		return
 	}
 	s.settled = true
@@ -65,15 +61,39 @@ func (s *Sim) excused(stage int) bool {
 	return false
 }
 
-// trimsArrived tells whether every node has heard of its committed bases: what is kept because a command is on its way is not looked at.
+// basesCame tells whether the generation before the base of every unit lies behind what was marked when all was calm.
+func (s *Sim) basesCame() bool {
+	for p, shape := range s.shapes {
+		for _, n := range shape.Nodes {
+			if s.stored.Bases[p][n].Prev < s.calmMark && !s.ended(p, n) && !s.excused(p) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// needsNow is what every node will hear of the bases that are committed.
+func (s *Sim) needsNow() control.Needs {
+	needs := make(control.Needs, len(s.shapes))
+	for p, shape := range s.shapes {
+		needs[p] = make([]frame.Tick, len(s.workers))
+		for _, n := range shape.Nodes {
+			needs[p][n] = s.stored.Bases[p][n].PrevAsk()
+			if shape.Others != nil {
+				needs[p][n] = min(needs[p][n], s.stored.Bases[shape.Others[n].Stage][shape.Others[n].Node].PrevAsk())
+			}
+		}
+	}
+	return needs
+}
+
+// trimsArrived tells whether every node has heard of the bases that were committed when all had come: what is kept because a command is on its way is not
+// looked at. Bases may have come further since: there need not be a moment without any command.
 func (s *Sim) trimsArrived() bool {
 	for p, shape := range s.shapes {
 		for _, n := range shape.Nodes {
-			needs, want := s.disks[n].needs, s.stored.Bases[p][n].PrevAsk()
-			if shape.Others != nil {
-				want = min(want, s.stored.Bases[shape.Others[n].Stage][shape.Others[n].Node].PrevAsk())
-			}
-			if needs == nil || needs[p][n] < want {
+			if needs := s.disks[n].needs; needs == nil || needs[p][n] < s.calmNeeds[p][n] {
 				return false
 			}
 		}

@@ -85,7 +85,8 @@ type Sim struct {
 	shapes    []control.StageShape
 	trimmed   control.Needs
 	channels  map[channel]*closes
-	calmMark  frame.Tick // a tick behind all that was marked when the last fault was over; 0: it is not
+	calmMark  frame.Tick    // a tick behind all that was marked when the last fault was over; 0: it is not
+	calmNeeds control.Needs // when all bases had come to it
 	settled   bool
 	persisted uint64 // rows
 }
