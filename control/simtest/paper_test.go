@@ -113,6 +113,20 @@ func TestPaperReplicationRecovery(t *testing.T) {
 	}
 }
 
+// Several instances at once, the first output wins: one hardly gets on, and another is lost, and what comes first is right whichever it is of.
+func TestPaperFirstOfSeveralInstancesWins(t *testing.T) {
+	crashes := 0
+	for seed := range uint64(10) {
+		slow := frame.NodeID(seed % 3)
+		faults := append(deathOf((slow+1)%3, 2500), Fault{Step: 500, Kind: Lag, Node: slow, Length: 20_000, Pick: 1})
+		r := paperCount(t, seed, &Faults{Plan: faults, SnapshotIntervalNs: 50_000}, func(p *runtime.Plan) { p.Twin(1) })
+		crashes += r.Crashes
+	}
+	if crashes == 0 {
+		t.Error("no instance was lost")
+	}
+}
+
 // stateless is a window that nobody may ask for its state.
 type stateless struct{ *ops.Window }
 
