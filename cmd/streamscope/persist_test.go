@@ -162,8 +162,10 @@ func TestGapIsNotPersisted(t *testing.T) {
 		objects, _ := filepath.Glob(filepath.Join(streams, "*.ticks"))
 		return len(objects) > 0 || gone(cmd.Process.Pid)
 	})
+	workers := childrenOf(cmd.Process.Pid)
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	_ = cmd.Wait()
+	eventually(t, "nobody lives any more", 20*time.Second, func() bool { return !slices.ContainsFunc(workers, func(pid int) bool { return !gone(pid) }) })
 	flags = append(flags, "--accept-gap")
 	if r := finish(t, atPeers(dir, flags...)); r.status != 1 || !bytes.Contains(r.stderr, []byte("later ones are persisted")) {
 		t.Fatalf("status %d: %s", r.status, r.stderr)
