@@ -275,11 +275,7 @@ func TestInterruptedSuccessor(t *testing.T) {
 	if status := m.cmd.ProcessState.ExitCode(); status != 130 {
 		t.Errorf("status %d\n%s", status, m.stderr)
 	}
-	for _, pid := range workers {
-		if !gone(pid) {
-			t.Errorf("worker %d lives on", pid)
-		}
-	}
+	eventually(t, "the workers end as well", 20*time.Second, func() bool { return !slices.ContainsFunc(workers, func(pid int) bool { return !gone(pid) }) })
 }
 
 // TestOtherWorkersAreEnded: a run that cannot adopt the workers of the one before kills them, and nobody else.
