@@ -27,7 +27,7 @@ s3-server: ## build the S3 server that tests run against, from the module in .ci
 
 test: s3-server ## all tests, with a covering subset of the shapes
 	$(GO) test -timeout 15m -skip "^TestChaosNetns" ./...
-	$(GO) test -timeout 5m -v -run "^TestChaosNetns" ./cmd/streamscope
+	$(GO) test -timeout 5m -v -run "^TestChaosNetns" ./cmd/streamscope ./cmd/streamscope/chaos
 	@[ -d ../shared/data ] || echo "January was left out of the tests: its data are not at ../shared/data"
 
 test-shapes: ## the full product of shapes (workers x tasks x ticks x limits x formats); takes long

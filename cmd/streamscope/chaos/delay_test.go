@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestDelay: packets of a worker come late, both ways, and out of order; when it is over they come as before, and no device is left.
-func TestDelay(t *testing.T) {
+// TestChaosNetnsDelay: packets of a worker come late, both ways, and out of order; when it is over they come as before, and no device is left.
+func TestChaosNetnsDelay(t *testing.T) {
 	if err := CheckNetns(); err != nil {
 		t.Skip(err)
 	}
