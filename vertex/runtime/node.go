@@ -4,16 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/streamscope/streamscope/netio"
-	"github.com/streamscope/streamscope/netio/wire"
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
-	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/shuffle/copies"
 	"github.com/streamscope/streamscope/shuffle/hostlink"
 	"github.com/streamscope/streamscope/shuffle/persist"
@@ -81,9 +78,6 @@ type Node struct {
 	}
 }
 
-// linkPair is the links from and to a node; what wants to wake them may come before they are made.
-type linkPair struct{ in, out atomic.Pointer[netio.Link] }
-
 // NewNode builds the worker's tasks, its arena and its endpoint. On an error nothing is left open.
 func NewNode(cfg NodeConfig) (*Node, error) {
 	n := &Node{cfg: cfg, stop: make(chan struct{}), done: make(chan struct{}), links: make([]linkPair, cfg.Nodes)}
@@ -100,7 +94,7 @@ func NewNode(cfg NodeConfig) (*Node, error) {
 	var fetched *copies.Fetched
 	if cfg.copied() {
 		if n.copying, err = newCopying(n); err != nil {
-			return nil, errors.Join(err, n.close())
+			return nil, errors.Join(err, n.Stop())
 		}
 		fetched = n.copying.fetch(cfg.Holders)
 	}
@@ -125,155 +119,12 @@ func NewNode(cfg NodeConfig) (*Node, error) {
 		err = n.listen()
 	}
 	if err != nil {
-		return nil, errors.Join(err, n.close())
+		if n.worker != nil {
+			n.worker.letGo()
+		}
+		return nil, errors.Join(err, n.Stop())
 	}
 	return n, nil
-}
-
-var processStart = time.Now()
-
-func nanotime() int64 { return int64(time.Since(processStart)) }
-
-// listen opens the endpoint. Without recovery all nodes have one life, and the others are expected at once, so that none is a stranger when it dials
-// before this node has heard where it is.
-func (n *Node) listen() (err error) {
-	id := wire.Identity{Job: n.cfg.Plan.Job, Node: n.cfg.Node, Incarnation: n.cfg.Incarnation, Token: []byte(n.cfg.Token)}
-	if err := n.share(id); err != nil {
-		return err
-	}
-	n.endpoint, err = netio.Listen(netio.Config{
-		Identity: id,
-		Listen:   n.cfg.Listen, MaxFrameBytes: n.cfg.FrameBytes, Events: n.cfg.LinkEvents,
-	})
-	if err != nil {
-		return err
-	}
-	if n.cfg.Recovery != nil {
-		return nil
-	}
-	for id := range n.others() {
-		if err := n.expect(netio.Peer{Node: id, Incarnation: n.cfg.Incarnation}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// expect makes the link from a node.
-func (n *Node) expect(peer netio.Peer) error {
-	in, err := n.endpoint.Expect(peer, n.incoming(peer))
-	if err != nil {
-		return err
-	}
-	n.links[peer.Node].in.Store(in)
-	in.Wake()
-	return nil
-}
-
-// dial makes the link to a node.
-func (n *Node) dial(peer netio.Peer) error {
-	out, err := n.endpoint.Dial(peer, n.outgoing(peer))
-	if err != nil {
-		return err
-	}
-	n.links[peer.Node].out.Store(out)
-	out.Wake()
-	return nil
-}
-
-// others yields the other nodes.
-func (n *Node) others() iter.Seq[frame.NodeID] {
-	return func(yield func(frame.NodeID) bool) {
-		for i := range n.cfg.Nodes {
-			if id := frame.NodeID(i); id != n.cfg.Node && !yield(id) {
-				return
-			}
-		}
-	}
-}
-
-// Addr is where other nodes reach this one; empty for a node that is alone.
-func (n *Node) Addr() string {
-	if n.endpoint == nil {
-		return ""
-	}
-	return n.endpoint.Addr()
-}
-
-// Connect makes the links between this node and all others. Call it once, before Start.
-func (n *Node) Connect(peers []netio.Peer) error {
-	byNode := make([]netio.Peer, n.cfg.Nodes)
-	for _, p := range peers {
-		if int(p.Node) >= n.cfg.Nodes {
-			return fmt.Errorf("peer %d, want less than %d", p.Node, n.cfg.Nodes)
-		}
-		byNode[p.Node] = p
-	}
-	for id := range n.others() {
-		peer := byNode[id]
-		if peer.Addr == "" {
-			return fmt.Errorf("no address for node %d", id)
-		}
-		if n.cfg.Recovery != nil {
-			if err := n.expect(peer); err != nil {
-				return err
-			}
-		}
-		if err := n.dial(peer); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// relinkPatience is how long the links with a dead peer may take to end once they are cut.
-const relinkPatience = 10 * time.Second
-
-var errRenewed = errors.New("the peer has a new life")
-
-// Relink replaces the links with a node by those with its next life: what the last one left open is dropped, what the new one has not closed
-// is sent to it. A life that is not newer is ignored. After Connect, one call at a time; only with recovery.
-//
-// An error of the links ends the node.
-func (n *Node) Relink(peer netio.Peer) {
-	if err := n.relink(peer); err != nil {
-		n.fail(err)
-	}
-}
-
-func (n *Node) relink(peer netio.Peer) error {
-	in, out := n.links[peer.Node].in.Load(), n.links[peer.Node].out.Load()
-	if in == nil || out == nil {
-		return fmt.Errorf("node %d has a new life before there was a link with it", peer.Node)
-	}
-	if peer.Incarnation <= in.Peer().Incarnation {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), relinkPatience)
-	defer cancel()
-	for _, l := range []*netio.Link{in, out} {
-		l.Cut(errRenewed)
-		if err := l.Close(ctx); err != nil {
-			return fmt.Errorf("%v: %w", l, err)
-		}
-	}
-	n.worker.Exchange().Renew(peer.Node)
-	return errors.Join(n.expect(peer), n.dial(peer))
-}
-
-func (n *Node) wake(core int) {
-	select {
-	case n.wakes[core] <- struct{}{}:
-	default:
-	}
-}
-
-func (n *Node) wakePeer(id frame.NodeID) {
-	for _, l := range []*netio.Link{n.links[id].in.Load(), n.links[id].out.Load()} {
-		if l != nil {
-			l.Wake()
-		}
-	}
 }
 
 // room waits for a free segment on behalf of a link.
@@ -307,120 +158,6 @@ func (n *Node) fail(err error) {
 	n.doneOnce.Do(func() { close(n.done) })
 }
 
-// Start runs the cores.
-func (n *Node) Start() {
-	for c := range n.cfg.Cores {
-		n.running.Add(1)
-		go n.drive(c)
-	}
-	n.running.Add(1)
-	go n.watch()
-	if n.persisting != nil {
-		n.running.Add(1)
-		go n.persisting.run()
-	}
-}
-
-// drive steps a core until it is stopped.
-func (n *Node) drive(core int) {
-	defer n.running.Done()
-	ownThread()
-	c := n.worker.Core(core)
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for {
-		select {
-		case <-n.stop:
-			return
-		default:
-		}
-		worked, err := n.step(c)
-		if err != nil {
-			n.fail(err)
-			return
-		}
-		if worked {
-			n.steps.Add(1)
-			continue
-		}
-		if n.worker.Done() {
-			n.doneOnce.Do(func() { close(n.done) })
-		}
-		n.sleep(core, c.Deadline(), timer)
-	}
-}
-
-// step turns a panic of user code, and a fault on the memory of a log, into the failure of the worker: the process goes on and says what happened.
-func (n *Node) step(c *Core) (worked bool, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("core %d: panic: %v", c.id, r)
-		}
-	}()
-	fault := n.arena.Guard(func() { worked, err = c.Step(time.Now().UnixNano()) })
-	return worked, errors.Join(fault, err)
-}
-
-func (n *Node) sleep(core int, deadline int64, timer *time.Timer) {
-	wait := time.Hour
-	if deadline != 0 {
-		wait = max(time.Until(time.Unix(0, deadline)), 0)
-	}
-	timer.Reset(wait)
-	select {
-	case <-n.wakes[core]:
-	case <-timer.C:
-	case <-n.stop:
-	}
-}
-
-// leaseBytesMax is what a core may keep leased of a tick: more than its caches hold is of no use, and leased segments cannot be spilled.
-const leaseBytesMax = 8 << 20
-
-// How often the watch looks whether a tick does not fit, and after how long it takes a standstill for one of which it cannot be told.
-const (
-	watchEvery = 100 * time.Millisecond
-	standstill = 5 * time.Second
-)
-
-// watch ends a worker whose logs are full and who therefore can do nothing more: without a spill directory, a tick that is larger than
-// the arena never gets out of it.
-func (n *Node) watch() {
-	defer n.running.Done()
-	if n.cfg.SpillDir != "" {
-		return
-	}
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
-	last, since := n.steps.Load(), time.Now()
-	for {
-		select {
-		case <-n.stop:
-			return
-		case <-tick.C:
-		}
-		if o, ok := n.worker.Exchange().Overflow(); ok {
-			n.fail(n.overflow(o))
-			return
-		}
-		if now := n.steps.Load(); now != last || !n.worker.Exchange().Blocked() {
-			last, since = now, time.Now()
-		} else if time.Since(since) >= standstill {
-			n.fail(fmt.Errorf("the arena of %d bytes is full and nothing has left it for %v: the ticks in flight do not fit; %s", n.cfg.ArenaBytes, standstill, moreRoom))
-			return
-		}
-	}
-}
-
-const moreRoom = "raise --arena, cut smaller ticks with --tick, or give a --spill-dir"
-
-// overflow says which tick does not fit, and where.
-func (n *Node) overflow(o shuffle.Overflow) error {
-	e := &n.cfg.Plan.Edges[o.Edge]
-	return fmt.Errorf("tick %d does not fit: what stage %s sends to stage %s has no room in the arena of %d bytes, and nothing in it can leave before; %s",
-		o.Tick, n.cfg.Plan.Stages[e.From].Name, n.cfg.Plan.Stages[e.To].Name, n.cfg.ArenaBytes, moreRoom)
-}
-
 // Wait returns when all of this node's work is done and delivered, with the error that ended it earlier, or when ctx ends.
 func (n *Node) Wait(ctx context.Context) error {
 	select {
@@ -428,17 +165,6 @@ func (n *Node) Wait(ctx context.Context) error {
 		return n.Err()
 	case <-ctx.Done():
 		return ctx.Err()
-	}
-}
-
-// CutLinks ends the connections at hand of all links, for a reason; they are made again.
-func (n *Node) CutLinks(reason error) {
-	for i := range n.links {
-		for _, l := range []*netio.Link{n.links[i].in.Load(), n.links[i].out.Load()} {
-			if l != nil {
-				l.Cut(reason)
-			}
-		}
 	}
 }
 
@@ -450,26 +176,6 @@ func (n *Node) Err() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.mu.err
-}
-
-// LinkBytes is what crossed this node's links so far, everything counted, copies too.
-func (n *Node) LinkBytes() (in, out uint64) {
-	all := [][]linkPair{n.links}
-	if n.copying != nil {
-		all = append(all, n.copying.links)
-	}
-	for _, links := range all {
-		for i := range links {
-			for _, l := range []*netio.Link{links[i].in.Load(), links[i].out.Load()} {
-				if l != nil {
-					s := l.Stats()
-					in += s.BytesIn
-					out += s.BytesOut
-				}
-			}
-		}
-	}
-	return in, out
 }
 
 // Worker gives access to sinks and figures.

@@ -122,23 +122,39 @@ func NewWorker(cfg Config) (*Worker, error) {
 		return nil, err
 	}
 	w.exchange = x
-	if err := w.openRecovery(); err != nil {
+	if err := w.build(); err != nil {
+		w.letGo()
 		return nil, errors.Join(err, w.Close())
-	}
-	for c := range cfg.Cores {
-		core, err := newCore(w, c)
-		if err != nil {
-			return nil, errors.Join(err, w.Close())
-		}
-		w.cores = append(w.cores, core)
-	}
-	if r := cfg.Recovery; r != nil && r.Loaded != nil {
-		if err := r.Loaded(); err != nil {
-			return nil, errors.Join(err, w.Close())
-		}
 	}
 	w.dirty.Store(true) // what is drained when it goes on
 	return w, nil
+}
+
+// build opens journals, sources and sinks, and makes the tasks what they were.
+func (w *Worker) build() error {
+	if err := w.openRecovery(); err != nil {
+		return err
+	}
+	for c := range w.cfg.Cores {
+		core, err := newCore(w, c)
+		if err != nil {
+			return err
+		}
+		w.cores = append(w.cores, core)
+	}
+	if r := w.cfg.Recovery; r != nil && r.Loaded != nil {
+		return r.Loaded()
+	}
+	return nil
+}
+
+// letGo ends the sinks of a worker that does not begin. What former lives have written is kept for those to come.
+func (w *Worker) letGo() {
+	if w.cfg.Recovery != nil {
+		w.Leave()
+	} else {
+		w.Abort()
+	}
 }
 
 func (w *Worker) wake(core int) { w.cfg.Wake(core) }
