@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/streamscope/streamscope/cmd/streamscope/engine"
 	"github.com/streamscope/streamscope/control/meta"
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/journal"
@@ -27,7 +30,7 @@ var inspections = []inspection{
 	{
 		kind: "journal", short: "Print and check the journal of a source stage",
 		long:    "whose it is, its segments with the lives that wrote them, records and ticks",
-		example: "/var/lib/streamscope/journal/0-0", want: "the folder of a journal", inspect: journal.Inspect,
+		example: "/var/lib/streamscope", want: "the folder of a journal, or a data directory", inspect: inspectJournals,
 	},
 	{
 		kind: "log", short: "Print and check a segment file of a ring log, or all of a folder",
@@ -37,13 +40,43 @@ var inspections = []inspection{
 	{
 		kind: "meta", short: "Print and check the metadata store of a job",
 		long:    "whose it is, epoch, incarnations, and the tick at which the tasks of each stage on each node restart; the store of a running job cannot be read",
-		example: "/var/lib/streamscope/meta.db", want: "the metadata store of a job, as meta.db", inspect: meta.Inspect,
+		example: "/var/lib/streamscope", want: "the metadata store of a job, as meta.db, or its data directory", inspect: inspectMeta,
 	},
 	{
 		kind: "snapshot", short: "Print and check a snapshot file, a manifest, or all of a folder or a bucket",
 		long:    "whose they are, ticks, chains of increments, pages, sums, state hashes",
 		example: "/var/lib/streamscope/snapshots", want: "a snapshot file, a manifest, a folder of them, or s3://BUCKET/PREFIX", inspect: inspectSnapshot,
 	},
+}
+
+// inspectJournals inspects the journal in a folder, or all those of a data directory or its folder journal.
+func inspectJournals(path string, w io.Writer) error {
+	root := path
+	if inside := filepath.Join(path, "journal"); isFolder(inside) {
+		root = inside
+	}
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, e := range entries {
+		if e.IsDir() {
+			errs = append(errs, journal.Inspect(filepath.Join(root, e.Name()), w))
+		}
+	}
+	if len(errs) == 0 {
+		return journal.Inspect(root, w)
+	}
+	return errors.Join(errs...)
+}
+
+// inspectMeta inspects a metadata store, or that of a data directory.
+func inspectMeta(path string, w io.Writer) error {
+	if isFolder(path) {
+		path = filepath.Join(path, engine.StoreName)
+	}
+	return meta.Inspect(path, w)
 }
 
 func inspectSnapshot(path string, w io.Writer) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/streamscope/streamscope/control/meta"
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/ringlog/journal"
 	"github.com/streamscope/streamscope/state/snapshot"
 )
 
@@ -166,8 +168,39 @@ func TestInspectMeta(t *testing.T) {
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
+	for _, path := range []string{path, filepath.Dir(path)} {
+		a, stdout, stderr := fakeApp(counts)
+		if status := a.main([]string{"inspect", "meta", path}); status != 0 || !strings.Contains(stdout.String(), `job "flights"`) {
+			t.Errorf("%s: status %d\n%s%s", path, status, stdout, stderr)
+		}
+	}
+}
+
+// A journal is inspected by its own folder, with all others of a data directory, and of its folder journal.
+func TestInspectJournals(t *testing.T) {
+	dir := t.TempDir()
+	for stage := range 2 {
+		j, _, err := journal.Open(journal.Config{Dir: filepath.Join(dir, "journal", fmt.Sprintf("%d-0", stage)), Job: 7, Stage: stage, Incarnation: 1})
+		if err == nil {
+			_, err = j.Append(journal.Record{First: 9, Last: frame.MaxTick})
+		}
+		if err = errors.Join(err, j.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{dir, filepath.Join(dir, "journal"), filepath.Join(dir, "journal", "1-0")} {
+		a, stdout, stderr := fakeApp(counts)
+		status, out := a.main([]string{"inspect", "journal", path}), stdout.String()
+		if first := strings.Contains(out, "stage 0, node 0"); status != 0 || !strings.Contains(out, "stage 1, node 0") || first == strings.HasSuffix(path, "1-0") ||
+			!strings.Contains(out, "ticks 9 to the last") {
+			t.Errorf("%s: status %d\n%s%s", path, status, out, stderr)
+		}
+	}
+	if err := os.Truncate(filepath.Join(dir, "journal", "0-0", "00000001.journal"), 10); err != nil {
+		t.Fatal(err)
+	}
 	a, stdout, stderr := fakeApp(counts)
-	if status := a.main([]string{"inspect", "meta", path}); status != 0 || !strings.Contains(stdout.String(), `job "flights"`) {
-		t.Errorf("status %d\n%s%s", status, stdout, stderr)
+	if status := a.main([]string{"inspect", "journal", dir}); status != 1 || !strings.Contains(stderr.String(), "0-0: no journal") || !strings.Contains(stdout.String(), "stage 1") {
+		t.Errorf("a segment cut short: status %d\n%s%s", status, stdout, stderr)
 	}
 }

@@ -161,7 +161,7 @@ func (f *found) print(w io.Writer) {
 	if f.Ended {
 		state = "it has ended"
 	}
-	fmt.Fprintf(w, "job %s, %s (edge %d): persisted up to tick %s; %s\n", f.Job, f.Name, f.Edge, tick(f.Through), state)
+	fmt.Fprintf(w, "job %s, %s (edge %d): persisted up to %s; %s\n", f.Job, f.Name, f.Edge, tickWord(f.Through), state)
 	for i := range f.Nodes {
 		r := &f.Nodes[i]
 		fmt.Fprintf(w, "  node %d: ticks %s..%s, %s with rows; %s rows, %s in %d objects\n",

@@ -93,9 +93,9 @@ func logsRetention(w io.Writer, s seen) {
 // streamLag says how far a stream is persisted.
 func streamLag(s *control.HeldStream) string {
 	if s.Bytes == 0 && s.Through == s.Whole {
-		return fmt.Sprintf("persisted up to tick %s: everything", tick(s.Through))
+		return fmt.Sprintf("persisted up to %s: everything", tickWord(s.Through))
 	}
-	return fmt.Sprintf("persisted up to tick %s, closed up to %s; %s in %s frames wait in the logs", tick(s.Through), tick(s.Whole), report.Bytes(s.Bytes), report.Count(s.Frames))
+	return fmt.Sprintf("persisted up to %s, closed up to %s; %s in %s frames wait in the logs", tickWord(s.Through), tick(s.Whole), report.Bytes(s.Bytes), report.Count(s.Frames))
 }
 
 // copyLag says how far a peer is with its copies.
@@ -142,6 +142,14 @@ func tick(t frame.Tick) string {
 		return "the last"
 	}
 	return fmt.Sprint(uint64(t))
+}
+
+// tickWord is tick after a preposition: "the last" is no name of a tick.
+func tickWord(t frame.Tick) string {
+	if t == frame.MaxTick {
+		return "the end"
+	}
+	return "tick " + tick(t)
 }
 
 func showExplain(w io.Writer, s seen) {

@@ -56,8 +56,8 @@ func (id Identity) text() string {
 
 // matches reports the first thing in which a store is another's.
 func (id Identity) matches(found Identity) error {
-	differs := func(what string, got, want any) error {
-		return fmt.Errorf("%w: %s got %v, want %v; name another directory, or remove this one to begin anew", ErrOther, what, got, want)
+	differs := func(what string, found, want any) error {
+		return fmt.Errorf("%w: %s: it was begun with %v, this run has %v; name another directory, or remove this one to begin anew", ErrOther, what, found, want)
 	}
 	hex := func(v uint64) string { return fmt.Sprintf("%016x", v) }
 	switch {

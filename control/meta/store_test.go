@@ -89,14 +89,14 @@ func TestWordsForOthers(t *testing.T) {
 		change func(*meta.Identity)
 		want   string
 	}{
-		{func(o *meta.Identity) { o.Job = "count" }, `job got "flights", want "count"`},
-		{func(o *meta.Identity) { o.Plan = 0xdef }, "plan got 0000000000000abc of 5 stages, want 0000000000000def of 5 stages"},
-		{func(o *meta.Identity) { o.Schema = 2 }, "schema got 0000000000000001, want 0000000000000002"},
-		{func(o *meta.Identity) { o.Settings = "--out \"a b\"\n--tasks 5" }, "--tasks got 4, want 5; name another"},
-		{func(o *meta.Identity) { o.Settings = "--out \"c\"\n--tasks 4" }, `--out got "a b", want "c"; name another`},
-		{func(o *meta.Identity) { o.Settings += "\n--more 1" }, "--more got none, want 1"},
-		{func(o *meta.Identity) { o.Settings = "--out \"a b\"" }, "--tasks got 4, want none"},
-		{func(o *meta.Identity) { o.Nodes = 2 }, "workers got 3, want 2"},
+		{func(o *meta.Identity) { o.Job = "count" }, `job: it was begun with "flights", this run has "count"`},
+		{func(o *meta.Identity) { o.Plan = 0xdef }, "plan: it was begun with 0000000000000abc of 5 stages, this run has 0000000000000def of 5 stages"},
+		{func(o *meta.Identity) { o.Schema = 2 }, "schema: it was begun with 0000000000000001, this run has 0000000000000002"},
+		{func(o *meta.Identity) { o.Settings = "--out \"a b\"\n--tasks 5" }, "--tasks: it was begun with 4, this run has 5; name another"},
+		{func(o *meta.Identity) { o.Settings = "--out \"c\"\n--tasks 4" }, `--out: it was begun with "a b", this run has "c"; name another`},
+		{func(o *meta.Identity) { o.Settings += "\n--more 1" }, "--more: it was begun with none, this run has 1"},
+		{func(o *meta.Identity) { o.Settings = "--out \"a b\"" }, "--tasks: it was begun with 4, this run has none"},
+		{func(o *meta.Identity) { o.Nodes = 2 }, "workers: it was begun with 3, this run has 2"},
 	} {
 		other := mine
 		c.change(&other)

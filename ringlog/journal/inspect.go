@@ -3,6 +3,8 @@ package journal
 import (
 	"fmt"
 	"io"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
 // Inspect checks the journal in a folder without changing it, and writes what it holds.
@@ -27,14 +29,22 @@ func Inspect(dir string, w io.Writer) error {
 	o := segments[0].header.owner
 	fmt.Fprintf(w, "journal of job %#x, stage %d, node %d\n", o.job, o.stage, o.node)
 	for _, s := range segments {
-		fmt.Fprintf(w, "  %s  incarnation %d  records %d to %d  up to tick %d  %d bytes\n", name(s.seq), s.header.incarnation, s.header.first,
-			int64(s.header.first+s.count)-1, s.last, s.valid)
+		fmt.Fprintf(w, "  %s  incarnation %d  records %d to %d  up to tick %s  %d bytes\n", name(s.seq), s.header.incarnation, s.header.first,
+			int64(s.header.first+s.count)-1, tick(s.last), s.valid)
 	}
 	if len(tasks) > 0 {
-		fmt.Fprintf(w, "  %d tasks; the newest record: task %d, ticks %d to %d, CTI %d, %d runs\n", len(tasks), last.Task, last.First, last.Last, last.CTI, len(last.Runs))
+		fmt.Fprintf(w, "  %d tasks; the newest record: task %d, ticks %s to %s, CTI %d, %d runs\n", len(tasks), last.Task, tick(last.First), tick(last.Last), last.CTI, len(last.Runs))
 	}
 	if inputs > 0 {
 		fmt.Fprintf(w, "  %d records of input that cannot be read again, %d bytes\n", inputs, bytes)
 	}
 	return nil
+}
+
+// tick is a tick in words: a source that has ended has closed the last one there is.
+func tick(t frame.Tick) string {
+	if t == frame.MaxTick {
+		return "the last"
+	}
+	return fmt.Sprint(uint64(t))
 }

@@ -56,8 +56,11 @@ type data struct {
 	store *meta.Bolt
 }
 
-// storeName is the metadata store's file.
-const storeName = "meta.db"
+// StoreName is the metadata store's file in a data directory, tokenName that of its token.
+const (
+	StoreName = "meta.db"
+	tokenName = "token"
+)
 
 // lockPatience is how long a run waits for the manager of an earlier one to be gone, and for workers that it has killed.
 const lockPatience = 5 * time.Second
@@ -66,15 +69,43 @@ func openData(dir string) (*data, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("--data-dir: %w", err)
 	}
-	store, err := meta.OpenBolt(filepath.Join(dir, storeName), lockPatience)
+	store, err := meta.OpenBolt(filepath.Join(dir, StoreName), lockPatience)
 	if err != nil {
 		return nil, fmt.Errorf("--data-dir %s: %w", dir, err)
 	}
 	d := &data{dir: dir, store: store}
-	if d.token, err = readToken(filepath.Join(dir, "token")); err != nil {
+	if err = d.complete(); err == nil {
+		d.token, err = readToken(filepath.Join(dir, tokenName))
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("--data-dir %s: %w", dir, err), store.Close())
 	}
 	return d, nil
+}
+
+// complete refuses a directory of which a part was removed: the store is there before journals and images, the token before the store has anything in it.
+func (d *data) complete() error {
+	pairs, err := d.store.Load()
+	if err != nil {
+		return err
+	}
+	if len(pairs) > 0 {
+		_, err := os.Lstat(filepath.Join(d.dir, tokenName))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%s is missing, which names the journals and images of the run that was begun here; put it back, or remove the directory to begin anew", tokenName)
+		}
+		return err
+	}
+	for _, part := range []string{"journal/*/*.journal", "snapshots/job-*"} {
+		left, err := fs.Glob(os.DirFS(d.dir), part)
+		if err != nil {
+			return err
+		}
+		if len(left) > 0 {
+			return fmt.Errorf("%s was not there, or empty, but %s is: nobody knows how far that run was; put the store back, or remove the directory to begin anew", StoreName, left[0])
+		}
+	}
+	return nil
 }
 
 func (d *data) close() error { return d.store.Close() }
@@ -132,7 +163,7 @@ func syncFolder(path string) error {
 func (d *data) takeOver(cfg *Config, p *plan.Plan) (control.Stored, error) {
 	stored, err := meta.TakeOver(d.store, identity(cfg, p))
 	if errors.Is(err, meta.ErrOther) {
-		err = fmt.Errorf("%w (a run goes on with the job, inputs, outputs, --workers, --tasks, --tick, --lateness, --on-bad-row, --source-durability and --snapshot-store that it began with)", err)
+		err = fmt.Errorf("%w (a run goes on with the job, inputs, outputs, --workers, --tasks, --tick, --lateness, --on-bad-row, --source-durability and --snapshot-store that it began with; --rate without --tick is --tick 5ms)", err)
 	}
 	if err != nil {
 		return stored, fmt.Errorf("--data-dir %s: %w", d.dir, err)
@@ -172,7 +203,7 @@ func settings(cfg *Config) string {
 		{"--out", fmt.Sprintf("%q", cfg.Job.Out)},
 		{"--on-bad-row", fmt.Sprintf("%v %q", cfg.Job.BadRows, cfg.Job.DivertTo)},
 		{"--tasks", cfg.Tasks},
-		{"--tick", fmt.Sprintf("%dns %dB", cfg.Tick.LengthNs, cfg.Tick.LimitByte)},
+		{"--tick", tickText(cfg.Tick)},
 		{"--lateness", time.Duration(cfg.Limits.LatenessUs) * time.Microsecond},
 		{"--snapshot-store", fmt.Sprintf("%q", cfg.Limits.SnapshotStore)},
 		{"--source-durability", journal},
@@ -180,6 +211,14 @@ func settings(cfg *Config) string {
 		fmt.Fprintf(&b, "%s %v\n", s.name, s.value)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// tickText is a rule as --tick takes it.
+func tickText(r control.TickRule) string {
+	if r.LengthNs > 0 {
+		return time.Duration(r.LengthNs).String()
+	}
+	return fmt.Sprintf("bytes:%d", r.LimitByte)
 }
 
 func fingerprint(h *xxhash.Digest, s *batch.Schema) {

@@ -127,7 +127,7 @@ func noStatus(dir string, err error) error {
 
 // managed tells whether a manager holds the directory's store. The lock that is tried is given back at once.
 func managed(dir string) bool {
-	f, err := os.Open(filepath.Join(dir, storeName))
+	f, err := os.Open(filepath.Join(dir, StoreName))
 	if err != nil {
 		return false
 	}

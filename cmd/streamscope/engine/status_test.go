@@ -25,7 +25,7 @@ func TestStatusIsWritten(t *testing.T) {
 	if err != nil || s.Epoch != 49 || s.Job != "flights" || s.PID != os.Getpid() || alive {
 		t.Errorf("got %+v, %v, %v", s, alive, err)
 	}
-	store, err := meta.OpenBolt(filepath.Join(dir, storeName), lockPatience)
+	store, err := meta.OpenBolt(filepath.Join(dir, StoreName), lockPatience)
 	if err != nil {
 		t.Fatal(err)
 	}
