@@ -157,9 +157,11 @@ func (o *outgoing) Gather(pieces [][]byte, maxBytes int) [][]byte {
 			break
 		}
 		r, _ := q.Peek()
-		lease, err := o.x.ports[r.Log].log.Acquire(r.Pos)
-		if err == nil && o.mu.sent.again(q.Grant().Edge, r.Tick) {
-			err = intact(lease)
+		grant := q.Grant()
+		lease, err := o.lend(grant.Edge, r)
+		if q.Grant() != grant { // the peer was heard meanwhile, and the link woken
+			lease.Release()
+			break
 		}
 		if err != nil { // nothing may pass it
 			o.x.cfg.Fail(fmt.Errorf("sending to node %d: %w", o.to, err))
@@ -171,6 +173,19 @@ func (o *outgoing) Gather(pieces [][]byte, maxBytes int) [][]byte {
 		bytes += int(r.Len)
 	}
 	return pieces
+}
+
+// lend leases a frame. The caller holds the lock, which is let go while a frame is read from disk, or its sum looked at: cores that push wait for neither.
+func (o *outgoing) lend(e frame.EdgeID, r netio.Ref) (ringlog.Lease, error) {
+	log, again := o.x.ports[r.Log].log, o.mu.sent.again(e, r.Tick)
+	if again || !log.InMemory(r.Pos) {
+		o.mu.Unlock()
+		defer o.mu.Lock()
+	}
+	if again {
+		return o.x.intact(log, r.Pos)
+	}
+	return log.Acquire(r.Pos)
 }
 
 func (o *outgoing) next() *netio.Queue {

@@ -38,11 +38,7 @@ func (x *Exchange) wrote(c frame.CoreID, h *frame.Header, pos frame.Pos, first f
 // Lend leases a frame that a Persister was told of, and has not passed; its sum is checked, if it has one. It may be called from anywhere; an error is one of
 // the log, or frame.ErrCorrupt.
 func (x *Exchange) Lend(w Written) (ringlog.Lease, error) {
-	lease, err := x.ports[w.Core].log.Acquire(w.Pos)
-	if err == nil {
-		err = intact(lease)
-	}
-	return lease, err
+	return x.intact(x.ports[w.Core].log, w.Pos)
 }
 
 // Persisted says that the ticks of an edge up to t, which all source tasks of this node have closed, are durable elsewhere: they are trimmed where nobody else

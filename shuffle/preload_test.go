@@ -36,7 +36,12 @@ type testLife struct {
 
 func newTestLife(t *testing.T, k Cluster, edges []Edge, self frame.NodeID, i frame.Incarnation, start Start, frameBytes int, limit int64) *testLife {
 	t.Helper()
-	arena, err := ringlog.NewArena(ringlog.ArenaConfig{SegmentBytes: 64 << 10, LimitBytes: limit, SpillDir: t.TempDir()})
+	return newTestLifeIn(t, ringlog.ArenaConfig{SegmentBytes: 64 << 10, LimitBytes: limit, SpillDir: t.TempDir()}, k, edges, self, i, start, frameBytes)
+}
+
+func newTestLifeIn(t *testing.T, memory ringlog.ArenaConfig, k Cluster, edges []Edge, self frame.NodeID, i frame.Incarnation, start Start, frameBytes int) *testLife {
+	t.Helper()
+	arena, err := ringlog.NewArena(memory)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package shuffle
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/streamscope/streamscope/ringlog"
@@ -21,12 +22,15 @@ func (r resends) again(e frame.EdgeID, t frame.Tick) bool {
 // ended ends the session of an edge.
 func (r resends) ended(e frame.EdgeID) { r[e].before = max(r[e].before, r[e].now) }
 
-// intact checks the sum of a frame, where it has one. If it is wrong the lease is given back, and the error wraps frame.ErrCorrupt.
-func intact(lease ringlog.Lease) error {
-	err := frame.VerifySum(lease.Bytes())
-	if err != nil {
-		lease.Release()
-		err = fmt.Errorf("damaged in the log: %w", err)
+// intact leases a frame whose sum is right, where it has one: else the error wraps frame.ErrCorrupt.
+func (x *Exchange) intact(log *ringlog.Log, pos frame.Pos) (lease ringlog.Lease, err error) {
+	if lease, err = log.Acquire(pos); err != nil {
+		return lease, err
 	}
-	return err
+	fault := x.cfg.Arena.Guard(func() { err = frame.VerifySum(lease.Bytes()) })
+	if err = errors.Join(fault, err); err != nil {
+		lease.Release()
+		return ringlog.Lease{}, fmt.Errorf("damaged in the log: %w", err)
+	}
+	return lease, nil
 }
