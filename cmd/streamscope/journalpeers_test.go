@@ -96,7 +96,7 @@ func TestJournalsAllLost(t *testing.T) {
 	_ = cmd.Wait()
 
 	again := finish(t, atPeers(dir))
-	for _, want := range []string{"all peers that kept the journal are lost", "the last tick that is known is", "--accept-gap"} {
+	for _, want := range []string{"all peers that kept it are lost", "the last tick that is known is", "--accept-gap"} {
 		if again.status != 1 || !bytes.Contains(again.stderr, []byte(want)) {
 			t.Errorf("status %d, want 1 and %q:\n%s", again.status, want, again.stderr)
 		}

@@ -34,7 +34,7 @@ func TestSeedsJournalsAtPeers(t *testing.T) {
 	for seed := first; seed < first+n; seed++ {
 		rr := &randomRun{seed: seed, class: atPeers}
 		r, faults, err := rr.do()
-		if err != nil && strings.Contains(err.Error(), "all peers that kept the journal are lost") && !strings.Contains(err.Error(), "but node") {
+		if err != nil && strings.Contains(err.Error(), "all peers that kept it are lost") && !strings.Contains(err.Error(), "but node") {
 			lost++
 			continue
 		}

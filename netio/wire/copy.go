@@ -70,6 +70,7 @@ type Drop struct {
 	Stream Stream
 	Life   frame.Incarnation
 	Tick   frame.Tick
+	Ticks  uint32 // how many, Tick being the last; 0: all up to Tick
 }
 
 // Fetch asks for entries of a life, in order: those from a number on, of ticks above one, about so many bytes, one at least.
@@ -188,7 +189,7 @@ func AppendCopied(b []byte, c Copied) []byte {
 
 // AppendDrop appends a DROP.
 func AppendDrop(b []byte, d Drop) []byte {
-	return appendOne(b, TypeDrop, d.Stream, uint32(d.Life), 0, low(uint64(d.Tick)), high(uint64(d.Tick)))
+	return appendOne(b, TypeDrop, d.Stream, uint32(d.Life), d.Ticks, low(uint64(d.Tick)), high(uint64(d.Tick)))
 }
 
 // AppendFetch appends a FETCH.
@@ -221,7 +222,7 @@ func (m Message) Copied(i int) Copied {
 func (m Message) Drop(i int) Drop {
 	b := m.body[i*dropLen:][:dropLen]
 	le := binary.LittleEndian
-	return Drop{decodeStream(b), frame.Incarnation(le.Uint32(b[16:])), frame.Tick(le.Uint64(b[24:]))}
+	return Drop{decodeStream(b), frame.Incarnation(le.Uint32(b[16:])), frame.Tick(le.Uint64(b[24:])), le.Uint32(b[20:])}
 }
 
 // Fetch returns entry i < Len() of a FETCH.

@@ -14,7 +14,7 @@ func seeds() [][]byte {
 		AppendBegin(nil, []Begin{{1, 2}, {3, 4}}),
 		AppendOffer(nil, Key{1, 2}), AppendShare(nil), AppendRefs(nil, []Ref{{1, 4096, 64}, {2, 8192, 1 << 20}}), AppendReleased(nil, []Released{{1, 2}, {3, 4}}), AppendForget(nil, []Slot{1, 2, 3}), AppendBell(nil), AppendAside(nil, 7),
 		AppendPromise(nil, Promise{Stream{1, 2, 3, 4, 5}, 6, 7}), AppendHeld(nil, Held{Stream{1, 2, 3, 4, 5}, 6, 7, 8, 9}),
-		AppendCopied(nil, Copied{Stream{1, 2, 3, 4, 5}, 6, 1 << 40}), AppendDrop(nil, Drop{Stream{1, 2, 3, 4, 5}, 6, 1 << 40}),
+		AppendCopied(nil, Copied{Stream{1, 2, 3, 4, 5}, 6, 1 << 40}), AppendDrop(nil, Drop{Stream{1, 2, 3, 4, 5}, 6, 1 << 40, 7}),
 		AppendFetch(nil, Fetch{Stream{1, 2, 3, 4, 5}, 6, 7, 8, 9}),
 		AppendEntry(nil, TypeCopy, &Entry{Stream{1, 2, 3, 4, 5}, 6, FlagGap, 8, 9, 10, 11}, []byte("bytes")),
 		AppendEntry(nil, TypeFetched, &Entry{Stream{1, 2, 3, 4, 5}, 6, FlagEnd | FlagMore, 8, 9, 10, 11}, nil),

@@ -5,7 +5,8 @@
 // them to one peer, in order; a Holder is what a peer keeps, of all streams. These are pure. Node has them all for a process, and drives links (package netio) of an endpoint of its own, so
 // that copies never stand before live frames.
 //
-// A source journal is a stream (Journal): it never gaps, blocks rather than lose, and its owner waits for acknowledgements. A Keeper decides which peers keep the copies (PROTOCOL T7, F12). The frames of one
+// A source journal is a stream (Journal): it never gaps, blocks rather than lose, and its owner waits for acknowledgements. A Keeper decides which peers keep the copies (PROTOCOL T7, F12), and a Guard
+// does what it wants. Images are the same, and go behind everything else. The frames of one
 // (edge, destination node, core) are a stream (Log): nobody waits. A peer that was away, slow, or replaced by a new life is sent all that was not trimmed, from
 // its owner's log, in order, but for what another holder of the same Log has (SetOthers): that it takes from there, before it answers to the owner's promise; what is lent meanwhile is what one flush takes. If it lacks more than a window, its stream waits for all others and has 1 MiB in flight at most, so that refilling
 // does not starve what is new.
@@ -20,7 +21,8 @@
 //   - Entries of a life are numbered from 1, by one. A peer takes them in order: an entry names the number of the one before it, as sent to this peer. What was trimmed
 //     meanwhile leaves holes that mean nothing.
 //   - A peer that promised an incarnation takes nothing from lives below it, ever. It keeps the entries that these left (M19) until it is told to drop them.
-//   - Of a Journal, what was acknowledged stays until the owner drops it, or the peer's process ends. Of a Log, a peer may drop whatever it likes, oldest ticks
+//   - Of a Journal and of Images, what was acknowledged stays until the owner drops it, or the peer's process ends: of a life that was overtaken, only the
+//     next one may. Of a Log, a peer may drop whatever it likes, oldest ticks
 //     first; it then knows above which tick it has everything. What its owner cannot read any more is a gap (FlagGap), behind which whole ticks come again.
 //   - Copied(m) is what that life of that peer has, contiguously. Another life of the peer is another Member: one that came back empty does not count (J2).
 //

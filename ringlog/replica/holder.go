@@ -39,7 +39,7 @@ type heldLife struct {
 	entries []held
 	// floor: of ticks up to it something may be missing that nobody trimmed.
 	floor   frame.Tick
-	damaged bool   // of a Journal: something is missing, whatever was asked for
+	damaged bool   // of what is no Log: something is missing, whatever was asked for
 	room    []byte // for the next entries
 }
 
@@ -58,7 +58,7 @@ const (
 	roomMin, roomLimit = 1 << 10, 1 << 20
 )
 
-// NewHolder makes a holder that keeps so many bytes of Logs. Journals are bounded by their owners.
+// NewHolder makes a holder that keeps so many bytes of Logs. What is no Log is bounded by its owner.
 func NewHolder(maxLogBytes int64) *Holder {
 	return &Holder{streams: map[Stream]*heldStream{}, maxLog: maxLogBytes}
 }
@@ -110,7 +110,7 @@ func (h *Holder) Copy(s Stream, e *wire.Entry, b []byte) (taken bool, err error)
 	switch gap := e.Flags&wire.FlagGap != 0; {
 	case e.Prev != l.last && h.broken != r3:
 		return false, fmt.Errorf("%w: %v: entry %d follows %d, want %d", ErrGap, s, e.Number, e.Prev, l.last)
-	case gap && s.Kind == Journal:
+	case gap && s.Kind != Log:
 		return false, fmt.Errorf("%w: %v: entries between %d and %d are left out", ErrGap, s, e.Prev, e.Number)
 	case gap:
 		h.forget(s, l, len(l.entries))
@@ -199,7 +199,10 @@ func (h *Holder) Drop(s Stream, d wire.Drop) {
 	if st == nil {
 		return
 	}
-	st.dropped = max(st.dropped, d.Tick)
+	over := func(t frame.Tick) bool { return t <= d.Tick && (d.Ticks == 0 || t > d.Tick-frame.Tick(d.Ticks)) }
+	if d.Ticks == 0 {
+		st.dropped = max(st.dropped, d.Tick)
+	}
 	rest := st.lives[:0]
 	for _, l := range st.lives {
 		if l.life < d.Life {
@@ -207,10 +210,10 @@ func (h *Holder) Drop(s Stream, d wire.Drop) {
 			continue
 		}
 		l.entries = slices.DeleteFunc(l.entries, func(k held) bool {
-			if k.tick <= d.Tick {
+			if over(k.tick) {
 				h.count(s, -len(k.bytes)-heldOverhead)
 			}
-			return k.tick <= d.Tick
+			return over(k.tick)
 		})
 		rest = append(rest, l)
 	}
@@ -259,7 +262,7 @@ func (h *Holder) Read(s Stream, f wire.Fetch, take func(e *wire.Entry, b []byte)
 func (h *Holder) spoil(s Stream, l *heldLife, i int) {
 	k := l.entries[i]
 	switch {
-	case s.Kind == Journal:
+	case s.Kind != Log:
 		l.damaged = true
 	case l.life < h.streams[s].promised:
 		l.floor = max(l.floor, k.tick)

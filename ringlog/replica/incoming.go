@@ -149,7 +149,7 @@ func (in *incoming) promise(p wire.Promise) error {
 
 func (in *incoming) drop(d wire.Drop) error {
 	s, err := in.own(d.Stream)
-	if err == nil {
+	if err == nil && in.node.mu.holder.promised(s) <= in.peer.Life { // what a later life asks for is not for this one to drop
 		in.node.mu.holder.Drop(s, d)
 	}
 	return err

@@ -8,7 +8,7 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
-// Set is the active set of a journal, as it is committed: the copies of a life's entries that its members have are the journal. All of them.
+// Set is the active set of a stream that is no Log, as it is committed: the copies of a life's entries that its members have are the stream. All of them.
 type Set struct {
 	Version uint64 // rises by one with every activation, which is a compare-and-swap; 0: there never was one
 	// Life whose entries they are. Without members there is nothing to take over: there never was a set, or what it had was given up.
@@ -23,11 +23,11 @@ func (s Set) equal(t Set) bool {
 var (
 	// ErrFenced means that another life of the owner has taken over.
 	ErrFenced = errors.New("another life has taken over")
-	// ErrLost means that no member of the active set is left: what the journal held is gone.
-	ErrLost = errors.New("all peers that kept the journal are lost")
+	// ErrLost means that no member of the active set is left: what they kept is gone.
+	ErrLost = errors.New("all peers that kept it are lost")
 )
 
-// Keeper decides for one life of a journal's owner who keeps the copies (PROTOCOL T7, F12). It first takes over what the active set has: it seals one
+// Keeper decides for one life of a stream's owner who keeps the copies (PROTOCOL T7, F12). It first takes over what the active set has: it seals one
 // member and takes its entries. It then copies them to members of its own and activates these. From then on a record is durable once all members have it, and
 // members that are lost are replaced, with another activation.
 //

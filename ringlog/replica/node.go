@@ -32,7 +32,7 @@ type Node struct {
 		sync.Mutex
 		holder *Holder
 		owned  map[Stream]*Owned
-		order  []*Owned // Journals before Logs, else as they were opened
+		order  []*Owned // Journals, Logs, Images, else as they were opened
 		out    map[frame.NodeID]*outgoing
 		in     map[frame.NodeID]*incoming
 		// refilling are Logs of which other holders are asked, and the lives of their owners.

@@ -107,7 +107,7 @@ func (o *outgoing) abandon() []*asked {
 	return lost
 }
 
-// Gather implements netio.Outgoing: first what is asked and promised, then Journals, then Logs in turns, at last those that the peer is behind with.
+// Gather implements netio.Outgoing: first what is asked and promised, then Journals, then Logs in turns, those that the peer is behind with, and at last Images.
 func (o *outgoing) Gather(pieces [][]byte, maxBytes int) [][]byte {
 	g := gathering{o: o, pieces: pieces, buf: o.buf[:0], left: maxBytes, refill: refillBytes}
 	for o.gather(&g); o.read.of != nil; o.gather(&g) {
@@ -134,7 +134,10 @@ func (o *outgoing) gather(g *gathering) {
 	for ; logs < len(n.mu.order) && n.mu.order[logs].tail.stream.Kind == Journal; logs++ {
 		g.stream(n.mu.order[logs])
 	}
-	rest := n.mu.order[logs:]
+	images := logs
+	for ; images < len(n.mu.order) && n.mu.order[images].tail.stream.Kind == Log; images++ {
+	}
+	rest := n.mu.order[logs:images]
 	inFlight := 0
 	for i := range rest {
 		inFlight += g.stream(rest[(o.turn+i)%len(rest)])
@@ -142,6 +145,10 @@ func (o *outgoing) gather(g *gathering) {
 	g.refill = min(g.refill, refillWindow-inFlight)
 	for i := range rest {
 		g.catchUp(rest[(o.turn+i)%len(rest)])
+	}
+	rest = n.mu.order[images:]
+	for i := range rest {
+		g.stream(rest[(o.turn+i)%len(rest)])
 	}
 	o.turn++
 	if r := o.read; r.done { // nobody wants it any more, or there is no room: it is read again, from a cache
@@ -286,11 +293,14 @@ func (g *gathering) lend(w *Owned, k *kept) (Lent, error) {
 
 // drop says what of a stream nobody wants any more, once to each connection.
 func (g *gathering) drop(w *Owned) {
-	if g.o.dropped[w] == w.dropID || w.drop == 0 && w.below == 0 {
+	if g.o.dropped[w] == w.dropID || w.drop == 0 && w.below == 0 && len(w.spans) == 0 {
 		return
 	}
 	g.o.dropped[w] = w.dropID
 	g.buf = wire.AppendDrop(g.buf, wire.Drop{Stream: w.tail.stream.wire(), Tick: w.drop, Life: w.below})
+	for _, s := range w.spans {
+		g.buf = wire.AppendDrop(g.buf, wire.Drop{Stream: w.tail.stream.wire(), Tick: s.last, Ticks: uint32(s.last - s.first + 1)})
+	}
 }
 
 // Sent implements netio.Outgoing.

@@ -8,7 +8,7 @@ import (
 
 // OwnedConfig says how much a stream keeps at its owner.
 type OwnedConfig struct {
-	MaxBytes    int    // of the entries of a Journal; 16 MiB
+	MaxBytes    int    // of the entries of what is no Log; 16 MiB
 	WindowBytes int    // in flight to a peer; 4 MiB. Who lacks more of a Log than that catches up at a slower pace
 	Lender      Lender // of a Log
 	// Changed is called when a peer has acknowledged entries, or the owner is fenced. It may be nil.
@@ -35,6 +35,7 @@ type Owned struct {
 	tail   *Tail
 	peers  []*member // their senders belong to the node's lock, as the tail does
 	drop   frame.Tick
+	spans  []span            // above drop, rising: nobody wants them either
 	below  frame.Incarnation // lives below it are not wanted any more
 	fenced frame.Incarnation
 	closed bool
@@ -64,10 +65,9 @@ func (n *Node) Own(s Stream, cfg OwnedConfig) *Owned {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.mu.owned[s] = w
-	at := len(n.mu.order)
-	if s.Kind == Journal {
-		at = slices.IndexFunc(n.mu.order, func(o *Owned) bool { return o.tail.stream.Kind == Log })
-		at = max(at, 0)
+	at := slices.IndexFunc(n.mu.order, func(o *Owned) bool { return o.tail.stream.Kind > s.Kind })
+	if at < 0 {
+		at = len(n.mu.order)
 	}
 	n.mu.order = slices.Insert(n.mu.order, at, w)
 	return w
@@ -76,7 +76,7 @@ func (n *Node) Own(s Stream, cfg OwnedConfig) *Owned {
 // Stream is its name.
 func (w *Owned) Stream() Stream { return w.tail.stream }
 
-// Append adds an entry to a Journal, behind all others, and returns its number. It does not wait. b belongs to the stream. The error wraps ErrFull: nothing is
+// Append adds an entry to what is no Log, behind all others, and returns its number. It does not wait. b belongs to the stream. The error wraps ErrFull: nothing is
 // appended.
 func (w *Owned) Append(t frame.Tick, b []byte) (uint64, error) {
 	n := w.node
@@ -112,6 +112,7 @@ func (w *Owned) Trim(t frame.Tick, below frame.Incarnation) {
 		return
 	}
 	w.drop, w.below = max(w.drop, t), max(w.below, below)
+	w.spans = w.absorb(w.spans)
 	w.dropID++
 	w.tail.Trim(w.drop)
 	w.wakeAll()

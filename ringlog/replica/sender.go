@@ -40,7 +40,7 @@ func (s *Sender) Detached() {
 // Resume is the peer's answer on a new connection: it has all entries up to last, and has promised an incarnation. A holder of a Log may have
 // less than it had, after damage, and gets it again. The error wraps ErrProtocol.
 func (s *Sender) Resume(last uint64, promised frame.Incarnation) error {
-	if promised != s.tail.life || last > s.tail.last || last < s.acked && s.tail.stream.Kind == Journal {
+	if promised != s.tail.life || last > s.tail.last || last < s.acked && s.tail.stream.Kind != Log {
 		return fmt.Errorf("%w: %v: the peer promised life %d and has entries up to %d, want %d, and %d to %d",
 			ErrProtocol, s.tail.stream, promised, last, s.tail.life, s.acked, s.tail.last)
 	}

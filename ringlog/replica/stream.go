@@ -18,20 +18,24 @@ type Kind uint8
 const (
 	Journal Kind = 1 + iota // nothing: its owner waits
 	Log                     // whatever is too old
+	Images                  // nothing, as a Journal; but all others go before it
 )
 
 // Stream names a sequence of entries.
 type Stream struct {
 	Kind  Kind
 	Owner frame.NodeID // whose lives append
-	ID    uint32       // of a Journal the stage, of a Log the edge
+	ID    uint32       // of a Log the edge, of others the stage
 	Dest  frame.NodeID // of a Log
 	Core  frame.CoreID // of a Log
 }
 
 func (s Stream) String() string {
-	if s.Kind == Journal {
+	switch s.Kind {
+	case Journal:
 		return fmt.Sprintf("journal of stage %d on node %d", s.ID, s.Owner)
+	case Images:
+		return fmt.Sprintf("images of stage %d on node %d", s.ID, s.Owner)
 	}
 	return fmt.Sprintf("log of edge %d from node %d, core %d, to node %d", s.ID, s.Owner, s.Core, s.Dest)
 }
@@ -43,7 +47,7 @@ func (s Stream) wire() wire.Stream {
 // streamOf checks a stream that a peer names.
 func streamOf(w wire.Stream) (Stream, error) {
 	s := Stream{Kind: Kind(w.Kind), Owner: w.Owner, ID: w.ID, Dest: w.Dest, Core: w.Core}
-	if s.Kind != Journal && s.Kind != Log {
+	if s.Kind < Journal || s.Kind > Images {
 		return s, fmt.Errorf("%w: a stream of kind %d", wire.ErrGarbage, w.Kind)
 	}
 	return s, nil
