@@ -24,6 +24,8 @@ type Config struct {
 	Changed func()
 	// Warn is told, by the same goroutine, why what was appended is not durable yet; it may be nil.
 	Warn func(error)
+	// Found, if set, may refuse the records that Open has found, before anything is written.
+	Found func([]Record) error
 	// SegmentBytes is about how long a segment gets; 0: 4 MiB.
 	SegmentBytes int64
 }
@@ -85,13 +87,16 @@ func open(cfg Config, create func(string) (file, error)) (*Journal, []Record, er
 	j := &Journal{cfg: cfg, create: create, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
 	var records []Record
 	var err error
-	j.segments, err = scan(cfg.Dir, func(_ *segment, number uint64, r Record) {
+	j.segments, err = scan(cfg.Dir, func(_ *segment, _ uint64, r Record) {
 		r.Input = r.Input.elsewhere()
 		records = append(records, r)
-		j.mu.number = number
 	})
 	if err != nil {
 		return nil, nil, err
+	}
+	if n := len(j.segments); n > 0 { // which may have no record, all that were before it being trimmed
+		newest := j.segments[n-1]
+		j.mu.number = newest.header.first + newest.count - 1
 	}
 	for _, s := range j.segments {
 		if got, want := s.header.owner, j.owner(); got != want {
@@ -101,6 +106,11 @@ func open(cfg Config, create func(string) (file, error)) (*Journal, []Record, er
 		if s.header.incarnation > cfg.Incarnation {
 			return nil, nil, fmt.Errorf("%s: written by incarnation %d, this is %d: a newer life has taken over", filepath.Join(cfg.Dir, name(s.seq)),
 				s.header.incarnation, cfg.Incarnation)
+		}
+	}
+	if cfg.Found != nil {
+		if err := cfg.Found(records); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", cfg.Dir, err)
 		}
 	}
 	if err := j.begin(); err != nil {

@@ -161,6 +161,37 @@ func TestLives(t *testing.T) {
 }
 
 // asFiles compares what a closed journal says of itself with what lies in its folder.
+// Numbers go on where the newest segment begins, even if it has no record and all that were before it are trimmed.
+func TestNumbersGoOnAfterAnEmptySegment(t *testing.T) {
+	dir := t.TempDir()
+	record := Record{Task: 1, First: 5, Last: 5, Runs: []Run{}}
+	for i := range frame.Incarnation(3) {
+		l, _ := mustOpen(t, dir, i+1, 0)
+		if i != 1 {
+			number, err := l.Append(record)
+			if err != nil || number != 1+uint64(i)/2 {
+				t.Fatalf("life %d: record %d, %v", i+1, number, err)
+			}
+			l.await(t, number)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if i == 1 { // as Trim does it
+			if err := os.Remove(filepath.Join(dir, name(1))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	l, records := mustOpen(t, dir, 4, 0)
+	if err := same(records, []Record{record}); err != nil {
+		t.Error(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (l life) asFiles(dir string) error {
 	var want Stats
 	segments, err := scan(dir, func(_ *segment, _ uint64, r Record) {

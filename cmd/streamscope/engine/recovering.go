@@ -39,7 +39,7 @@ func (w *worker) recover(ws *workers, a control.Assignment, limits rpc.Limits) (
 	}
 	var r *vruntime.Recovery
 	w.past, r, err = datadir.Open(datadir.Config{
-		Dir: limits.DataDir, Job: jobID(ws.job.Token), Plan: w.plan.Runtime, Node: a.Node, Nodes: a.Nodes, Incarnation: a.Incarnation, Store: store,
+		Dir: limits.DataDir, Job: jobID(ws.job.Token), Plan: w.plan.Runtime, Node: a.Node, Nodes: a.Nodes, Incarnation: a.Incarnation, Needs: a.Needs, Store: store,
 		Warn: w.warnings.add,
 	}, a.Restore)
 	if err != nil {

@@ -24,6 +24,8 @@ type Config struct {
 	Node        frame.NodeID
 	Nodes       int
 	Incarnation frame.Incarnation
+	// Needs are by stage and node what was told before this life: nobody asks below. A journal must reach as far as others have come; nil: nothing is known.
+	Needs [][]frame.Tick
 	// Store holds the images, and is closed with the Dir, perhaps twice: its Close makes calls under way fail. nil: they lie in Dir.
 	Store Store
 	// Warn is told what could not be written yet. It must not block, and may be nil.
@@ -83,12 +85,13 @@ const closePatience = time.Second
 
 // Dir is a worker's part of a data directory.
 type Dir struct {
-	cfg    Config
-	held   keeping
-	store  Store
-	writer *snapshot.Writer
-	loaded []*snapshot.Loaded // until the worker stands
-	mu     struct {
+	cfg     Config
+	restore []frame.Tick
+	held    keeping
+	store   Store
+	writer  *snapshot.Writer
+	loaded  []*snapshot.Loaded // until the worker stands
+	mu      struct {
 		sync.Mutex
 		units map[int]*unit // by stage
 	}
@@ -109,11 +112,14 @@ func Open(cfg Config, restore []frame.Tick) (*Dir, *runtime.Recovery, error) {
 	if len(restore) != len(cfg.Plan.Stages) {
 		return nil, nil, fmt.Errorf("%d ticks to restore, want %d", len(restore), len(cfg.Plan.Stages))
 	}
+	if cfg.Needs != nil && len(cfg.Needs) != len(restore) {
+		return nil, nil, fmt.Errorf("needs of %d stages, want %d", len(cfg.Needs), len(restore))
+	}
 	store, err := cfg.store()
 	if err != nil {
 		return nil, nil, err
 	}
-	d := &Dir{cfg: cfg, store: store}
+	d := &Dir{cfg: cfg, restore: restore, store: store}
 	d.mu.units = map[int]*unit{}
 	r := &runtime.Recovery{Journal: d.journal, Loaded: d.restored, Save: d.save, Lost: d.lost, Images: make([]*runtime.Image, len(restore))}
 	for stage, tick := range restore {
@@ -300,6 +306,7 @@ func (d *Dir) journal(stage int, changed func()) (runtime.Journal, []journal.Rec
 	j, records, err := journal.Open(journal.Config{
 		Dir: filepath.Join(d.cfg.Dir, "journal", fmt.Sprintf("%d-%d", stage, d.cfg.Node)), Job: d.cfg.Job, Stage: stage, Node: d.cfg.Node,
 		Incarnation: d.cfg.Incarnation, Changed: changed, Warn: d.cfg.Warn,
+		Found: func(records []journal.Record) error { return d.whole(stage, records) },
 	})
 	if err != nil {
 		return nil, nil, err
