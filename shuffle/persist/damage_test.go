@@ -2,11 +2,15 @@ package persist
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/state/snapshot"
@@ -97,6 +101,19 @@ func TestDamageIsFound(t *testing.T) {
 		m.objects[name] = good
 	}
 	w.check(frame.MaxTick)
+}
+
+// TestOtherVersionIsRefused: a life that finds an object of another version ends, and does not try for ever.
+func TestOtherVersionIsRefused(t *testing.T) {
+	w, m := finished(t, 9, 3000)
+	newest := slices.Max(slices.Collect(maps.Keys(m.objects)))
+	b := slices.Clone(m.objects[newest])
+	binary.LittleEndian.PutUint32(b[8:], version+1)
+	binary.LittleEndian.PutUint64(b[56:], xxhash.Sum64(b[:56]))
+	m.objects[newest] = b
+	if err := w.life(2, 0).persist(rand.New(rand.NewPCG(9, 5))); err == nil || !strings.Contains(err.Error(), newest+": version 2, want 1") {
+		t.Errorf("got %v", err)
+	}
 }
 
 // TestMissingIsFound removes an object, in the middle, or the last.

@@ -1,5 +1,5 @@
 // Package persist keeps what edges carried in an object store, tick by tick, for good: the policy persist. A Persister writes what the source tasks of a
-// node send on its edges; a Reader reads it, of a run that has ended or goes on.
+// node send on its edges; a Stream reads it, of a run that has ended or goes on (Open).
 //
 // The model: what a node sends on an edge is a stream of whole ticks. It is cut into objects of consecutive ticks. An object's name is the first of its
 // ticks, and objects are created, never changed: who creates the object that begins where the last one ends has continued the stream, and whoever else
@@ -34,7 +34,7 @@
 //
 // # Concurrency
 //
-// Wrote takes calls from all cores; everything else of a Persister belongs to one goroutine, which calls Step, but for Stats. A Reader and its Streams may be used from any
+// Wrote takes calls from all cores; everything else of a Persister belongs to one goroutine, which calls Step, but for Stats. A Stream may be used from any
 // goroutine. No goroutine is started here.
 //
 // # Ownership
@@ -46,7 +46,7 @@
 // A store that fails is tried again, after pauses that grow from a tenth of Config.Age to five times as much as that, for ever; nobody waits for it but what is named above and the end of the job, which comes when
 // all is persisted. After a create that failed, or whose fate is not known, the name is tried again: if it exists, what is in it counts. A crash leaves an
 // object, or none; unfinished files are the store's to remove. Objects that are missing in the middle, or damaged, are named errors of the reader (ErrMissing,
-// snapshot.ErrDamaged); a writer whose newest object cannot be read ends its job with such an error, and writes nothing. Objects are not read back: what
+// snapshot.ErrDamaged); a writer whose newest object is damaged, or of another version, ends its job with such an error, and writes nothing. Objects are not read back: what
 // the store says is durable is taken to be so.
 //
 // # Not here

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -106,7 +105,7 @@ func decodeHeader(b []byte) (h header, err error) {
 		return h, damaged("header sum %016x, want %016x", got, want)
 	}
 	if v := le.Uint32(b[8:]); v != version {
-		return h, fmt.Errorf("version %d, want %d; read it with the release that wrote it", v, version)
+		return h, ownError{fmt.Errorf("version %d, want %d; read it with the release that wrote it", v, version)}
 	}
 	flags := le.Uint32(b[12:])
 	h = header{
@@ -202,5 +201,5 @@ func parseName(name string) (p place, ok bool) {
 		return p, false
 	}
 	p.edge, p.node = frame.EdgeID(e), frame.NodeID(n)
-	return p, objectName(folder(p.job, p.edge, p.node), p.first) == name && strings.HasSuffix(name, suffix)
+	return p, objectName(folder(p.job, p.edge, p.node), p.first) == name
 }
