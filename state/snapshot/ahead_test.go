@@ -15,9 +15,11 @@ import (
 )
 
 // large is a part in a full file and an increment of a store, and what its pages hold.
-func large(t *testing.T, r *rand.Rand) (*Dir, string, map[uint32][]byte) {
+func large(t *testing.T) (r *rand.Rand, s *Dir, dir string, want map[uint32][]byte) {
 	t.Helper()
-	dir := t.TempDir()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r, dir = rand.New(rand.NewPCG(seed, 0)), t.TempDir()
 	s, err := OpenDir(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +36,7 @@ func large(t *testing.T, r *rand.Rand) (*Dir, string, map[uint32][]byte) {
 	if e, err := c.Write(2, im); err != nil || e.Full {
 		t.Fatalf("%+v, %v", e, err)
 	}
-	want := map[uint32][]byte{}
+	want = map[uint32][]byte{}
 	f := im.Parts[len(im.Parts)-1].Frozen
 	for no := range f.Pages() {
 		if f.PageBytes(no) > 0 {
@@ -43,16 +45,13 @@ func large(t *testing.T, r *rand.Rand) (*Dir, string, map[uint32][]byte) {
 			}
 		}
 	}
-	return s, dir, want
+	return r, s, dir, want
 }
 
 // Pages that are read ahead, of two files, are those that were written, in the order they are asked for or not; whoever stops early leaves nothing running.
 func TestReadAhead(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
-	s, _, want := large(t, r)
+	r, s, _, want := large(t)
 	for _, stop := range []int{len(want), r.IntN(len(want)), 1, 0} {
 		l, err := Load(s, 9, 3, 2)
 		if err != nil {
@@ -87,10 +86,7 @@ func TestReadAhead(t *testing.T) {
 // A page that is damaged is found by who reads ahead, and named.
 func TestReadAheadFindsDamage(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
-	s, dir, want := large(t, r)
+	_, s, dir, want := large(t)
 	files, err := filepath.Glob(filepath.Join(dir, folder(9, 3), "*"+fileSuffix))
 	if err != nil || len(files) != 2 {
 		t.Fatalf("%v: %v", files, err)
