@@ -91,6 +91,8 @@ type agent struct {
 	worker Worker
 	failed bool
 	every  *time.Ticker // reports
+	// told is when the figures were told last: they are for people, and take a read of the system's, so not every report has them.
+	told time.Time
 	// results carries what goroutines on the worker's behalf came to: at most one is under way.
 	results chan result
 	busy    bool
@@ -196,6 +198,9 @@ func (a *agent) from() control.From {
 	return control.From{Node: a.cfg.Node, Epoch: a.cfg.Epoch, Incarnation: a.cfg.Incarnation}
 }
 
+// figuresEvery is the least time between two Progress.
+const figuresEvery = 250 * time.Millisecond
+
 // report tells how far the worker is, or looks for somebody to tell.
 func (a *agent) report() error {
 	if !a.alone.IsZero() {
@@ -204,7 +209,8 @@ func (a *agent) report() error {
 	if a.worker == nil || a.failed {
 		return nil
 	}
-	if a.busy {
+	if a.busy && time.Since(a.told) >= figuresEvery {
+		a.told = time.Now()
 		if err := a.send(control.Progress{From: a.from(), Stats: a.worker.Stats()}); err != nil {
 			return err
 		}

@@ -29,8 +29,12 @@ type usage struct{ peak, shared uint64 } // bytes
 // memoryInterval between samples of children's marks; a child that ends keeps the last one taken.
 const memoryInterval = 100 * time.Millisecond
 
-// sharedEvery so many samples the shared part is read too, which costs the kernel a walk of the page tables.
-const sharedEvery = 10
+// The shared part is read with the first sample and then after pauses that double, as it costs the kernel a walk of the page tables, and changes little
+// once the workers run: sharedFirst and sharedMost are such pauses, in samples.
+const (
+	sharedFirst = 10
+	sharedMost  = 160
+)
 
 // WatchMemory begins to sample.
 func WatchMemory() *Memory {
@@ -49,12 +53,15 @@ func (m *Memory) loop() {
 	defer m.done.Done()
 	ticker := time.NewTicker(memoryInterval)
 	defer ticker.Stop()
-	for n := 1; ; n++ {
+	for left, pause := 0, sharedFirst; ; left-- {
 		select {
 		case <-m.stop:
 			return
 		case <-ticker.C:
-			m.Sample(n%sharedEvery == 1)
+		}
+		m.Sample(left == 0)
+		if left == 0 {
+			left, pause = pause, min(2*pause, sharedMost)
 		}
 	}
 }
