@@ -298,10 +298,25 @@ func (m *openManifest) remove(dir string) error {
 	for _, p := range m.Parts {
 		errs = append(errs, os.Remove(filepath.Join(dir, p.File)))
 	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		errs = append(errs, pathError(dir, err))
+	}
+	for _, e := range entries {
+		if m.ownLeft(e.Name()) {
+			errs = append(errs, os.Remove(filepath.Join(dir, e.Name())))
+		}
+	}
 	if m.head.Made {
 		_ = os.Remove(dir) // not if others have put something there
 	}
 	return errors.Join(errs...)
+}
+
+// ownLeft reports whether a file of the directory is what the run left besides: a part that was begun, or one that was ended and is not listed yet.
+func (m *openManifest) ownLeft(name string) bool {
+	begun := strings.HasPrefix(name, ".part-") && strings.HasSuffix(name, TempPath("", m.head.Token)[1:])
+	return begun || name == partName(len(m.Parts), filepath.Ext(name))
 }
 
 // CommitParts makes all of a finished output in a directory visible: its manifest then says that it is complete. It may be done again.
@@ -322,14 +337,5 @@ func AbortParts(dir, token string) error {
 	if err != nil {
 		return err
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		err = pathError(dir, err)
-	}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".part-") && strings.HasSuffix(e.Name(), TempPath("", token)[1:]) { // it was begun
-			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
-		}
-	}
-	return errors.Join(err, m.remove(dir))
+	return m.remove(dir)
 }

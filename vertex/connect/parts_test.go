@@ -264,6 +264,19 @@ func TestPartsOfOtherRows(t *testing.T) {
 	}
 }
 
+// A run that gives up after it was killed leaves nothing: not a part that it had begun, nor one that it had ended and not listed.
+func TestAbortPartsLeavesNothing(t *testing.T) {
+	for _, left := range []string{"part-000002.csv", filepath.Base(connect.TempPath("part-000002.csv", "k"))} {
+		d := begun(t)
+		if err := errors.Join(os.WriteFile(d.file.Path+left, []byte("i\n1\n"), 0o600), connect.AbortParts(d.file.Path, "k")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(d.file.Path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("with %s: the directory is still there: %v", left, err)
+		}
+	}
+}
+
 // What is not as the position and the manifest say is told, and left as it is.
 func TestDamagedParts(t *testing.T) {
 	for want, damage := range map[string]func(d *directory, manifest, part string) error{
