@@ -78,6 +78,10 @@ type HeldJournal struct {
 	Bytes       uint64
 	Records     uint64
 	First, Last frame.Tick
+	// Waiting bytes are not written yet. Full: no rows are taken until that is so, or, at peers, until images let what is kept be trimmed.
+	Waiting uint64 `json:",omitempty"`
+	Full    bool   `json:",omitempty"`
+	AtPeers bool   `json:",omitempty"`
 }
 
 // HeldImages are the images of a unit.

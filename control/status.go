@@ -72,8 +72,6 @@ type StageStatus struct {
 	ImageBytes   uint64 `json:"image_bytes"`
 	LogBytes     uint64 `json:"log_bytes"`
 	JournalBytes uint64 `json:"journal_bytes"`
-	// JournalPeers is how many nodes keep the journal of each of its units in memory; 0: it lies on disk.
-	JournalPeers int `json:"journal_peers,omitempty"`
 	// Expected is how long it takes to come back when the worst placed of its units is lost now.
 	Expected Expected `json:"expected"`
 }
@@ -274,7 +272,6 @@ func (m *Machine) stageStatus(s *Status) {
 			if e := m.expected(n); e.total() >= t.Expected.total() {
 				t.Expected = e
 			}
-			t.JournalPeers = max(t.JournalPeers, len(m.rec.stored.Journals[Unit{StageID(i), n}].Members))
 			h := m.workers[n].held
 			if h == nil {
 				continue

@@ -50,6 +50,65 @@ func TestJobViews(t *testing.T) {
 	}
 }
 
+// Of a journal it is told where it lies, and why its source waits.
+func TestJobViewsOfJournals(t *testing.T) {
+	unit := func(node frame.NodeID, j control.HeldJournal, at ...control.JournalMember) control.UnitStatus {
+		return control.UnitStatus{UnitName: control.UnitName{Stage: "in", Node: node}, Prev: 70, Journal: &j, JournalAt: at}
+	}
+	var s seen
+	s.alive, s.Status = true, &control.Status{
+		Stages: []control.StageStatus{{Name: "in", Source: true, Nodes: []frame.NodeID{0, 1, 2, 3}}, {Name: "out"}},
+		Units: []control.UnitStatus{
+			unit(0, control.HeldJournal{Bytes: 2048, Waiting: 1 << 10}), unit(1, control.HeldJournal{Bytes: 4096, Waiting: 16 << 20, Full: true}),
+			unit(2, control.HeldJournal{Bytes: 8192, AtPeers: true}), unit(3, control.HeldJournal{Bytes: 9216, AtPeers: true, Full: true}, control.JournalMember{Node: 1}, control.JournalMember{Node: 2}),
+		},
+	}
+	var retention, explain strings.Builder
+	showRetention(&retention, s)
+	showExplain(&explain, s)
+	const disk = "it is full: the source takes no rows until the disk has taken more of the 16 MiB that wait\n"
+	const peers = "it is full: the source takes no rows until images let what is kept be trimmed\n"
+	wantWords(t, retention.String(), []string{
+		"journal on disk: 2 KiB, 0 records, ticks 0..0; held for the stage itself, which reads again from tick 70\n    1 KiB more wait to be written\n", disk, peers,
+		"journal at peers, of which none has it yet: 8 KiB", "journal in the memory of node 1 and node 2: 9 KiB",
+	})
+	wantWords(t, explain.String(), []string{
+		"journal of node 0 on disk, 2 KiB: a tick is closed", disk, "journal of node 2 at peers, of which none has it yet, 8 KiB",
+		"journal of node 3 in the memory of node 1 and node 2, 9 KiB: a tick is closed when its record is durable\n    it is lost only together with the worker and all of them", peers,
+	})
+}
+
+func wantWords(t *testing.T, text string, all []string) {
+	t.Helper()
+	for _, words := range all {
+		if !strings.Contains(text, words) {
+			t.Errorf("no %q in\n%s", words, text)
+		}
+	}
+}
+
+// A run that has ended holds nothing, and waits for nothing.
+func TestJobViewsOfAFinishedRun(t *testing.T) {
+	var s seen
+	s.Status = &control.Status{
+		Outcome: control.OutputVisible.String(), Oldest: control.OldestBase{Why: "it waits"},
+		Stages: []control.StageStatus{{Name: "in", Expected: control.Expected{StartNs: 1e9}}},
+		Units: []control.UnitStatus{
+			{UnitName: control.UnitName{Stage: "in"}, Why: "it waits", Journal: &control.HeldJournal{Bytes: 2048, Full: true}, Images: control.HeldImages{Count: 3, Bytes: 4096}},
+			{UnitName: control.UnitName{Stage: "out"}, Why: "it waits"},
+		},
+	}
+	var out strings.Builder
+	showRetention(&out, s)
+	wantWords(t, out.String(), []string{"its output is there", "nothing is held any more", "stage in on node 0: a journal of 2 KiB, 3 images of 4 KiB\n"})
+	showExplain(&out, s)
+	for _, words := range []string{"wait", "if lost now", "full"} {
+		if strings.Contains(out.String(), words) {
+			t.Errorf("of a run that has ended: %q in\n%s", words, out.String())
+		}
+	}
+}
+
 // Copies, and what is persisted, are told of with how far they are behind.
 func TestJobViewsOfCopies(t *testing.T) {
 	behind := control.HeldCopy{Edge: 3, Node: 2, Peer: 1, Linked: true, LagBytes: 4096, LagTicks: 7, Gaps: 2}

@@ -16,6 +16,9 @@ import (
 // stale is the age from which what a run said last is told as such.
 const stale = 5 * time.Second
 
+// finished tells whether the run has ended with its output visible.
+func (s seen) finished() bool { return s.Outcome == control.OutputVisible.String() }
+
 // sizesEvery is how often workers tell what they keep; bases and ticks come with every report.
 const sizesEvery = time.Second
 
@@ -24,7 +27,7 @@ func head(w io.Writer, s seen) {
 	age := time.Duration(s.nowNs - int64(s.UnixNs))
 	fmt.Fprintf(w, "job %s, manager %d (pid %d): ", s.Job, s.Epoch, s.PID)
 	switch {
-	case s.Outcome == control.OutputVisible.String():
+	case s.finished():
 		fmt.Fprintf(w, "finished %s ago; its output is there, and the directory may be removed\n", report.Elapsed(age))
 	case !s.alive:
 		fmt.Fprintf(w, "not running; last heard of %s ago (%s). Repeat its command to go on; its logs went with its workers, and are made again\n", report.Elapsed(age), s.Phase)
@@ -38,6 +41,13 @@ func head(w io.Writer, s seen) {
 
 func showRetention(w io.Writer, s seen) {
 	head(w, s)
+	if s.finished() {
+		fmt.Fprintln(w, "nothing is held any more; what is left:")
+		for i := range s.Units {
+			leftBehind(w, &s.Units[i])
+		}
+		return
+	}
 	o := &s.Oldest
 	fmt.Fprintf(w, "oldest base: tick %s, %s ticks before the newest image of any unit; it waits for %v: %s\n", tick(o.Base), report.Count(o.Behind), o.Unit, o.Why)
 	if s.alive {
@@ -114,15 +124,52 @@ func copyLag(c *control.HeldCopy) string {
 	return s
 }
 
-func unitRetention(w io.Writer, u *control.UnitStatus) {
+// leftBehind tells what a unit has left on disk when its run had ended.
+func leftBehind(w io.Writer, u *control.UnitStatus) {
+	var left []string
+	if j := u.Journal; j != nil && !j.AtPeers {
+		left = append(left, fmt.Sprintf("a journal of %s", report.Bytes(j.Bytes)))
+	}
+	if i := &u.Images; i.Count > 0 {
+		left = append(left, fmt.Sprintf("%d images of %s", i.Count, report.Bytes(i.Bytes)))
+	}
+	if len(left) == 0 {
+		left = []string{"nothing"}
+	}
+	fmt.Fprintf(w, "  %v: %s\n", u.UnitName, strings.Join(left, ", "))
+}
+
+// journalPlace says where the journal of a unit is.
+func journalPlace(u *control.UnitStatus) string {
 	at := "on disk"
+	if u.Journal.AtPeers {
+		at = "at peers, of which none has it yet"
+	}
 	for i, m := range u.JournalAt {
 		at = fmt.Sprintf("%s node %d", []string{"in the memory of", at + " and"}[min(i, 1)], m.Node)
 	}
+	return at
+}
+
+// journalFull says what a source waits for.
+func journalFull(j *control.HeldJournal) string {
+	if j.AtPeers {
+		return "it is full: the source takes no rows until images let what is kept be trimmed"
+	}
+	return fmt.Sprintf("it is full: the source takes no rows until the disk has taken more of the %s that wait", report.Bytes(j.Waiting))
+}
+
+func unitRetention(w io.Writer, u *control.UnitStatus) {
 	fmt.Fprintf(w, "  %v: restarts at tick %s, has executed %s\n", u.UnitName, tick(u.Base), tick(u.Executed))
 	if j := u.Journal; j != nil {
 		fmt.Fprintf(w, "    journal %s: %s, %s records, ticks %s..%s; held for the stage itself, which reads again from tick %s\n",
-			at, report.Bytes(j.Bytes), report.Count(j.Records), tick(j.First), tick(j.Last), tick(u.Prev))
+			journalPlace(u), report.Bytes(j.Bytes), report.Count(j.Records), tick(j.First), tick(j.Last), tick(u.Prev))
+		switch {
+		case j.Full:
+			fmt.Fprintf(w, "    %s\n", journalFull(j))
+		case j.Waiting > 0:
+			fmt.Fprintf(w, "    %s more wait to be written\n", report.Bytes(j.Waiting))
+		}
 	}
 	if i := &u.Images; i.Count > 0 {
 		fmt.Fprintf(w, "    images: %d, %s, ticks %s..%s; those from tick %s on are kept: its base and the one before\n",
@@ -164,7 +211,7 @@ func showExplain(w io.Writer, s seen) {
 	var total struct{ images, logs, journals uint64 }
 	for i := range s.Stages {
 		st := &s.Stages[i]
-		stageExplain(w, st)
+		stageExplain(w, s, st)
 		total.images += st.ImageBytes
 		total.logs += st.LogBytes
 		total.journals += st.JournalBytes
@@ -188,15 +235,24 @@ func explainAway(w io.Writer, s seen) {
 	}
 }
 
-// journalPlace says where the journal of a source is.
-func journalPlace(peers int) string {
-	if peers == 0 {
-		return "on disk"
+// journalsExplain says where the journals of a source stage are.
+func journalsExplain(w io.Writer, s seen, stage string) {
+	for i := range s.Units {
+		u := &s.Units[i]
+		if u.Journal == nil || u.Stage != stage {
+			continue
+		}
+		fmt.Fprintf(w, "  journal of node %d %s, %s: a tick is closed when its record is durable\n", u.Node, journalPlace(u), report.Bytes(u.Journal.Bytes))
+		if u.Journal.AtPeers {
+			fmt.Fprintln(w, "    it is lost only together with the worker and all of them, or with this machine")
+		}
+		if u.Journal.Full && !s.finished() {
+			fmt.Fprintf(w, "    %s\n", journalFull(u.Journal))
+		}
 	}
-	return fmt.Sprintf("in the memory of %d others (lost only together with the worker and all of them, or with this machine)", peers)
 }
 
-func stageExplain(w io.Writer, st *control.StageStatus) {
+func stageExplain(w io.Writer, s seen, st *control.StageStatus) {
 	what := "stage"
 	if st.Source {
 		what = "source stage"
@@ -216,10 +272,11 @@ func stageExplain(w io.Writer, st *control.StageStatus) {
 			fmt.Fprintf(w, "    %s on the node where it is furthest behind; what goes to its own node is persisted, too\n", streamLag(e.Stream))
 		}
 	}
-	if st.Source {
-		fmt.Fprintf(w, "  journal %s, %s: a tick is closed when its record is durable\n", journalPlace(st.JournalPeers), report.Bytes(st.JournalBytes))
-	}
+	journalsExplain(w, s, st.Name)
 	fmt.Fprintf(w, "  newest images %s, logs for other nodes %s\n", report.Bytes(st.ImageBytes), report.Bytes(st.LogBytes))
+	if s.finished() {
+		return
+	}
 	e := &st.Expected
 	basis := "as losses in this run took"
 	if !e.Measured {

@@ -140,6 +140,9 @@ func (a *agent) tell(r result) error {
 		if !a.alone.IsZero() {
 			return nil // who takes over is told
 		}
+		if err := a.report(); err != nil || a.failed { // what it has come to, and keeps: nothing is heard of that afterwards
+			return err
+		}
 		return a.send(f)
 	}
 	return a.send(r.good)

@@ -183,9 +183,7 @@ func (j *Journal) Append(r Record) (uint64, error) {
 
 // Room says whether rows should be added: not while much waits to be written. Config.Changed follows when there is room again.
 func (j *Journal) Room() bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.mu.stats.Waiting+uint64(len(j.mu.pending)) < pendingRoom
+	return !j.Stats().Full
 }
 
 // Durable is the number up to which all records are on disk.

@@ -157,7 +157,7 @@ func (p *Peers) Trim(t frame.Tick) {
 // Stats may be called from any goroutine.
 func (p *Peers) Stats() Stats {
 	entries, first, last := p.Own().Kept()
-	return Stats{Bytes: uint64(p.Own().Stats().Bytes), Records: uint64(entries), First: first, Last: last}
+	return Stats{Bytes: uint64(p.Own().Stats().Bytes), Records: uint64(entries), Full: !p.Room(), First: first, Last: last}
 }
 
 // Close ends this life's part; what peers keep stays.

@@ -6,7 +6,8 @@ import "github.com/streamscope/streamscope/ringlog/frame"
 type Stats struct {
 	Bytes   uint64 // of its segments, without what waits to be written
 	Records uint64
-	Waiting uint64 // bytes that are not written yet
+	Waiting uint64 // bytes that are not written yet; 0 at peers
+	Full    bool   // there is no Room
 	// First and Last are the ticks of the records.
 	First, Last frame.Tick
 }
@@ -17,6 +18,7 @@ func (j *Journal) Stats() Stats {
 	defer j.mu.Unlock()
 	s := j.mu.stats
 	s.Waiting += uint64(len(j.mu.pending))
+	s.Full = s.Waiting >= pendingRoom
 	return s
 }
 

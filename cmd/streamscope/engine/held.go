@@ -7,17 +7,19 @@ import (
 	"time"
 
 	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/ringlog/journal"
 )
 
 // heldEvery is the time between two reports of what a worker keeps: it looks at every frame.
 const heldEvery = time.Second
 
-// held is what the worker keeps, nil if that was told lately.
+// held is what the worker keeps, nil if that was told lately; at its end it is told once more.
 func (w *worker) held() *control.Held {
-	if time.Since(w.toldHeld) < heldEvery {
+	last := w.complete.Load() && !w.toldLast
+	if time.Since(w.toldHeld) < heldEvery && !last {
 		return nil
 	}
-	w.toldHeld = time.Now()
+	w.toldHeld, w.toldLast = time.Now(), w.toldLast || last
 	past, logs := w.past.Held(), w.node.Worker().Held()
 	h := &control.Held{
 		RingBytes: logs.RingBytes, SpillBytes: logs.SpillBytes, Writing: control.Transfer{Bytes: past.WrittenBytes, Ns: int64(past.WritingTime)},
@@ -42,17 +44,20 @@ func (w *worker) held() *control.Held {
 			})
 		}
 		if j := u.Journal; j != nil {
-			h.Journals = append(h.Journals, control.HeldJournal{
-				Stage: control.StageID(u.Stage), Bytes: j.Bytes, Records: j.Records, First: j.First, Last: j.Last,
-			})
+			h.Journals = append(h.Journals, heldJournal(u.Stage, *j, false))
 		}
 	}
 	journals := w.node.JournalStats()
 	for _, stage := range slices.Sorted(maps.Keys(journals)) {
-		j := journals[stage]
-		h.Journals = append(h.Journals, control.HeldJournal{Stage: control.StageID(stage), Bytes: j.Bytes, Records: j.Records, First: j.First, Last: j.Last})
+		h.Journals = append(h.Journals, heldJournal(stage, journals[stage], true))
 	}
 	return h
+}
+
+func heldJournal(stage int, j journal.Stats, atPeers bool) control.HeldJournal {
+	return control.HeldJournal{
+		Stage: control.StageID(stage), Bytes: j.Bytes, Records: j.Records, First: j.First, Last: j.Last, Waiting: j.Waiting, Full: j.Full, AtPeers: atPeers,
+	}
 }
 
 // heldCopies tells what peers keep of this worker's logs, and it of theirs.

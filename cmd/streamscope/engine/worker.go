@@ -168,7 +168,8 @@ type worker struct {
 	using    *presence     // in the data directory
 	relinks  chan func()   // news of peers, to be followed in the background
 	wishes   chan struct{} // capacity 1: see agent.Recovering
-	toldHeld time.Time     // what it keeps; of the goroutine that reports
+	toldHeld time.Time     // what it keeps; of the goroutine that reports, as the next
+	toldLast bool          // since it is complete
 	linking  sync.WaitGroup
 	warnings warnings
 }
