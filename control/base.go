@@ -197,16 +197,21 @@ func (d draft) list() []UnitBase {
 }
 
 // advance computes which units may have a greater base (T11), from the sinks up: t is a snapshot of the registered incarnation, it has
-// executed t, and no unit downstream asks for t when it restarts.
-func (b *bases) advance() []UnitBase {
+// executed t, and no unit downstream asks for t when it restarts. Those of fresh nodes, which are to restart, catch up with their other instances on the
+// way, so that they do not hold what feeds them.
+func (b *bases) advance(fresh []frame.NodeID) []UnitBase {
 	d := draft{}
-	for _, s := range b.order {
+	for i, s := range b.order {
 		need := b.need(s, b.at(d))
 		for _, n := range b.stages[s].Nodes {
 			u := &b.units[s][n]
 			if t := u.eligible(need.Base); t.tick > u.Base.Base {
 				d[Unit{s, n}] = u.after(t, need.Prev)
 			}
+		}
+		if twin, twice := b.twin(s); twice && slices.Contains(b.order[:i], twin) {
+			b.catchUp(d, s, fresh)
+			b.catchUp(d, twin, fresh)
 		}
 	}
 	return d.list()

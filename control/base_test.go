@@ -109,7 +109,7 @@ func reportChecked(t *rapid.T, b *bases, node frame.NodeID) {
 }
 
 func advanceChecked(t *rapid.T, b *bases) {
-	changes := b.advance()
+	changes := b.advance(nil)
 	d := draft{}
 	for _, c := range changes {
 		if was := b.units[c.Stage][c.Node].Base; c.Base.Base <= was.Base || c.Prev < was.Prev {
@@ -125,7 +125,7 @@ func advanceChecked(t *rapid.T, b *bases) {
 		}
 	}
 	b.commit(changes)
-	if again := b.advance(); len(again) > 0 {
+	if again := b.advance(nil); len(again) > 0 {
 		t.Fatalf("%+v is left to do", again)
 	}
 }

@@ -21,7 +21,7 @@ func TestHollowImages(t *testing.T) {
 	report := func(low frame.Tick, at frame.Tick) {
 		r := Reported{Executed: []frame.Tick{at, at, at}, Saved: []Saved{{0, at}, {2, at}}, Hollow: []Hollow{{Saved{1, at}, low}}}
 		b.report(0, &r)
-		b.commit(b.advance())
+		b.commit(b.advance(nil))
 		if err := b.valid(); err != nil {
 			t.Fatal(err)
 		}

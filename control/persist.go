@@ -1,6 +1,10 @@
 package control
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
 
 // persist asks the store for the next transaction, unless one is under way. Whatever changes meanwhile goes into the one after it: the
 // rules are evaluated on what is committed, so that a transaction whose fate is unknown can be asked for again as it was.
@@ -35,22 +39,20 @@ func (m *Machine) nextTxn() (t Txn) {
 	case len(r.stored.Schedule.Entries) == 0:
 		t.Schedule = m.ticks
 	}
-	back := len(r.unreadable) > 0
-	if back {
-		t.Bases, _ = r.bases.fallBack(r.unreadable)
-		r.unreadable = nil
-	} else {
-		t.Bases = r.bases.advance()
-	}
-	t.Journals = r.takeActivations()
+	var fresh []frame.NodeID
 	for n := range m.workers {
 		if m.workers[n].down {
 			t.Register = append(t.Register, Registration{nodeID(n), r.stored.Incarnations[n] + 1})
-			if !back {
-				t.Bases = r.bases.catchUp(nodeID(n), t.Bases)
-			}
+			fresh = append(fresh, nodeID(n))
 		}
 	}
+	if len(r.unreadable) > 0 {
+		t.Bases, _ = r.bases.fallBack(r.unreadable)
+		r.unreadable = nil
+	} else {
+		t.Bases = r.bases.advance(fresh)
+	}
+	t.Journals = r.takeActivations()
 	return t
 }
 

@@ -69,7 +69,7 @@ func (m *Machine) reported(node frame.NodeID, w *worker, ev Reported) {
 		w.reached, w.failures, w.blame, w.further = t, 0, 0, false
 	}
 	m.settleMarks()
-	if r.bases.leftBehind(node) {
+	if r.bases.leftBehind(node, r.marks.open) {
 		m.replace(node)
 	}
 	m.persist()
