@@ -37,8 +37,10 @@ type Ref struct {
 // The zero value is a queue without a session. A Queue belongs to one goroutine at a time.
 type Queue struct {
 	buckets []bucket // Invariant: ascending by tick, all above closed, none empty
-	first   int      // Invariant: no bucket before it has anything unsent
-	spare   [][]Ref  // emptied buckets' memory
+	memory  []bucket // where buckets begins, gone of them ago: their memory is used again
+	gone    int
+	first   int     // Invariant: no bucket before it has anything unsent
+	spare   [][]Ref // emptied buckets' memory
 
 	// ranges are closes of a closed tick that reach beyond it. Invariant: the first rangesSent were sent in this session.
 	ranges     []Ref
@@ -74,13 +76,29 @@ func (q *Queue) Push(r Ref) bool {
 		i--
 	}
 	if i == 0 || q.buckets[i-1].tick != r.Tick {
-		q.buckets = slices.Insert(q.buckets, i, bucket{tick: r.Tick, refs: q.takeSpare()})
+		q.insert(i, bucket{tick: r.Tick, refs: q.takeSpare()})
 		i++
 	}
 	b := &q.buckets[i-1]
 	b.refs = append(b.refs, r)
 	q.first = min(q.first, i-1)
 	return true
+}
+
+// insert puts a bucket before the i-th. There may be very many of them, for a peer that is far behind, and they go one by one: they are moved to the front only
+// once as many are gone as are left.
+func (q *Queue) insert(i int, b bucket) {
+	full := len(q.buckets) == cap(q.buckets)
+	if full && q.gone > 0 && q.gone >= len(q.buckets) {
+		old := q.buckets
+		q.buckets = q.memory[:copy(q.memory[:q.gone], old)]
+		clear(old)
+		q.gone, full = 0, false
+	}
+	q.buckets = slices.Insert(q.buckets, i, b)
+	if full {
+		q.memory, q.gone = q.buckets, 0
+	}
 }
 
 func (q *Queue) takeSpare() []Ref {
@@ -211,7 +229,8 @@ func (q *Queue) trim(tick frame.Tick) {
 		q.dissolve(&q.buckets[n])
 		n++
 	}
-	q.buckets = slices.Delete(q.buckets, 0, n)
+	q.buckets = q.buckets[n:]
+	q.gone += n
 	q.first = max(0, q.first-n)
 
 	kept := q.ranges[:0]

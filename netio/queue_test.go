@@ -268,3 +268,41 @@ func TestQueueDoesNotScanWhatItHolds(t *testing.T) {
 		t.Errorf("%v allocations per frame, want none", got)
 	}
 }
+
+// A peer that is far behind closes tick after tick: each costs the same, however many wait behind it, and memory is used again.
+func TestQueueOfOneFarBehind(t *testing.T) {
+	const behind = 200_000
+	var q Queue
+	g := wire.Grant{Session: 1, Open: 1 << 40}
+	if err := q.Attach(g); err != nil {
+		t.Fatal(err)
+	}
+	q.Begin()
+	last := frame.Tick(0)
+	push := func() {
+		last++
+		q.Push(Ref{Tick: last, Len: 100, Type: frame.Data})
+	}
+	for range behind {
+		push()
+	}
+	// To move all that wait, 200,000 times, would not end in a test's time.
+	next := func() {
+		g.Closed++
+		if r, ok := q.Next(); !ok || r.Tick != g.Closed {
+			t.Fatalf("got %+v, want tick %d", r, g.Closed)
+		}
+		if err := q.Credit(g); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range behind / 2 {
+		next()
+	}
+	if got := testing.AllocsPerRun(2*behind, func() { push(); next() }); got >= 1 {
+		t.Errorf("%v allocations per tick, want none", got)
+	}
+	if q.Len() != behind/2 {
+		t.Errorf("%d are left, want %d", q.Len(), behind/2)
+	}
+}
