@@ -47,12 +47,22 @@ type blockHeader struct {
 	capacity  uint16
 	tail      uint32    // variable bytes lie in [tail, size)
 	id        [2]uint32 // in the time indexes; no part of an image
-	_         uint64
+	// olderMax is at least every Ve of all older blocks there ever were, and above side.cut when this one was made. If it is not above that any more
+	// they are gone, whatever older says: so the last block before this one goes without a change of this one's page.
+	olderMax int64
 }
 
 const _ = -(unsafe.Sizeof(blockHeader{}) - blockHeaderBytes)
 
 func headerOf(s *space, b ref) *blockHeader { return (*blockHeader)(s.at(b)) }
+
+// older is the block of the key before this one, 0 for none.
+func (s *side) older(h *blockHeader) ref {
+	if h.olderMax <= s.cut {
+		return 0
+	}
+	return h.older
+}
 
 // RowShape is what the rows of a side carry.
 type RowShape struct {

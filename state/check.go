@@ -2,18 +2,20 @@ package state
 
 import (
 	"fmt"
+	"math/bits"
 	"unsafe"
-
-	"github.com/RoaringBitmap/roaring/v2"
 )
 
 // checker follows every reference of a table that was just loaded: each must name a block of the right size that nothing else names.
 type checker struct {
 	t    *Table
 	m    *Multimap
-	seen roaring.Bitmap // refs of blocks in use or free
-	used uint64
+	used []holeMap // blocks that something names, by page
 	n    int
+}
+
+func newChecker(t *Table, m *Multimap) *checker {
+	return &checker{t: t, m: m, used: make([]holeMap, len(t.base))}
 }
 
 func damaged(format string, args ...any) error {
@@ -39,10 +41,11 @@ func (c *checker) block(r ref, size int) (int, error) {
 	if have < size {
 		return 0, damaged("block %#x of %d bytes, want %d", r, have, size)
 	}
-	if !c.seen.CheckedAdd(uint32(r)) {
+	w, bit := &c.used[no][at/have>>6], uint64(1)<<(at/have&63)
+	if *w&bit != 0 {
 		return 0, damaged("block %#x twice", r)
 	}
-	c.used++
+	*w |= bit
 	return have, nil
 }
 
@@ -182,28 +185,33 @@ func (c *checker) entry(hash uint64, e unsafe.Pointer) error {
 	return nil
 }
 
-// done checks that no block is neither in use nor free.
+// done checks that all blocks in use are named, and makes those that nothing names free.
 func (c *checker) done() error {
-	live := uint64(0)
 	for no := 1; no < len(c.t.base); no++ {
 		p := &c.t.meta[no]
-		live += uint64(p.live)
-		if p.class == classLarge || p.size == 0 {
-			continue
+		used := 0
+		for _, w := range c.used[no] {
+			used += bits.OnesCount64(w)
 		}
-		free := p.free
-		for range p.carved - p.live {
-			if free == 0 || free > p.carved || !c.seen.CheckedAdd(uint32(no)<<refBits|uint32(int(free-1)<<(p.class+minBlockLog)/refUnit)) {
-				return damaged("page %d: free block %d of %d", no, free, p.carved)
-			}
-			free = *(*uint16)(c.t.space.block(uint32(no), free-1))
+		if used != int(p.live) {
+			return damaged("page %d: %d blocks in use, want %d", no, used, p.live)
 		}
-		if free != 0 {
-			return damaged("page %d: more than %d free blocks", no, p.carved-p.live)
+		if p.size > 0 && p.class != classLarge {
+			c.free(uint32(no))
 		}
-	}
-	if live != c.used {
-		return damaged("%d blocks in use, want %d", c.used, live)
 	}
 	return nil
+}
+
+// free enters a page that has room, with its free blocks.
+func (c *checker) free(no uint32) {
+	p := &c.t.meta[no]
+	for i := 0; i < int(p.carved) && p.carved > p.live; i++ {
+		if c.used[no][i>>6]>>(i&63)&1 == 0 {
+			c.t.makeHole(no, i)
+		}
+	}
+	if int(p.live) < p.blocks() {
+		c.t.link(no)
+	}
 }

@@ -8,7 +8,7 @@ func (c *checker) blocks(sideNo int, hash, cell uint64) error {
 		return damaged("chain at %#x", cell)
 	}
 	s := &c.m.sides[sideNo]
-	newer := ref(0)
+	newer, ends := ref(0), int64(math.MaxInt64) // ends: at least those of all rows of this block and older ones
 	for r := ref(cell); r != 0; {
 		size, err := c.block(r, blockHeaderBytes)
 		if err != nil {
@@ -17,6 +17,9 @@ func (c *checker) blocks(sideNo int, hash, cell uint64) error {
 		h := headerOf(&c.t.space, r)
 		if h.newer != newer || h.hash != hash {
 			return damaged("block %#x after %#x of hash %#x, want %#x and %#x", r, h.newer, h.hash, newer, hash)
+		}
+		if h.maxVe > ends || h.olderMax > ends {
+			return damaged("block %#x with ends to %d and %d, want at most %d", r, h.maxVe, h.olderMax, ends)
 		}
 		fixed := s.fixedBytes(int(h.capacity))
 		if h.n == 0 || h.n > h.capacity || int64(h.tail) > int64(size) || int64(fixed) > int64(h.tail) {
@@ -31,7 +34,7 @@ func (c *checker) blocks(sideNo int, hash, cell uint64) error {
 		if s.Low {
 			s.low.push(&c.t.space, math.MinInt64, r)
 		}
-		newer, r = r, h.older
+		newer, ends, r = r, h.olderMax, s.older(h)
 	}
 	return nil
 }

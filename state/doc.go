@@ -27,11 +27,15 @@
 // since the last Freeze is kept in a roaring bitmap, so an image can be stored as an increment over the one before. The head of an image is
 // what lies outside the pages, little endian:
 //
-//	kind u32 (1 table, 2 multimap), cells a key u32, shift u32, outside u32, buckets u32, peak u32, keys u64, first u64, directory entries u32,
-//	pages u32, sides u64; per side {shape, expired, variable bytes, variable rows, rows} u64 each; per page number from 0 on {size u32,
-//	class u8, 0 u8, live u16, carved u16, free u16}; per directory entry u32
+//	kind u32 (5 table, 6 multimap), cells a key u32, shift u32, outside u32, buckets u32, peak u32, keys u64, first u64, directory entries u32,
+//	pages u32, sides u64; per side {shape, expired, cut, variable bytes, variable rows, rows} u64 each; per page number from 0 on {size u32,
+//	class u8, 0 u8, live u16, carved u16, 0 u16}; per directory entry u32
 //
 // The time indexes are no part of an image: a thaw builds them from the blocks. Nor do they lie in pages: moving through a heap dirties none.
+// Neither do free blocks, which a thaw finds out as those that nothing names: giving a block back changes no page. Nor does the oldest block of a key
+// that expires change the one after it: that knows by times that nothing is older (blockHeader.olderMax). So pages of rows that come and go in the order of
+// time are changed only as they fill, and go to the images that need them without a copy; for their sake, one block in eight may be free in pages
+// that did not change since the last Freeze, while others come from new pages.
 // A thaw follows every reference and refuses what does not fit; whether the content is the one stored is for the sums of who stored it.
 //
 // # Invariants

@@ -3,7 +3,7 @@ package state
 import "math"
 
 // Expire forgets the rows of a side that end at or before cti. Blocks go when all their rows have ended; the cost is that of the blocks that
-// are due, not of those that stay.
+// are due, not of those that stay. Where the oldest of a key go, no page changes but those of buckets.
 func (m *Multimap) Expire(sideNo int, cti int64) {
 	s, sp := &m.sides[sideNo], &m.keys.space
 	if cti > s.expired {
@@ -12,14 +12,46 @@ func (m *Multimap) Expire(sideNo int, cti int64) {
 	for {
 		top, ok := s.due.min()
 		if !ok || top.time > cti {
+			break
+		}
+		h := headerOf(sp, top.block)
+		switch {
+		case h.maxVe > cti:
+			s.due.set(sp, top.block, h.maxVe)
+		case s.older(h) != 0:
+			m.drop(sideNo, top.block)
+		default:
+			m.dropOldest(sideNo, top.block, cti)
+		}
+	}
+	s.cut = max(s.cut, cutAt(cti))
+}
+
+// cutAt leaves room for an olderMax that is above it.
+func cutAt(cti int64) int64 { return min(cti, math.MaxInt64-1) }
+
+// dropOldest takes the oldest block of a key out, and with it those behind it that end at or before cti: so none of them is met once more before
+// the side's cut tells that nothing is older.
+func (m *Multimap) dropOldest(sideNo int, b ref, cti int64) {
+	s, sp := &m.sides[sideNo], &m.keys.space
+	hash := headerOf(sp, b).hash
+	for {
+		newer := headerOf(sp, b).newer
+		m.forget(s, b)
+		sp.free(b)
+		if newer == 0 {
+			break
+		}
+		b = newer
+		if h := headerOf(sp, b); h.maxVe > cti {
+			if h.olderMax > cutAt(cti) {
+				sp.touch(b)
+				h.older = 0
+			}
 			return
 		}
-		if h := headerOf(sp, top.block); h.maxVe > cti {
-			s.due.set(sp, top.block, h.maxVe)
-			continue
-		}
-		m.drop(sideNo, top.block)
 	}
+	m.setNewest(sideNo, hash, b, 0)
 }
 
 // Expired is the greatest time given to Expire for the side.
@@ -53,7 +85,7 @@ func (m *Multimap) DueAt(side int, b Block) int64 {
 	return m.sides[side].due.timeOf(&m.keys.space, b.ref)
 }
 
-// SetDue moves a block in the time index.
+// SetDue moves a block in the time index. The time must not be later than the end of the last of its rows, nor that of PutDue.
 func (m *Multimap) SetDue(side int, b Block, t int64) { m.sides[side].due.set(&m.keys.space, b.ref, t) }
 
 // Lowest returns the block with the least time in the second index of a side that has one (RowShape.Low), and that time.
@@ -95,6 +127,25 @@ func (m *Multimap) Drop(side int, b Block, t int64) {
 // drop takes a block out of its chain and indexes, and the key with its last block.
 func (m *Multimap) drop(sideNo int, b ref) {
 	s, sp := &m.sides[sideNo], &m.keys.space
+	m.forget(s, b)
+	h := headerOf(sp, b)
+	hash, older, newer := h.hash, s.older(h), h.newer
+	sp.free(b)
+	if older != 0 {
+		sp.touch(older)
+		headerOf(sp, older).newer = newer
+	}
+	if newer != 0 {
+		sp.touch(newer)
+		headerOf(sp, newer).older = older
+		return
+	}
+	m.setNewest(sideNo, hash, b, older)
+}
+
+// forget takes a block that goes out of the indexes.
+func (m *Multimap) forget(s *side, b ref) {
+	sp := &m.keys.space
 	h := headerOf(sp, b)
 	s.rows -= int(h.n)
 	if h.id[0] != notIndexed {
@@ -103,22 +154,14 @@ func (m *Multimap) drop(sideNo int, b ref) {
 	if s.Low {
 		s.low.remove(sp, b)
 	}
-	if h.older != 0 {
-		sp.touch(h.older)
-		headerOf(sp, h.older).newer = h.newer
-	}
-	if h.newer != 0 {
-		sp.touch(h.newer)
-		headerOf(sp, h.newer).older = h.older
-		sp.free(b)
-		return
-	}
-	hash, older := h.hash, h.older
-	at := m.keys.findCell(hash, sideNo, uint64(b))
-	sp.free(b)
+}
+
+// setNewest replaces the newest block of a key on a side, which is gone, by another or none; the key goes with its last block.
+func (m *Multimap) setNewest(sideNo int, hash uint64, gone, newest ref) {
+	at := m.keys.findCell(hash, sideNo, uint64(gone))
+	m.keys.touch(at.l.ref())
 	cells := m.keys.cellsOf(m.keys.entryAt(at.b, at.index))
-	sp.touch(at.l.ref())
-	cells[sideNo] = uint64(older)
+	cells[sideNo] = uint64(newest)
 	for _, c := range cells {
 		if c != 0 {
 			return

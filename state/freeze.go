@@ -28,7 +28,8 @@ type images struct {
 	owner struct {
 		link       Link     // of the newest image
 		savedBytes int      // in pages of images, and left
-		left       [][]byte // pages that released images have left: taken for the next ones, or given back a few at a time
+		left       [][]byte // large pages that released images have left: taken for the next ones, or given back a few at a time
+		odd        [][]byte // pages of other sizes that they have left: only given back
 		want       int      // of left: as many as the image before took, or an eighth less for each one since that took more
 		taken      int      // pages that images have taken since the newest Freeze: copies, and those of the owner's that it needs others for
 		tables     []pageTable
@@ -66,6 +67,10 @@ func (s *space) handOver(no uint32) bool { return s.isClean(no) && s.save(no, tr
 // whether an image has taken the latter.
 func (s *space) save(no uint32, leave bool) (taken bool) {
 	s.markDirty(no)
+	if s.room[no].linked { // among those that changed
+		s.unlink(no)
+		s.link(no)
+	}
 	s.settle(leftPerChange)
 	im := s.images
 	im.mu.Lock()
@@ -94,7 +99,7 @@ func (s *space) copyOf(page []byte) []byte {
 	mem := s.allocPage(len(page))
 	if mem == nil {
 		s.images.drain(math.MaxInt)
-		s.giveBack(math.MaxInt)
+		s.giveBack(math.MaxInt, 0)
 		if mem = s.pages.Alloc(len(page)); mem == nil {
 			return nil
 		}
@@ -118,10 +123,10 @@ func (im *images) needing(n int, no uint32) *Frozen {
 	return nil
 }
 
-// takeLeft takes a page that images have left, if the next one has that size.
+// takeLeft takes a page that images have left, nil if there is none of that size.
 func (im *images) takeLeft(size int) []byte {
 	n := len(im.owner.left) - 1
-	if n < 0 || len(im.owner.left[n]) != size {
+	if n < 0 || size != PageLarge {
 		return nil
 	}
 	mem := im.owner.left[n]
@@ -132,7 +137,7 @@ func (im *images) takeLeft(size int) []byte {
 
 // putLeft keeps a page that the owner does without for the next images, if they want it.
 func (im *images) putLeft(page []byte) bool {
-	if len(im.owner.left) >= im.owner.want {
+	if len(page) != PageLarge || len(im.owner.left) >= im.owner.want {
 		return false
 	}
 	im.owner.left = append(im.owner.left, page)
@@ -150,7 +155,7 @@ const (
 func (s *space) settle(pages int) {
 	if s.images != nil {
 		s.images.takeOver(pages)
-		s.giveBack(min(pages, len(s.images.owner.left)-s.images.owner.want))
+		s.giveBack(pages, s.images.owner.want)
 	}
 }
 
@@ -160,21 +165,27 @@ func (s *space) endImages() error {
 		return nil
 	}
 	s.images.takeOver(math.MaxInt)
-	s.giveBack(math.MaxInt)
+	s.giveBack(math.MaxInt, 0)
 	if n := s.images.alive(); n > 0 {
 		return fmt.Errorf("%w: %d alive", ErrFrozen, n)
 	}
 	return nil
 }
 
-// giveBack returns up to n pages that images have left.
-func (s *space) giveBack(n int) {
-	left := &s.images.owner.left
-	for ; n > 0 && len(*left) > 0; n-- {
-		last := len(*left) - 1
-		s.images.owner.savedBytes -= len((*left)[last])
-		s.pages.Free((*left)[last])
-		(*left)[last], *left = nil, (*left)[:last]
+// giveBack returns up to n pages that images have left, but for so many large ones.
+func (s *space) giveBack(n, keep int) {
+	o := &s.images.owner
+	for ; n > 0; n-- {
+		from := &o.odd
+		if len(*from) == 0 {
+			if from = &o.left; len(*from) <= keep {
+				return
+			}
+		}
+		last := len(*from) - 1
+		o.savedBytes -= len((*from)[last])
+		s.pages.Free((*from)[last])
+		(*from)[last], *from = nil, (*from)[:last]
 	}
 }
 
@@ -199,8 +210,10 @@ func (im *images) drain(n int) {
 		for ; mem != nil && n > 0; n-- {
 			if older := im.needing(i, no); older != nil {
 				older.keep(no, mem)
-			} else {
+			} else if len(mem) == PageLarge {
 				im.owner.left = append(im.owner.left, mem)
+			} else {
+				im.owner.odd = append(im.owner.odd, mem)
 			}
 			f.forget(no)
 			no, mem = f.leave()

@@ -171,6 +171,7 @@ func TestTableFreeze(t *testing.T) {
 				}
 			}
 			checkClean(t, &tab.space, cam.stored)
+			checkRoom(t, &tab.space)
 		}
 		for len(cam.shots) > 0 {
 			look(cam.shots[0])

@@ -5,16 +5,17 @@ import (
 	"fmt"
 )
 
-// Kinds of state in the head of an image. 1 and 2 were those whose buckets had all hashes before all entries.
+// Kinds of state in the head of an image. 1 and 2 were those whose buckets had all hashes before all entries, 3 and 4 those with free blocks in a list
+// that lay in them.
 const (
-	headTable    = 3
-	headMultimap = 4
+	headTable    = 5
+	headMultimap = 6
 )
 
 const (
 	headFixedBytes = 56
 	headPageBytes  = 12
-	headSideBytes  = 40
+	headSideBytes  = 48
 	dirEntriesMax  = 1 << 30
 )
 
@@ -25,7 +26,7 @@ type headFields struct {
 }
 
 // sideFields is what a side of a multimap keeps outside its pages, but for the time indexes.
-type sideFields struct{ word, expired, varBytes, varRows, rows uint64 }
+type sideFields struct{ word, expired, cut, varBytes, varRows, rows uint64 }
 
 func (t *Table) headFields() headFields {
 	return headFields{kind: headTable, cells: uint32(t.cells), shift: uint32(t.shift), outside: uint32(t.outside), buckets: uint32(t.buckets),
@@ -33,7 +34,7 @@ func (t *Table) headFields() headFields {
 }
 
 func (s *side) fields() sideFields {
-	return sideFields{s.word(), uint64(s.expired), s.varBytes, s.varRows, uint64(s.rows)}
+	return sideFields{s.word(), uint64(s.expired), uint64(s.cut), s.varBytes, s.varRows, uint64(s.rows)}
 }
 
 // AppendHead appends what the state keeps outside its pages to dst. It must not be called after Release.
@@ -50,14 +51,14 @@ func (f *Frozen) AppendHead(dst []byte) []byte {
 	dst = le.AppendUint32(le.AppendUint32(dst, uint32(len(f.dir))), uint32(len(f.base)))
 	dst = le.AppendUint64(dst, uint64(len(f.sides)))
 	for _, s := range f.sides {
-		for _, v := range []uint64{s.word, s.expired, s.varBytes, s.varRows, s.rows} {
+		for _, v := range []uint64{s.word, s.expired, s.cut, s.varBytes, s.varRows, s.rows} {
 			dst = le.AppendUint64(dst, v)
 		}
 	}
 	for i := range f.meta {
 		p := &f.meta[i]
 		dst = append(le.AppendUint32(dst, p.size), p.class, 0)
-		dst = le.AppendUint16(le.AppendUint16(le.AppendUint16(dst, p.live), p.carved), p.free)
+		dst = le.AppendUint16(le.AppendUint16(le.AppendUint16(dst, p.live), p.carved), 0)
 	}
 	for _, l := range f.dir {
 		dst = le.AppendUint32(dst, uint32(l))
@@ -94,12 +95,12 @@ func parseHead(b []byte) (*head, error) {
 	}
 	b = b[headFixedBytes:]
 	for ; sides > 0; sides-- {
-		h.sides = append(h.sides, sideFields{le.Uint64(b), le.Uint64(b[8:]), le.Uint64(b[16:]), le.Uint64(b[24:]), le.Uint64(b[32:])})
+		h.sides = append(h.sides, sideFields{le.Uint64(b), le.Uint64(b[8:]), le.Uint64(b[16:]), le.Uint64(b[24:]), le.Uint64(b[32:]), le.Uint64(b[40:])})
 		b = b[headSideBytes:]
 	}
 	h.pages = make([]pageMeta, pages)
 	for i := range h.pages {
-		h.pages[i] = pageMeta{size: le.Uint32(b), class: b[4], live: le.Uint16(b[6:]), carved: le.Uint16(b[8:]), free: le.Uint16(b[10:])}
+		h.pages[i] = pageMeta{size: le.Uint32(b), class: b[4], live: le.Uint16(b[6:]), carved: le.Uint16(b[8:])}
 		b = b[headPageBytes:]
 		if err := h.pages[i].valid(i); err != nil {
 			return nil, err
@@ -120,13 +121,12 @@ func (m *pageMeta) valid(no int) error {
 	}
 	ok := no > 0 && m.size > 0 && m.size <= pageBytesMax && PageSize(int(m.size)) == int(m.size) && m.class <= classLarge
 	if ok && m.class == classLarge {
-		ok = m.live == 1 && m.carved == 0 && m.free == 0
+		ok = m.live == 1 && m.carved == 0
 	} else if ok {
-		blocks := int(m.size) / classBytes(m.class)
-		ok = m.size <= PageLarge && m.live > 0 && m.live <= m.carved && int(m.carved) <= blocks && m.free <= m.carved
+		ok = m.size <= PageLarge && m.live > 0 && m.live <= m.carved && int(m.carved) <= m.blocks()
 	}
 	if !ok {
-		return fmt.Errorf("%w: page %d of %d bytes, class %d, %d of %d blocks in use, first free %d", ErrDamaged, no, m.size, m.class, m.live, m.carved, m.free)
+		return fmt.Errorf("%w: page %d of %d bytes, class %d, %d of %d blocks in use", ErrDamaged, no, m.size, m.class, m.live, m.carved)
 	}
 	return nil
 }

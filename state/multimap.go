@@ -22,6 +22,7 @@ type side struct {
 	due      timeHeap // every block; by default by the end of its last row
 	low      timeHeap // every block, if RowShape.Low
 	expired  int64    // rows that end at or before it are gone, in blocks or not
+	cut      int64    // at most expired, and below the end of time: a block that says so has no older ones, see blockHeader.olderMax
 	varBytes uint64   // of all rows ever added, to guess what a row takes
 	varRows  uint64
 	rows     int
@@ -40,7 +41,7 @@ func NewMultimap(pages Pages, shapes ...RowShape) (*Multimap, error) {
 		if n := s.columns(); s.Cells < 0 || s.Vars < 0 || n > MaxCells {
 			return nil, fmt.Errorf("state: rows of %d cells and %d variable values, want at most %d columns", s.Cells, s.Vars, MaxCells)
 		}
-		m.sides[i] = side{RowShape: s, rowBytes: 8 * s.columns(), due: timeHeap{which: 0}, low: timeHeap{which: 1}, expired: math.MinInt64}
+		m.sides[i] = side{RowShape: s, rowBytes: 8 * s.columns(), due: timeHeap{which: 0}, low: timeHeap{which: 1}, expired: math.MinInt64, cut: math.MinInt64}
 	}
 	return m, nil
 }
@@ -179,11 +180,11 @@ func (m *Multimap) newBlock(c Chains, hash uint64, sideNo int, ve int64, varLen 
 	}
 	h := headerOf(sp, b)
 	*h = blockHeader{older: older, hash: hash, minVs: math.MaxInt64, maxVe: math.MinInt64, prefixMax: math.MinInt64,
-		capacity: uint16(capacity), tail: uint32(size)}
+		olderMax: math.MinInt64, capacity: uint16(capacity), tail: uint32(size)}
 	if older != 0 {
 		sp.touch(older)
 		o := headerOf(sp, older)
-		o.newer, h.prefixMax = b, o.prefixMax
+		o.newer, h.prefixMax, h.olderMax = b, o.prefixMax, max(o.prefixMax, s.cut+1) // rows may come late
 	}
 	sp.touch(c.bucket)
 	c.cells[sideNo] = uint64(b)

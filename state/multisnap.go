@@ -44,7 +44,7 @@ func (m *Multimap) Snapshot(w Writer) {
 }
 
 func (m *Multimap) oldestFirst(side int, newest ref, dst []Block) []Block {
-	for b := newest; b != 0; b = headerOf(&m.keys.space, b).older {
+	for b := newest; b != 0; b = m.sides[side].older(headerOf(&m.keys.space, b)) {
 		dst = append(dst, m.view(side, b))
 	}
 	slices.Reverse(dst)
@@ -82,7 +82,7 @@ func (m *Multimap) Reset() {
 	m.keys.Reset()
 	for i := range m.sides {
 		s := &m.sides[i]
-		*s = side{RowShape: s.RowShape, rowBytes: s.rowBytes, due: s.due.emptied(), low: s.low.emptied(), expired: math.MinInt64}
+		*s = side{RowShape: s.RowShape, rowBytes: s.rowBytes, due: s.due.emptied(), low: s.low.emptied(), expired: math.MinInt64, cut: math.MinInt64}
 	}
 }
 

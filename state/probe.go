@@ -34,7 +34,7 @@ func (p *Probe) Next(sel []int32) (Block, int) {
 		}
 		n := p.scan(b, sel)
 		if p.row == 0 {
-			p.block, p.row = h.older, -1
+			p.block, p.row = p.m.sides[p.side].older(h), -1
 		}
 		if n > 0 {
 			return b, n

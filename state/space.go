@@ -23,26 +23,28 @@ const (
 
 const _ = uint(1<<refBits - PageLarge/refUnit)
 
-// pageMeta describes one page of the table. Free blocks of a page are linked through their first two bytes.
+// pageMeta describes one page of the table: what an image keeps of it.
 type pageMeta struct {
-	size       uint32 // bytes; 0: page number unused
-	class      uint8
-	linked     bool   // in the list of pages of its class that have room
-	live       uint16 // blocks handed out
-	carved     uint16 // blocks ever handed out; the rest of the page is untouched
-	free       uint16 // first free block below carved, as index + 1
-	prev, next uint32 // pages with room
+	size   uint32 // bytes; 0: page number unused
+	class  uint8
+	live   uint16 // blocks handed out
+	carved uint16 // blocks ever handed out; the rest of the page is untouched
 }
+
+// blocks is the number of blocks of a page whose class is below classLarge.
+func (m *pageMeta) blocks() int { return int(m.size) >> (m.class + minBlockLog) }
 
 // space is a page table and a block allocator over Pages. All references into it are refs, so that pages can be copied away.
 type space struct {
-	pages   Pages
-	base    []unsafe.Pointer // by page number; page 0 is none
-	meta    []pageMeta
-	unused  []uint32        // page numbers to use again
-	partial [classes]uint32 // first page with room, by class
-	spare   []byte          // the page given back last, or nil: state that comes and goes does not go through Pages each time
-	bytes   int             // handed out by Pages, but for what images hold
+	pages  Pages
+	base   []unsafe.Pointer // by page number; page 0 is none
+	meta   []pageMeta
+	room   []pageRoom // by page number
+	unused []uint32   // page numbers to use again
+	rooms  [classes]classRoom
+	holes  holes
+	spare  []byte // the page given back last, or nil: state that comes and goes does not go through Pages each time
+	bytes  int    // handed out by Pages, but for what images hold
 
 	// Invariant: the bit of a page is set from the last Freeze to its first change; beyond the slice, none is.
 	clean  []uint64
@@ -51,7 +53,7 @@ type space struct {
 }
 
 func newSpace(pages Pages) space {
-	return space{pages: pages, base: make([]unsafe.Pointer, 1), meta: make([]pageMeta, 1)}
+	return space{pages: pages, base: make([]unsafe.Pointer, 1), meta: make([]pageMeta, 1), room: make([]pageRoom, 1)}
 }
 
 // classOf is the class of the smallest block that holds size bytes.
@@ -80,53 +82,43 @@ func (s *space) alloc(size int) ref {
 		}
 		return ref(no << refBits)
 	}
-	no := s.partial[class]
+	no := s.withRoom(class)
 	if no == 0 {
-		if no = s.newPage(s.pageSizeFor(class), class); no == 0 {
-			return 0
-		}
-		s.link(no)
+		return 0
 	}
-	m := &s.meta[no]
 	s.touch(ref(no << refBits))
-	var i uint16
-	if m.free != 0 {
-		i = m.free - 1
-		m.free = *(*uint16)(s.block(no, i))
+	m := &s.meta[no]
+	i := int(m.carved)
+	if m.carved > m.live {
+		i = s.fillHole(no)
 	} else {
-		i = m.carved
 		m.carved++
 	}
 	m.live++
-	if int(m.live)<<(class+minBlockLog) == int(m.size) {
+	if int(m.live) == m.blocks() {
 		s.unlink(no)
 	}
-	return ref(no<<refBits) | ref(int(i)<<(class+minBlockLog)/refUnit)
+	return blockRef(no, i, class)
 }
 
-// free returns a block; its page goes back to Pages with its last block.
+// blockRef names block i of a page of a class below classLarge.
+func blockRef(no uint32, i int, class uint8) ref {
+	return ref(no<<refBits) | ref(i<<(class+minBlockLog)/refUnit)
+}
+
+// free returns a block; its page goes back to Pages with its last block. No page is changed.
 func (s *space) free(r ref) {
 	no := uint32(r >> refBits)
 	m := &s.meta[no]
 	m.live--
 	if m.live == 0 {
-		if m.linked {
-			s.unlink(no)
-		}
 		s.dropPage(no)
 		return
 	}
-	i := uint16(int(r&(1<<refBits-1)) * refUnit >> (m.class + minBlockLog))
-	s.touch(r)
-	*(*uint16)(s.block(no, i)) = m.free
-	m.free = i + 1
-	if !m.linked {
+	s.makeHole(no, int(r&(1<<refBits-1))*refUnit>>(m.class+minBlockLog))
+	if !s.room[no].linked {
 		s.link(no)
 	}
-}
-
-func (s *space) block(no uint32, i uint16) unsafe.Pointer {
-	return unsafe.Add(s.base[no], uintptr(i)<<(s.meta[no].class+minBlockLog))
 }
 
 // pageSizeFor grows pages with the space, so that small tables stay small.
@@ -164,10 +156,11 @@ func (s *space) newPage(size int, class uint8) uint32 {
 		no, s.unused = s.unused[n-1], s.unused[:n-1]
 	} else {
 		no = uint32(len(s.base))
-		s.base, s.meta = append(s.base, nil), append(s.meta, pageMeta{})
+		s.base, s.meta, s.room = append(s.base, nil), append(s.meta, pageMeta{}), append(s.room, pageRoom{})
 	}
 	s.base[no] = unsafe.Pointer(unsafe.SliceData(mem))
 	s.meta[no] = pageMeta{size: uint32(size), class: class}
+	s.counted(no, 1)
 	if s.dirty != nil {
 		s.dirty.Add(no)
 	}
@@ -186,6 +179,7 @@ func (s *space) allocPage(size int) []byte {
 
 func (s *space) dropPage(no uint32) {
 	m := &s.meta[no]
+	s.endRoom(no)
 	if !s.handOver(no) {
 		s.freeSpare()
 		s.spare = unsafe.Slice((*byte)(s.base[no]), m.size)
@@ -214,27 +208,5 @@ func (s *space) reset() {
 	}
 	_ = s.endImages() // some may be alive
 	clear(s.base)     // pages may be unmapped: nothing must point there
-	*s = space{pages: s.pages, base: s.base[:1], meta: s.meta[:1], unused: s.unused[:0], clean: s.clean, dirty: s.dirty, images: s.images}
-}
-
-func (s *space) link(no uint32) {
-	m := &s.meta[no]
-	m.linked, m.prev, m.next = true, 0, s.partial[m.class]
-	if m.next != 0 {
-		s.meta[m.next].prev = no
-	}
-	s.partial[m.class] = no
-}
-
-func (s *space) unlink(no uint32) {
-	m := &s.meta[no]
-	if m.prev != 0 {
-		s.meta[m.prev].next = m.next
-	} else {
-		s.partial[m.class] = m.next
-	}
-	if m.next != 0 {
-		s.meta[m.next].prev = m.prev
-	}
-	m.linked = false
+	*s = space{pages: s.pages, base: s.base[:1], meta: s.meta[:1], room: s.room[:1], unused: s.unused[:0], clean: s.clean, dirty: s.dirty, images: s.images}
 }

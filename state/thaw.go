@@ -20,7 +20,7 @@ func (t *Table) ThawPages(headBytes []byte, read ReadPage) error {
 		err = t.thaw(h, read)
 	}
 	if err == nil {
-		c := checker{t: t}
+		c := newChecker(t, nil)
 		if err = c.table(); err == nil {
 			err = c.done()
 		}
@@ -81,7 +81,7 @@ func (t *Table) thaw(h *head, read ReadPage) error {
 func (s *space) loadPages(h *head, read ReadPage) error {
 	for no := 1; no < len(h.pages); no++ {
 		meta := h.pages[no]
-		s.base, s.meta = append(s.base, nil), append(s.meta, pageMeta{})
+		s.base, s.meta, s.room = append(s.base, nil), append(s.meta, pageMeta{}), append(s.room, pageRoom{})
 		if meta.size == 0 {
 			s.unused = append(s.unused, uint32(no))
 			continue
@@ -92,11 +92,9 @@ func (s *space) loadPages(h *head, read ReadPage) error {
 		}
 		s.bytes += len(mem)
 		s.base[no], s.meta[no] = unsafe.Pointer(unsafe.SliceData(mem)), meta
+		s.counted(uint32(no), 1)
 		if err := read(uint32(no), mem); err != nil {
 			return err
-		}
-		if meta.class != classLarge && int(meta.live)<<(meta.class+minBlockLog) < int(meta.size) {
-			s.link(uint32(no))
 		}
 	}
 	return nil
@@ -108,9 +106,12 @@ func (m *Multimap) thawSides(h *head) error {
 		if f.word != s.word() {
 			return fmt.Errorf("%w: shape of rows %d, want %d", ErrDamaged, f.word, s.word())
 		}
-		s.expired, s.varBytes, s.varRows = int64(f.expired), f.varBytes, f.varRows
+		s.expired, s.cut, s.varBytes, s.varRows = int64(f.expired), int64(f.cut), f.varBytes, f.varRows
+		if s.cut > cutAt(s.expired) {
+			return fmt.Errorf("%w: blocks are gone up to %d, rows up to %d", ErrDamaged, s.cut, s.expired)
+		}
 	}
-	c := checker{t: &m.keys, m: m}
+	c := newChecker(&m.keys, m)
 	if err := c.table(); err != nil {
 		return err
 	}

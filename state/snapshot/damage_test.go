@@ -87,7 +87,7 @@ func TestOtherVersionsAreNamed(t *testing.T) {
 	le.PutUint64(b[56:], xxhash.Sum64(b[:56]))
 	for _, after := range []int{0, 10, 1000} {
 		_, err := scan(memObject{bytes.NewReader(append(b[:headerBytes:headerBytes], make([]byte, after)...))})
-		if err == nil || !strings.Contains(err.Error(), "version 1, want 2") {
+		if err == nil || !strings.Contains(err.Error(), "version 2, want 3") {
 			t.Errorf("%d bytes after the header: %v", after, err)
 		}
 	}

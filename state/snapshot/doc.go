@@ -8,7 +8,7 @@
 //
 // Of a file, integers little endian, sums XXH64:
 //
-//	header  magic "SSSNAP1\n", version u32 (2), flags u32 (bit 0: increment), job u64, tick u64, base tick u64, task u32, parts u32,
+//	header  magic "SSSNAP1\n", version u32 (3), flags u32 (bit 0: increment), job u64, tick u64, base tick u64, task u32, parts u32,
 //	        bytes of extra u64, sum u64 of the 56 bytes before
 //	extra   what the task keeps beside its states, then its sum u64
 //	parts   each its head, the sum u64 of that (see package state), and the contents of its pages

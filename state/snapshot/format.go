@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	fileVersion = 2
+	fileVersion = 3 // 2: pages held lists of their free blocks
 	headerMagic = "SSSNAP1\n"
 	footerMagic = "SSSNAPE\n"
 	headerBytes = 64
