@@ -19,8 +19,9 @@ type outgoing struct {
 	turn  int // where the next round over the Logs begins
 	buf   []byte
 	lent  []Lent
-	// read is an entry of a Log that had to be read from a disk.
-	read readEntry
+	// read is an entry of a Log that has to be read from a disk; passed: the last Gather has found one, and left it to the next.
+	read   readEntry
+	passed bool
 	// dropped says what each stream's DROP on this connection was.
 	dropped map[*Owned]uint64
 }
@@ -108,12 +109,22 @@ func (o *outgoing) abandon() []*asked {
 }
 
 // Gather implements netio.Outgoing: first what is asked and promised, then Journals, then Logs in turns, those that the peer is behind with, and at last Images.
+//
+// An entry that lies on a disk is read when nothing is at hand, or when the flush before has passed one over: so what is at hand, journals above all, waits
+// for one read at most.
 func (o *outgoing) Gather(pieces [][]byte, maxBytes int) [][]byte {
 	g := gathering{o: o, pieces: pieces, buf: o.buf[:0], left: maxBytes, refill: refillBytes}
+	reads, passed := 0, o.passed
+	o.passed = false
 	for o.gather(&g); o.read.of != nil; o.gather(&g) {
+		if some := len(g.pieces)+len(g.buf) > 0; some && (reads > 0 || !passed) {
+			o.passed, o.read = reads == 0, readEntry{}
+			break
+		}
 		r := &o.read
 		r.lent, r.err = r.of.cfg.Lender.Lend(r.at, true)
 		r.done = true
+		reads++
 	}
 	g.flush()
 	o.buf = g.buf[:0]
