@@ -16,6 +16,10 @@ import (
 // linkPair is the links from and to a node; what wants to wake them may come before they are made.
 type linkPair struct{ in, out atomic.Pointer[netio.Link] }
 
+// firstRedial is the pause after a first dial in vain. A new life is told of its peers while they are told of it, and one of the two dials first: a stranger
+// for a moment.
+const firstRedial = time.Millisecond
+
 // listen opens the endpoint. Without recovery all nodes have one life, and the others are expected at once, so that none is a stranger when it dials
 // before this node has heard where it is.
 func (n *Node) listen() (err error) {
@@ -25,7 +29,7 @@ func (n *Node) listen() (err error) {
 	}
 	n.endpoint, err = netio.Listen(netio.Config{
 		Identity: id,
-		Listen:   n.cfg.Listen, MaxFrameBytes: n.cfg.FrameBytes, Events: n.cfg.LinkEvents,
+		Listen:   n.cfg.Listen, MaxFrameBytes: n.cfg.FrameBytes, BackoffMin: firstRedial, Events: n.cfg.LinkEvents,
 	})
 	if err != nil {
 		return err

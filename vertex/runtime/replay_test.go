@@ -2,11 +2,27 @@ package runtime
 
 import (
 	"testing"
+	"time"
 
+	"github.com/streamscope/streamscope/ringlog/journal"
 	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/vertex"
 	"github.com/streamscope/streamscope/vertex/vertextest"
 )
+
+// A source that cuts again what its last life cut goes by the journal: the ends of those ticks have passed, and a core that took one for a deadline would not
+// sleep while the reader fetches rows.
+func TestReplayHasNoDeadline(t *testing.T) {
+	s := &sourceTask{schedule: Schedule{Length: time.Millisecond}, tick: 3, replay: []journal.Record{{First: 3, Last: 3}}}
+	now := int64(time.Hour)
+	if d := s.deadline(now); d != 0 {
+		t.Errorf("replaying at %d: deadline %d, want none", now, d)
+	}
+	s.replay = nil
+	if got, want := s.deadline(now), s.schedule.endNs(3); got != want {
+		t.Errorf("behind the journal: deadline %d, want %d", got, want)
+	}
+}
 
 // What a source says of a split that it cannot open is told as it is: it names the split itself.
 func TestSplitThatCannotBeOpened(t *testing.T) {

@@ -374,9 +374,10 @@ func batchBytes(b *batch.Batch) int {
 const paceNs = 250_000
 
 // deadline is when the task has something to do by the clock alone: its tick ends, or its rate allows a row again. 0: never. A task that waits for
-// room is woken when there is some, however long ago its tick should have ended.
+// room is woken when there is some, however long ago its tick should have ended; one that cuts again what was cut before goes by its journal, and is
+// woken by its reader.
 func (s *sourceTask) deadline(now int64) int64 {
-	if s.cut == frame.MaxTick || s.pending != nil || s.closing {
+	if s.cut == frame.MaxTick || s.pending != nil || s.closing || s.replaying() {
 		return 0
 	}
 	d := int64(0)
