@@ -58,13 +58,8 @@ func TestTaskFails(t *testing.T) {
 	want := faultless(t, dir, "csv")
 	cmd := newCommand("run", "flights", "--out", "out.csv", "--data-dir", "data", "--snapshot-interval", "100ms", "--rate", "20000", "--workers", "3", "--events", "events.jsonl")
 	cmd.Dir = dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }()
+	startGroup(t, cmd, &stderr)
 	var victim control.WorkerStatus
 	eventually(t, "a worker runs", 20*time.Second, func() bool {
 		s := statusIn(dir)

@@ -21,13 +21,8 @@ func TestCopiesServe(t *testing.T) {
 	cmd := newCommand("run", "flights", "--out", "out.csv", "--data-dir", "data", "--snapshot-interval", "1h",
 		"--rate", "12000", "--workers", "3", "--reliability", "replicate=1")
 	cmd.Dir = dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }()
+	startGroup(t, cmd, &stderr)
 
 	for _, node := range []int{1, 1} {
 		var life control.WorkerStatus

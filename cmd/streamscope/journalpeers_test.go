@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -24,20 +26,31 @@ func TestJournalAtPeers(t *testing.T) {
 	want := faultless(t, dir, "csv")
 	cmd := atPeers(dir)
 	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	startGroup(t, cmd, &stderr)
+	killInTurn(t, cmd, dir, 6)
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
 	}
-	defer func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }()
+	if journals, _ := filepath.Glob(filepath.Join(dir, "data", "journal", "*")); len(journals) > 0 {
+		t.Errorf("journals on disk: %v", journals)
+	}
+	wantOutput(t, dir, "csv", want, &stderr)
+}
+
+// killInTurn kills the oldest of a run's three workers again and again, each time when all have images, and have saved newer ones since the last. It fails if fewer than two
+// could be killed before the job ended.
+func killInTurn(t *testing.T, cmd *exec.Cmd, dir string, most int) {
+	t.Helper()
 	eventually(t, "images are saved", 20*time.Second, func() bool {
-		files, _ := filepath.Glob(filepath.Join(dir, "data", "snapshots", "*", "*", "*.snap"))
-		return len(files) >= 3 && len(childrenOf(cmd.Process.Pid)) == 3 || gone(cmd.Process.Pid)
+		return len(newestImages(dir)) >= 3 && len(childrenOf(cmd.Process.Pid)) == 3 || gone(cmd.Process.Pid)
 	})
-	kills := 0
-	for ; kills < 6; kills++ {
+	for kills := range most {
 		alive := childrenOf(cmd.Process.Pid)
 		if len(alive) < 3 {
-			break // it has come to its end meanwhile
+			if kills < 2 {
+				t.Fatalf("%d workers were killed before the job ended, want at least 2", kills)
+			}
+			return // it has come to its end meanwhile
 		}
 		oldest := slices.Min(alive)
 		if err := syscall.Kill(oldest, syscall.SIGKILL); err != nil {
@@ -49,16 +62,6 @@ func TestJournalAtPeers(t *testing.T) {
 			return gone(cmd.Process.Pid) || len(now) == 3 && !slices.Contains(now, oldest) && newer(before, newestImages(dir))
 		})
 	}
-	if err := cmd.Wait(); err != nil {
-		t.Fatalf("after %d kills: %v\n%s", kills, err, &stderr)
-	}
-	if kills < 2 {
-		t.Fatalf("%d workers were killed before the job ended, want at least the source's and its peer's", kills)
-	}
-	if journals, _ := filepath.Glob(filepath.Join(dir, "data", "journal", "*")); len(journals) > 0 {
-		t.Errorf("journals on disk: %v", journals)
-	}
-	wantOutput(t, dir, "csv", want, &stderr)
 }
 
 // newestImages are the newest image of each unit.
@@ -102,10 +105,44 @@ func TestJournalsAllLost(t *testing.T) {
 		}
 	}
 	want := faultless(t, dir, "csv")
-	on := finish(t, atPeers(dir, "--accept-gap"))
-	if on.status != 0 || !bytes.Contains(on.stderr, []byte("are given up")) {
-		t.Errorf("with --accept-gap: status %d\n%s", on.status, on.stderr)
+	cmd = atPeers(dir, "--accept-gap")
+	var stderr bytes.Buffer
+	died := dying(t, filepath.Join(dir, "data"))
+	startGroup(t, cmd, &stderr)
+	address := filepath.Join(dir, "data", "manager")
+	eventually(t, "it looks who lives", 20*time.Second, func() bool {
+		text, _ := os.ReadFile(address)
+		return bytes.Contains(text, fmt.Appendf(nil, `"PID":%d`, cmd.Process.Pid)) || gone(cmd.Process.Pid)
+	})
+	died()
+	if err := cmd.Wait(); err != nil || !bytes.Contains(stderr.Bytes(), []byte("are given up")) {
+		t.Errorf("with --accept-gap: %v\n%s", err, &stderr)
 	}
 	// This job's output depends on events alone, not on ticks, and its input is there to be read again.
-	wantOutput(t, dir, "csv", want, bytes.NewBuffer(on.stderr))
+	wantOutput(t, dir, "csv", want, &stderr)
+}
+
+// dying makes the workers that a directory has files of look like ones that were killed and are not gone yet, until died is called.
+func dying(t *testing.T, dir string) (died func()) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "alive", "*"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no worker has left a file: %v", err)
+	}
+	var locks []*os.File
+	for _, name := range names {
+		f, err := os.Open(name)
+		if err == nil {
+			err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		locks = append(locks, f)
+	}
+	return func() {
+		for _, f := range locks {
+			f.Close()
+		}
+	}
 }

@@ -21,13 +21,8 @@ func TestDroppedTicksAreExecutedAgain(t *testing.T) {
 	cmd := newCommand("run", "flights", "--out", "out.csv", "--data-dir", "data", "--rate", "30000", "--workers", "3", "--snapshot-interval", "1h",
 		"--reliability", "recompute", "--arena", "768KiB", "--segment-bytes", "64KiB", "--frame-bytes", "4KiB", "--credit-bytes", "8KiB")
 	cmd.Dir = dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }()
+	startGroup(t, cmd, &stderr)
 	victim := 0
 	eventually(t, "something is dropped", 20*time.Second, func() bool {
 		s, _, err := engine.ReadStatus(filepath.Join(dir, "data"))
@@ -69,13 +64,8 @@ func TestEitherInstanceIsLost(t *testing.T) {
 	cmd := newCommand("run", "flights", "--out", "out.csv", "--data-dir", "data", "--rate", "12000", "--workers", "3", "--snapshot-interval", "500ms",
 		"--stage-strategy", "pairs=replica", "--tasks", "4")
 	cmd.Dir = dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }()
+	startGroup(t, cmd, &stderr)
 	for _, c := range []struct {
 		node   int
 		signal syscall.Signal

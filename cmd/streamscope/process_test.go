@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,6 +55,16 @@ func gone(pid int) bool {
 	}
 	_, after, _ := bytes.Cut(text, []byte(") "))
 	return bytes.HasPrefix(after, []byte("Z")) || bytes.HasPrefix(after, []byte("X"))
+}
+
+// startGroup starts a command in a process group of its own, which is killed when the test has ended.
+func startGroup(t testing.TB, cmd *exec.Cmd, stderr io.Writer) {
+	t.Helper()
+	cmd.SysProcAttr, cmd.Stderr = &syscall.SysProcAttr{Setpgid: true}, stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 }
 
 // running is a run of the binary under way.

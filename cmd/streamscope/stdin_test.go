@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,10 +29,7 @@ func piped(t *testing.T, cmd *exec.Cmd, stderr io.Writer, write func(io.Writer))
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd.Stderr = stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	startGroup(t, cmd, stderr)
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
@@ -41,7 +37,6 @@ func piped(t *testing.T, cmd *exec.Cmd, stderr io.Writer, write func(io.Writer))
 		in.Close()
 	}()
 	t.Cleanup(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		in.Close()
 		<-written
 	})
@@ -66,30 +61,9 @@ func TestStandardInputOutlivesWorkers(t *testing.T) {
 			cmd := fromStdin(dir, 3, "--source-durability", where)
 			stderr, content := &bytes.Buffer{}, weekAsCSV(t)
 			piped(t, cmd, stderr, func(w io.Writer) { _, _ = w.Write(content) })
-			eventually(t, "images are saved", 20*time.Second, func() bool {
-				return len(newestImages(dir)) >= 3 && len(childrenOf(cmd.Process.Pid)) == 3 || gone(cmd.Process.Pid)
-			})
-			kills := 0
-			for ; kills < 4; kills++ {
-				alive := childrenOf(cmd.Process.Pid)
-				if len(alive) < 3 {
-					break // it has come to its end meanwhile
-				}
-				oldest := slices.Min(alive)
-				if err := syscall.Kill(oldest, syscall.SIGKILL); err != nil {
-					t.Fatal(err)
-				}
-				before := newestImages(dir)
-				eventually(t, "the worker is replaced and all have saved images since, or the job ended", 20*time.Second, func() bool {
-					now := childrenOf(cmd.Process.Pid)
-					return gone(cmd.Process.Pid) || len(now) == 3 && !slices.Contains(now, oldest) && newer(before, newestImages(dir))
-				})
-			}
+			killInTurn(t, cmd, dir, 4)
 			if err := cmd.Wait(); err != nil {
-				t.Fatalf("after %d kills: %v\n%s", kills, err, stderr)
-			}
-			if kills < 2 {
-				t.Fatalf("%d workers were killed before the job ended, want at least 2", kills)
+				t.Fatalf("%v\n%s", err, stderr)
 			}
 			wantOutput(t, dir, "csv", want, stderr)
 		})

@@ -26,11 +26,7 @@ func TestWorkerWaitsForItsBucket(t *testing.T) {
 	cmd.Args = append(cmd.Args, "--snapshot-store", "s3://"+s3test.Bucket+"/p", "--rate", "12000", "--events", "events")
 	cmd.Env = append(cmd.Environ(), server.Env()...)
 	var stderr said
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }()
+	startGroup(t, cmd, &stderr)
 
 	var life control.WorkerStatus
 	eventually(t, "worker 1 has a base", 20*time.Second, func() bool {

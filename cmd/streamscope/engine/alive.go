@@ -183,19 +183,27 @@ func awaitUnlocked(path string, stop <-chan struct{}) {
 
 // endWorkers kills workers that live on and that nobody wants, and waits until they are gone.
 func endWorkers(unwanted []manager.Survivor) error {
-	stop := make(chan struct{})
-	timeout := time.AfterFunc(lockPatience, func() { close(stop) })
-	defer timeout.Stop()
 	for _, s := range unwanted {
 		s.Kill()
 	}
-	for _, s := range unwanted {
+	if s, left := awaitEnds(unwanted, lockPatience); left {
+		return fmt.Errorf("worker %d of an earlier run (pid %d) is still at work %v after it was killed; end it first", s.Node, s.PID, lockPatience)
+	}
+	return nil
+}
+
+// awaitEnds waits until all of them are gone, or returns one that is not after so long.
+func awaitEnds(all []manager.Survivor, patience time.Duration) (one manager.Survivor, left bool) {
+	stop := make(chan struct{})
+	timeout := time.AfterFunc(patience, func() { close(stop) })
+	defer timeout.Stop()
+	for _, s := range all {
 		s.Await(stop)
 		select {
 		case <-stop:
-			return fmt.Errorf("worker %d of an earlier run (pid %d) is still at work %v after it was killed; end it first", s.Node, s.PID, lockPatience)
+			return s, true
 		default:
 		}
 	}
-	return nil
+	return manager.Survivor{}, false
 }

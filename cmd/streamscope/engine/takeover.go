@@ -52,6 +52,11 @@ func (cfg *Config) outlive() bool {
 // meetWorkers finds the workers that an earlier manager has left, ends those that cannot go on and has the others awaited.
 func (cfg *Config) meetWorkers(run *manager.Config, d *data, o *office) error {
 	living, err := whoLives(d.dir)
+	if cfg.Recovery.AcceptGap && err == nil && len(living) > 0 {
+		// Whoever gives journals up has lost those who kept them; one that was killed may not be gone yet, and would pass for one that lives on.
+		awaitEnds(living, lockPatience)
+		living, err = whoLives(d.dir)
+	}
 	if err != nil {
 		return fmt.Errorf("--data-dir %s: %w", d.dir, err)
 	}
