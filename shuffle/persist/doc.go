@@ -43,8 +43,8 @@
 //
 // # Failure
 //
-// A store that fails is tried again, after pauses that grow from a tenth of Config.Age to five times as much as that, for ever; nobody waits for it but what is named above and the end of the job, which comes when
-// all is persisted. After a create that failed, or whose fate is not known, the name is tried again: if it exists, what is in it counts. A crash leaves an
+// A store that fails is tried again, after pauses that grow from a tenth of Config.Age to five times as much as that, for as long as the job has something else to do; nobody waits for it but what is named above and the end of the job, which comes when
+// all is persisted, or after EndPatience with ErrStoreGone. After a create that failed, or whose fate is not known, the name is tried again: if it exists, what is in it counts. A crash leaves an
 // object, or none; unfinished files are the store's to remove. Objects that are missing in the middle, or damaged, are named errors of the reader (ErrMissing,
 // snapshot.ErrDamaged); a writer whose newest object is damaged, or of another version, ends its job with such an error, and writes nothing. Objects are not read back: what
 // the store says is durable is taken to be so.

@@ -42,6 +42,12 @@ const (
 	pauseMostTimes = 5
 )
 
+// EndPatience is how long the end of a job waits for a store that fails. Before that nothing ends for its sake: logs keep what is to be persisted.
+const EndPatience = 5 * time.Minute
+
+// ErrStoreGone means that all is sent, and that the store has not taken it for EndPatience. Nothing is lost: a run that goes on sends it again.
+var ErrStoreGone = errors.New("what edges carried cannot be persisted")
+
 // Logs is where frames are until they are persisted: a shuffle.Exchange.
 type Logs interface {
 	Lend(w shuffle.Written) (ringlog.Lease, error)
@@ -57,6 +63,7 @@ type Persister struct {
 	next    int       // stream to look at first
 	retryNs int64     // when a store that failed is tried again; 0: it has not
 	pause   time.Duration
+	endNs   int64 // since when a store that fails is all that the end of the job waits for; 0: it is not
 	ageNs   int64 // when some ticks are old enough to be written; 0: none wait
 	inbox   struct {
 		sync.Mutex
@@ -108,7 +115,8 @@ func (p *Persister) Wrote(w shuffle.Written) {
 
 // Step takes in what was written, and does at most one thing with the store, which may take long. It reports whether to call it again at once; if not, Deadline
 // says when, and Wrote is another reason. Errors end the node: what was computed again is not what it was (shuffle.ErrTripwire), what is in the store
-// is damaged, or a log cannot be read; Step is not called again then. That the store fails is none.
+// is damaged, a log cannot be read, or everything is sent and the store fails for EndPatience (ErrStoreGone); Step is not called again then. That the store fails is
+// none before.
 func (p *Persister) Step(nowNs int64) (worked bool, err error) {
 	if err := p.take(); err != nil {
 		return false, err
@@ -171,14 +179,35 @@ func (p *Persister) judge(err error, nowNs int64) error {
 	p.stats.Lock()
 	p.stats.failing = err
 	p.stats.Unlock()
-	return nil
+	return p.overdue(err, nowNs)
+}
+
+// overdue is the end of patience with a store that nothing but the end of the job waits for.
+func (p *Persister) overdue(err error, nowNs int64) error {
+	last := frame.MaxTick
+	for _, s := range p.streams {
+		s.close()
+		if s.whole < frame.MaxTick {
+			return nil
+		}
+		last = min(last, s.stat().Through)
+	}
+	if p.endNs == 0 {
+		p.endNs = nowNs
+		p.warn(fmt.Errorf("everything is sent, and the job waits up to %v for it to be persisted: %w", EndPatience, err))
+	}
+	if nowNs-p.endNs < int64(EndPatience) {
+		return nil
+	}
+	return fmt.Errorf("%w: everything is sent, but persisted only up to tick %d, since the store has failed for %v; when it is back, repeat the command, which goes on from the data directory: %w",
+		ErrStoreGone, last, EndPatience, err)
 }
 
 func (p *Persister) recovered() {
 	if p.retryNs == 0 {
 		return
 	}
-	p.retryNs = 0
+	p.retryNs, p.endNs = 0, 0
 	p.stats.Lock()
 	p.stats.failing = nil
 	p.stats.Unlock()
