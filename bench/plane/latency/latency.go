@@ -71,8 +71,8 @@ type result struct {
 	images int
 }
 
-// run runs the job for about length, at a rate in rows per second, 0: as fast as it goes.
-func (s shape) run(ctx context.Context, length time.Duration, rate float64) (r result, err error) {
+// begin makes the two ends of a run of about length, at a rate in rows per second, 0: as fast as it goes. Rows that are due before from are not counted.
+func (s shape) begin(length time.Duration, rate float64, from time.Duration) (*plan, *source, []*counts) {
 	p := &plan{length: length}
 	if rate > 0 {
 		p.nsPerRow = 1e9 * float64(s.sources) / rate
@@ -81,7 +81,14 @@ func (s shape) run(ctx context.Context, length time.Duration, rate float64) (r r
 	all := make([]*counts, s.cores)
 	for i := range all {
 		all[i] = newCounts(p)
+		all[i].from = int64(from)
 	}
+	return p, src, all
+}
+
+// run runs the job for about length, at a rate in rows per second, 0: as fast as it goes.
+func (s shape) run(ctx context.Context, length time.Duration, rate float64) (r result, err error) {
+	p, src, all := s.begin(length, rate, 0)
 	var recovery *runtime.Recovery
 	var keeper *peer
 	if s.peer {

@@ -65,16 +65,7 @@ type pair struct {
 
 // runPair runs the job on two nodes for about length, at a rate in rows per second, 0: as fast as it goes.
 func (s shape) runPair(ctx context.Context, length time.Duration, rate float64, keep bool) (r result, err error) {
-	p := &plan{length: length}
-	if rate > 0 {
-		p.nsPerRow = 1e9 * float64(s.sources) / rate
-	}
-	src := newSource(p, s.sources)
-	all := make([]*counts, s.cores)
-	for i := range all {
-		all[i] = newCounts(p)
-		all[i].from = int64(length / 2)
-	}
+	p, src, all := s.begin(length, rate, length/2)
 	goruntime.GC() // what the run before has left is not this one's
 	pair, err := s.openPair(src, all, keep)
 	if err != nil {
