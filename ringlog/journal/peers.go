@@ -137,9 +137,9 @@ func (p *Peers) Room() bool {
 
 // measure looks whether there is room.
 func (p *Peers) measure() {
-	kept := int(p.Own().Stats().Bytes)
-	full := kept >= p.cfg.MaxBytes-p.cfg.MaxBytes/8
 	p.mu.Lock()
+	kept := int(p.Own().Bytes())
+	full := kept >= p.cfg.MaxBytes-p.cfg.MaxBytes/8
 	began := full && !p.mu.full
 	p.mu.full = full
 	p.mu.Unlock()
@@ -157,7 +157,7 @@ func (p *Peers) Trim(t frame.Tick) {
 // Stats may be called from any goroutine.
 func (p *Peers) Stats() Stats {
 	entries, first, last := p.Own().Kept()
-	return Stats{Bytes: uint64(p.Own().Stats().Bytes), Records: uint64(entries), Full: !p.Room(), First: first, Last: last}
+	return Stats{Bytes: uint64(p.Own().Bytes()), Records: uint64(entries), Full: !p.Room(), First: first, Last: last}
 }
 
 // Close ends this life's part; what peers keep stays.

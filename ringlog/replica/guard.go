@@ -51,8 +51,8 @@ type Guard struct {
 
 // behind is what a member has still to acknowledge.
 type behind struct {
-	until uint64 // the entry that was waited for at since
-	since int64  // ns
+	until   uint64 // the entry that was waited for at sinceNs
+	sinceNs int64
 }
 
 // NewGuard begins to take over what former lives have left. The links to the members of the active set exist, or are being made.
@@ -250,7 +250,7 @@ func (g *Guard) late(nowNs int64) (slow []Member) {
 		}
 		if !known || n >= b.until {
 			b = fresh
-		} else if nowNs-b.since > g.cfg.SlowNs {
+		} else if nowNs-b.sinceNs > g.cfg.SlowNs {
 			slow, b = append(slow, m), fresh
 		}
 		members[m] = b

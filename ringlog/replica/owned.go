@@ -188,7 +188,14 @@ type PeerStats struct {
 	LagTicks frame.Tick
 }
 
-// Stats may be called at any time.
+// Bytes is how much is kept.
+func (w *Owned) Bytes() int64 {
+	w.node.mu.Lock()
+	defer w.node.mu.Unlock()
+	return w.tail.bytes
+}
+
+// Stats may be called at any time. It looks at all that peers lack.
 func (w *Owned) Stats() OwnedStats {
 	w.node.mu.Lock()
 	defer w.node.mu.Unlock()
