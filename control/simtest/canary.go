@@ -15,7 +15,6 @@ type Canary string
 // The canaries, by the numbers of PROTOCOL where they have one.
 const (
 	M01 Canary = "M01: bases do not wait for what the registered lives have executed"
-	M06 Canary = "M06: what all consumers have executed is trimmed, since nobody asks for it but a new life"
 	M07 Canary = "M07: an image of a sink counts before its output is durable"
 	M08 Canary = "M08: a stage that replays asks from where it restarts"
 	M09 Canary = "M09: images without state do not count: stages that replay have no base"
@@ -42,6 +41,7 @@ const (
 	LostInput  Canary = "J: a journal has the record of a tick without the rows that cannot be read again"
 	LostRecord Canary = "a journal loses its last durable record"
 	StaleImage Canary = "an image is that of the mark before"
+	Delivered  Canary = "what all consumers have executed is trimmed, since nobody asks for it but a new life"
 	OneTooFar  Canary = "logs are trimmed one tick too far"
 )
 
@@ -125,7 +125,7 @@ func (t *tap) stray() error {
 	return nil
 }
 
-// delivered are the needs, raised to what the registered lives of all consumers have executed (M06).
+// delivered are the needs, raised to what the registered lives of all consumers have executed (Delivered).
 func (s *Sim) delivered(needs control.Needs) control.Needs {
 	wrong := make(control.Needs, len(needs))
 	for p := range needs {

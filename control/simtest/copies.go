@@ -33,6 +33,9 @@ func (s *Sim) copyFor() {
 	}
 	s.copying = &copying{seldom: 2 << s.rng.IntN(6), holdBytes: 2 << 10 << s.rng.IntN(10), window: 1 << 10 << s.rng.IntN(10)}
 	s.copying.net.Held = s.held
+	if s.cfg.Broken == M06 {
+		s.copying.holdBytes = 1
+	}
 }
 
 // copier is a worker's part in keeping copies: what vertex/runtime's Node does, without goroutines.
@@ -89,6 +92,9 @@ func newCopier(w *worker, a control.Assignment, images []*runtime.Image) *copier
 	}
 	for _, p := range a.Peers {
 		c.link(netio.Peer{Node: p.Node, Incarnation: p.Incarnation}, false)
+	}
+	if s.cfg.Broken == M19 {
+		return c
 	}
 	c.fetched = c.copies.Fetch(func(e frame.EdgeID) frame.Tick {
 		if im := images[s.cfg.Plan.Edges[e].From]; im != nil {

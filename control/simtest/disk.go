@@ -26,13 +26,19 @@ type disk struct {
 	opened   []*diskJournal // the same, in the order in which they were made
 	images   map[control.Saved][]byte
 	listed   []control.Saved // saved, if still known
-	writing  []func()        // images, and answers of outputs, on their way
+	writing  []writing       // on its way
 	unsaved  []control.Unsaved
 	needs    control.Needs            // as last heard of
 	waiting  map[int]int              // by stage: images on their way
 	output   *vertextest.MemoryOutput // of the sink on this node; nil: there is none
 	rows     int                      // of it that are durable
 	before   map[int][]byte           // by stage: the image of the mark before, for StaleImage
+}
+
+// writing is an image, or the answer of an output, that is being made durable.
+type writing struct {
+	image bool
+	done  func()
 }
 
 func newDisk(sim *Sim, node frame.NodeID) *disk {
@@ -142,7 +148,7 @@ var errImages = errors.New("two images before it are still being written")
 
 // save is runtime.Recovery.Save of a life.
 func (d *disk) save(life frame.Incarnation, stage int, t frame.Tick, im snapshot.Image) {
-	if life != d.life {
+	if life != d.life && !d.sim.cfg.Broken.unfenced() {
 		im.Release()
 		return
 	}
@@ -153,7 +159,7 @@ func (d *disk) save(life frame.Incarnation, stage int, t frame.Tick, im snapshot
 		return
 	}
 	d.waiting[stage]++
-	d.later(func() {
+	d.writing = append(d.writing, writing{image: true, done: func() {
 		d.waiting[stage]--
 		defer im.Release()
 		if d.sim.flaky() || d.sim.steps < d.sim.harms[d.node].unsaved {
@@ -174,7 +180,7 @@ func (d *disk) save(life frame.Incarnation, stage int, t frame.Tick, im snapshot
 		if d.sim.cfg.Broken == M11 {
 			d.onlyNewest(s)
 		}
-	})
+	}})
 }
 
 // lost is runtime.Recovery.Lost: too many images wait.
@@ -183,7 +189,7 @@ func (d *disk) lost(stage int, t frame.Tick, err error) {
 }
 
 // later makes an output durable at some step.
-func (d *disk) later(answer func()) { d.writing = append(d.writing, answer) }
+func (d *disk) later(answer func()) { d.writing = append(d.writing, writing{done: answer}) }
 
 // step makes something durable.
 func (d *disk) step(rng *rand.Rand) {
@@ -200,9 +206,9 @@ func (d *disk) step(rng *rand.Rand) {
 		}
 	}
 	if len(d.writing) > 0 && rng.IntN(2) == 0 {
-		done := d.writing[0]
+		next := d.writing[0]
 		d.writing = d.writing[1:]
-		done()
+		next.done()
 	}
 }
 
@@ -211,8 +217,11 @@ func (d *disk) crash(life frame.Incarnation) {
 	if life != d.life {
 		return
 	}
-	d.writing = nil
-	clear(d.waiting)
+	unfenced := d.sim.cfg.Broken.unfenced()
+	d.writing = slices.DeleteFunc(d.writing, func(w writing) bool { return !w.image || !unfenced })
+	if !unfenced {
+		clear(d.waiting)
+	}
 	d.loseOutput()
 	for _, j := range d.journals {
 		if d.sim.cfg.Broken == LostRecord && j.durable > j.before {

@@ -93,7 +93,7 @@ func (s *Sim) tighten(w *worker) {
 	if w.arena == nil || s.harms == nil {
 		return
 	}
-	if tight := s.steps < s.harms[w.node].tight; tight != w.tight {
+	if tight := s.steps < s.harms[w.node].tight || s.cfg.Broken == A5; tight != w.tight {
 		w.tight = tight
 		w.arena.SetQuota(simJob, int64(b2i(tight))) // a segment, beside what is reserved
 	}

@@ -96,6 +96,9 @@ func (w *worker) openJournals(a control.Assignment, build func(*runtime.Recovery
 		for _, m := range u.Set.Members {
 			set.Members = append(set.Members, replica.Member{Node: m.Node, Life: m.Life})
 		}
+		if s.cfg.Broken == R17 {
+			set = withoutLost(set, living)
+		}
 		active[int(u.Stage)] = set
 	}
 	w.journals = map[int]*peerJournal{}
@@ -105,7 +108,7 @@ func (w *worker) openJournals(a control.Assignment, build func(*runtime.Recovery
 		}
 		w.journals[i] = &peerJournal{w: w, Peers: journal.OpenPeers(journal.PeersConfig{
 			Streams: w.copier.streams, Stage: i, Self: replica.Member{Node: w.node, Life: w.incarnation}, K: s.cfg.Faults.JournalPeers, Active: active[i], Living: living,
-			Changed: func() {}, Wish: func() {}, Fail: w.fail, SlowNs: slowNs,
+			Changed: func() {}, Wish: func() {}, Fail: w.fail, SlowNs: slowNs, MaxBytes: s.cfg.Faults.JournalBytes,
 		})}
 	}
 	r.Journal = func(stage int, _ func()) (runtime.Journal, []journal.Record, error) {

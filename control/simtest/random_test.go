@@ -49,7 +49,8 @@ type randomRun struct {
 	class  class
 	faults []Fault // nil: those of the seed
 	broken Canary
-	steps  int // at most; 0: randomSteps
+	as     Canary // drawn as for this one; empty: for broken
+	steps  int    // at most; 0: randomSteps
 
 	plan *runtime.Plan // of the last run
 }
@@ -68,22 +69,24 @@ func (rr *randomRun) do() (Result, []Fault, error) {
 	if err != nil {
 		return Result{}, nil, err
 	}
+	as := cmp.Or(rr.as, rr.broken)
 	rr.plan, g.sink.appends = g.plan, rr.broken == M20
 	l, f := rr.class.draw(rng)
-	if rr.broken == "" || rr.broken == EarlyImage {
+	as.prepare(rand.New(rand.NewPCG(rr.seed, 19)), g.plan, &l, f)
+	if as == "" || as == EarlyImage {
 		drawPersist(rand.New(rand.NewPCG(rr.seed, 17)), g.plan)
 	}
-	if rr.broken == "" || rr.broken == M01b {
+	if as == "" || as == M01b {
 		drawTwins(rand.New(rand.NewPCG(rr.seed, 16)), g.planned, l.Nodes)
 	}
-	if rr.broken == "" || rr.broken == LostInput {
-		drawTapes(rand.New(rand.NewPCG(rr.seed, 18)), g.plan, rr.broken == LostInput)
+	if as == "" || as == LostInput {
+		drawTapes(rand.New(rand.NewPCG(rr.seed, 18)), g.plan, as == LostInput)
 	}
 	f.Output = g.out
 	if l.Schedule.Length > 0 { // ticks go by although nothing is read any more
 		g.end.shut, g.end.all, f.Settled = true, rng.IntN(2) == 0, g.end.open
 	}
-	if rr.broken == "" || rr.broken.aboutManagers() {
+	if as == "" || as.aboutManagers() {
 		f.Plan = DrawManagers(rand.New(rand.NewPCG(rr.seed, 15)), f.Plan, l.Nodes)
 	}
 	if rr.faults != nil {

@@ -32,6 +32,9 @@ func (w *worker) recovery(a control.Assignment) (*runtime.Recovery, error) {
 		a.Quiet = nil
 	}
 	r := &runtime.Recovery{Journal: d.open, Save: save, Lost: d.lost, Images: make([]*runtime.Image, len(p.Stages)), Warm: a.Quiet}
+	if w.sim.cfg.Broken == R13 {
+		r.Journal = w.noting(r.Journal)
+	}
 	for i, t := range a.Restore {
 		tasks := p.TasksOn(i, a.Node, a.Nodes)
 		if t == 0 || tasks.Count == 0 {
@@ -72,7 +75,7 @@ func (w *worker) trim(needs control.Needs) error {
 	w.sim.disks[w.node].trim(needs, w.node)
 	w.sim.trimmedTo(needs)
 	w.sim.checkBases()
-	if w.sim.cfg.Broken == M06 {
+	if w.sim.cfg.Broken == Delivered {
 		needs = w.sim.delivered(needs)
 	}
 	if w.sim.cfg.Broken == M01b {
@@ -104,7 +107,7 @@ func (w *worker) progress() control.Reported {
 	p := w.w.Progress()
 	r := control.Reported{From: w.from(), Executed: p.Executed, Opened: p.Opened, Missed: p.Missed, Unsaved: slices.Clone(w.sim.disks[w.node].unsaved)}
 	for _, s := range w.sim.disks[w.node].saved() {
-		if !w.counts(int(s.Stage), s.Tick) {
+		if !w.counts(int(s.Stage), s.Tick) || w.sim.cfg.Broken.countsAcks() && !w.acked(int(s.Stage)) {
 			continue
 		}
 		low, hollow := w.w.Low(int(s.Stage), s.Tick)
@@ -114,12 +117,12 @@ func (w *worker) progress() control.Reported {
 			r.Saved = append(r.Saved, s)
 		}
 	}
-	switch w.sim.cfg.Broken {
-	case M01:
+	if w.sim.cfg.Broken.ignoresLives() {
 		for i := range r.Executed {
 			r.Executed[i] = frame.MaxTick
 		}
-	case M09:
+	}
+	if w.sim.cfg.Broken == M09 {
 		r.Hollow = nil
 	}
 	return r

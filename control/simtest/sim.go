@@ -37,6 +37,8 @@ type Faults struct {
 	SnapshotIntervalNs, LeaseNs int64
 	// JournalPeers is how many other nodes keep the journal of each source; 0: its node's disk does.
 	JournalPeers int
+	// JournalBytes bounds what nobody has trimmed of such a journal; 0: the default of package journal.
+	JournalBytes int
 	// Output of the plan's sink: it survives the processes.
 	Output *vertextest.MemoryOutput
 	// Settled, if set, is called once all faults are over and all bases have come to what was marked then. A source may wait for it with its end.
@@ -176,6 +178,7 @@ func (s *Sim) managed() control.Config {
 		Stages: control.Shapes(s.cfg.Plan, l.Nodes), Stored: s.stored.Clone(), SnapshotIntervalNs: f.SnapshotIntervalNs, LeaseNs: lease, GiveUp: 1 << 20,
 		PersistTries: 1 << 30, PersistRetryNs: 1000,
 	}
+	s.cfg.Broken.mislead(c.Recovery)
 	return c
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // small runs are over soon, so that there can be very many: two or three nodes of one core, and few rows in ticks of their own.
-var small = class{rows: 24, sources: 2, splits: 2, ops: 3, tasks: 2, least: 20, seldom: 3, draw: drawSmall}
+var small = class{rows: 24, sources: 2, splits: 2, ops: 3, tasks: 2, least: 20, seldom: 3, draw: drawSmall, endless: 400_000}
 
 // drawSmall draws limits and faults of a small run. The first fault kills.
 func drawSmall(rng *rand.Rand) (Limits, *Faults) {

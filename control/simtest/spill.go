@@ -15,7 +15,7 @@ type spillFile struct {
 }
 
 func (f *spillFile) WriteAt(b []byte, off int64) (int, error) {
-	if s := f.w.sim; s.harms != nil && s.steps < s.harms[f.w.node].full {
+	if s := f.w.sim; s.harms != nil && s.steps < s.harms[f.w.node].full || s.cfg.Broken == A5 {
 		return 0, errNoSpace
 	}
 	if need := int(off) + len(b); need > len(f.b) {

@@ -7,7 +7,7 @@ func TestSeedsTwinCanary(t *testing.T) {
 	const begin, within = 2785, 10_000
 	for seed := uint64(begin); seed < within; seed++ {
 		rr := &randomRun{seed: seed, class: small, broken: M01b, steps: 100_000}
-		if r, _, err := rr.do(); err != nil {
+		if r, err := rr.caught(); err != nil {
 			t.Logf("%s: caught by seed %d after %d steps: %v", M01b, seed, r.Steps, err)
 			return
 		}

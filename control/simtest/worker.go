@@ -39,8 +39,9 @@ type worker struct {
 	incarnation frame.Incarnation
 	epoch       control.Epoch
 	dead        bool
-	quiet       []frame.Tick // by stage: up to it nothing is emitted
-	relinks     []netio.Peer // that wait for the links with the former life to end
+	quiet       []frame.Tick       // by stage: up to it nothing is emitted
+	relinks     []netio.Peer       // that wait for the links with the former life to end
+	replayed    map[int]frame.Tick // by stage: up to where its journal went, for R13
 
 	// With faults:
 	unheard []control.Event // while the manager is away
@@ -186,7 +187,7 @@ func (w *worker) held() func(stage int) bool {
 	if w.sim.harms == nil {
 		return nil
 	}
-	return func(stage int) bool { return w.sim.heldStage(&w.sim.harms[w.node], stage) }
+	return func(stage int) bool { return w.sim.heldStage(&w.sim.harms[w.node], stage) || w.waits(stage) }
 }
 
 func (w *worker) start(a control.Assignment) (err error) {
