@@ -20,10 +20,6 @@ type Kept struct {
 // Kept appends what is kept for other nodes, for each edge and node of which there is anything. It may be called from anywhere; it looks at
 // every frame, so seldom. Only with ExchangeConfig.Retain there is anything.
 func (x *Exchange) Kept(all []Kept) []Kept {
-	layout, err := ringlog.NewLayout(x.cfg.Arena.Stats().SegmentBytes)
-	if err != nil {
-		return all // never: the arena has it
-	}
 	var pieces []piece
 	for _, o := range x.peers {
 		if o == nil {
@@ -31,7 +27,7 @@ func (x *Exchange) Kept(all []Kept) []Kept {
 		}
 		for _, e := range o.mu.ids {
 			k := Kept{Edge: e, Node: o.to}
-			k, pieces = o.keeps(k, layout, pieces[:0])
+			k, pieces = o.keeps(k, x.cfg.Arena.Layout(), pieces[:0])
 			for _, p := range pieces {
 				if !x.ports[p.log].log.InMemory(p.pos) {
 					k.Spilled += p.bytes

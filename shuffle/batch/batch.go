@@ -7,9 +7,6 @@ type Bitmap struct {
 	off int
 }
 
-// Absent reports the zero Bitmap.
-func (m Bitmap) Absent() bool { return m.buf == nil }
-
 // Get returns bit i.
 func (m Bitmap) Get(i int) bool {
 	i += m.off

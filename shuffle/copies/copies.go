@@ -105,9 +105,6 @@ func streamOf(id shuffle.CopyID, owner frame.NodeID) replica.Stream {
 	return replica.Stream{Kind: replica.Log, Owner: owner, ID: uint32(id.Edge), Dest: id.Node, Core: id.Core}
 }
 
-// Any reports whether anything of this node is copied.
-func (c *Copies) Any() bool { return len(c.order) > 0 }
-
 // SetPeer says that a life of a peer is there, in place of the one before: it gets what it is to hold, all that was not trimmed.
 func (c *Copies) SetPeer(m replica.Member) {
 	c.mu.Lock()

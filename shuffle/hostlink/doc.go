@@ -9,7 +9,7 @@
 // descriptor of a segment is asked for when the first reference into it comes. So nodes of different hosts, of different users, or whose segments cannot be
 // shared (a race build keeps them on the heap) send frames by value, as if this package were not there.
 //
-// By value travel also: frames shorter than Config.MinBytes, frames that were spilled, and everything while half of the sender's arena
+// By value travel also: frames shorter than 2 KiB, frames that were spilled, and everything while half of the sender's arena
 // is held by others, since what they hold cannot be spilled and the sender's logs must go on.
 //
 // # Format
@@ -58,7 +58,7 @@
 // them or dies. A sender that dies leaves its reader a mapping that stays readable: it is sealed against shrinking.
 //
 // A descriptor that cannot be had or mapped cuts the connection; from the next one on, this reader takes frames by value.
-// So it does while frames of MaxOldSegments segments of ended connections are still held: cuts do not pile up memory.
+// So it does while frames of 64 segments of ended connections are still held: cuts do not pile up memory.
 //
 // # Trust
 //

@@ -25,12 +25,12 @@ type fetcher struct {
 
 // fetch connects to the socket of a peer, whose key came on its link. An error means that there is none on this host, or that this node is not welcome.
 func (h *Host) fetch(peer netio.Peer, k wire.Key) (*fetcher, error) {
-	d := net.Dialer{Timeout: h.cfg.Timeout}
+	d := net.Dialer{Timeout: timeout}
 	c, err := d.DialContext(h.ctx, "unix", address(&h.cfg.Identity, k).Name)
 	if err != nil {
 		return nil, fmt.Errorf("hostlink: node %d: %w", peer.Node, err)
 	}
-	f := &fetcher{conn: c.(*net.UnixConn), timeout: h.cfg.Timeout}
+	f := &fetcher{conn: c.(*net.UnixConn), timeout: timeout}
 	if err := f.greet(h, peer); err != nil {
 		return nil, errors.Join(err, f.conn.Close())
 	}

@@ -19,38 +19,32 @@ import (
 	"github.com/streamscope/streamscope/shuffle"
 )
 
-// Config is what a Host needs to know. Zero values stand for the defaults.
+// Config is what a Host needs to know.
 type Config struct {
-	wire.Identity                 // that of the node's links
-	Arena          *ringlog.Arena // of the logs that the node's frames lie in
-	MaxFrameBytes  int            // longest frame taken from a peer; 4 MiB
-	MinBytes       int            // shorter frames travel by value; 2 KiB
-	Timeout        time.Duration  // of a hello, and of asking for a descriptor; 5 s
-	MaxOldSegments int            // of ended connections that may be held; 64
+	wire.Identity                // that of the node's links
+	Arena         *ringlog.Arena // of the logs that the node's frames lie in
+	MaxFrameBytes int            // longest frame taken from a peer; 0: 4 MiB
 }
 
-// The bounds of what one connection may share.
 const (
-	maxSlots     = 1 << 14
-	maxConnected = 256 // connections to the socket of descriptors
+	minBytes = 2 << 10         // shorter frames travel by value
+	timeout  = 5 * time.Second // of a hello, and of asking for a descriptor
+
+	// The bounds of what one connection may share, and of what is left of others.
+	maxSlots       = 1 << 14
+	maxConnected   = 256 // connections to the socket of descriptors
+	maxOldSegments = 64  // of ended connections that may be held
 )
+
+const _ = uint(minBytes - frame.HeaderLen)
 
 func (c *Config) setDefaults() error {
 	if c.MaxFrameBytes == 0 {
 		c.MaxFrameBytes = 4 << 20
 	}
-	if c.MinBytes == 0 {
-		c.MinBytes = 2 << 10
-	}
-	if c.Timeout == 0 {
-		c.Timeout = 5 * time.Second
-	}
-	if c.MaxOldSegments == 0 {
-		c.MaxOldSegments = 64
-	}
-	if c.Arena == nil || len(c.Token) == 0 || c.Job == "" || c.MinBytes < frame.HeaderLen || c.MaxFrameBytes < frame.HeaderLen || c.MaxOldSegments < 0 {
-		return fmt.Errorf("hostlink: bad configuration: arena %v, token of %d bytes, job %q, frames of %d to %d bytes, %d old segments",
-			c.Arena != nil, len(c.Token), c.Job, c.MinBytes, c.MaxFrameBytes, c.MaxOldSegments)
+	if c.Arena == nil || len(c.Token) == 0 || c.Job == "" || c.MaxFrameBytes < frame.HeaderLen {
+		return fmt.Errorf("hostlink: bad configuration: arena %v, token of %d bytes, job %q, frames of up to %d bytes, want at least %d",
+			c.Arena != nil, len(c.Token), c.Job, c.MaxFrameBytes, frame.HeaderLen)
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func (r *receiver) offered(k wire.Key) error {
 		return fmt.Errorf("%w: a second OFFER on a connection", wire.ErrGarbage)
 	}
 	r.mu.Lock()
-	tooMany := r.mu.old > r.host.cfg.MaxOldSegments
+	tooMany := r.mu.old > maxOldSegments
 	r.mu.Unlock()
 	if r.broken || tooMany {
 		return nil

@@ -218,7 +218,7 @@ func (s *sender) putMessage(b []byte) {
 
 // refer makes a reference to the DATA frame that a piece is; false: the piece goes by value. The piece is leased. Called with s.mu held.
 func (s *sender) refer(p []byte) (wire.Ref, bool) {
-	if len(p) < s.host.cfg.MinBytes {
+	if len(p) < minBytes {
 		return wire.Ref{}, false
 	}
 	head, err := wire.ParseHead(p, len(p))

@@ -61,7 +61,7 @@ func (h *Host) welcome(c *net.UnixConn) (*sender, error) {
 	if err := sameUser(c); err != nil {
 		return nil, err
 	}
-	if err := c.SetDeadline(time.Now().Add(h.cfg.Timeout)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return nil, err
 	}
 	m, err := netio.ReadMessage(c, make([]byte, wire.MaxHelloLen))
@@ -126,7 +126,7 @@ func (s *sender) serve(c *net.UnixConn) error {
 		}
 		le.PutUint32(answer[:], uint32(n))
 		le.PutUint32(answer[4:], uint32(size))
-		if err := c.SetWriteDeadline(time.Now().Add(s.host.cfg.Timeout)); err != nil {
+		if err := c.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
 			return err
 		}
 		if fd < 0 {

@@ -52,9 +52,6 @@ func (r *Routing) Group(hash uint64) Group { return Group(hash >> r.shift) }
 // Task is the task, counted within its stage, that owns the hash.
 func (r *Routing) Task(hash uint64) int { return int(r.task[hash>>r.shift]) }
 
-// Tasks is the number of tasks.
-func (r *Routing) Tasks() int { return r.tasks }
-
 // Groups is the range [first, end) of key groups that a task owns.
 func (r *Routing) Groups(task int) (first, end Group) {
 	n := uint64(len(r.task))

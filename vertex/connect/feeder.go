@@ -21,11 +21,9 @@ type FeederConfig struct {
 	Again bool
 	// Told, if set, hears once how much was taken before the first byte that is read here, or compared here.
 	Told func(Extent)
-	// WindowBytes is how much is kept at most; 0: 16 MiB. It has to be more than a row and what readers decode ahead.
-	WindowBytes int
 }
 
-// feederWindow is more than the longest row, and what a reader holds of others: lanes of blocks, and a buffer.
+// feederWindow is how much is kept at most: more than the longest row, and what a reader holds of others: lanes of blocks, and a buffer.
 const feederWindow = 16 << 20
 
 // Feeder reads an input on behalf of readers, one after the other, that may be lost before what they have read is durable: it keeps that until it is. What it keeps is lost
@@ -51,9 +49,6 @@ type Feeder struct {
 
 // NewFeeder reads nothing before somebody asks.
 func NewFeeder(cfg FeederConfig) *Feeder {
-	if cfg.WindowBytes == 0 {
-		cfg.WindowBytes = feederWindow
-	}
 	f := &Feeder{cfg: cfg, stop: make(chan struct{}), conns: map[*net.UnixConn]bool{}}
 	f.changed.L = &f.mu
 	return f
@@ -247,7 +242,7 @@ func (f *Feeder) pump(at Extent) {
 func (f *Feeder) room() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for len(f.bytes) >= f.cfg.WindowBytes && !f.closed {
+	for len(f.bytes) >= feederWindow && !f.closed {
 		f.changed.Wait()
 	}
 	return !f.closed

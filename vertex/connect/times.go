@@ -1,10 +1,6 @@
 package connect
 
-import (
-	"errors"
-	"fmt"
-	"strconv"
-)
+import "strconv"
 
 // Times that sources accept, in microseconds since 1970 UTC: from 0001-01-01T00:00:00Z to the last microsecond of year 9999.
 const (
@@ -15,21 +11,9 @@ const (
 	secondsPerDay   = 86_400
 )
 
-// ErrTime says that a text is not a time.
-var ErrTime = errors.New(`not a time such as 2001-01-31T23:59:00Z`)
-
 // ParseTime reads a time in microseconds UTC: YYYY-MM-DD, then T or a space, HH:MM[:SS[.fraction]], then an optional Z or offset
-// (+HH, +HHMM, +HH:MM), else UTC. A date alone is its midnight. Digits below a microsecond are dropped. Impossible dates are errors.
-func ParseTime(s string) (int64, error) {
-	t, ok := ParseTimeBytes([]byte(s))
-	if !ok {
-		return 0, fmt.Errorf("%q: %w", s, ErrTime)
-	}
-	return t, nil
-}
-
-// ParseTimeBytes is ParseTime without an error to allocate.
-func ParseTimeBytes(b []byte) (micros int64, ok bool) {
+// (+HH, +HHMM, +HH:MM), else UTC. A date alone is its midnight. Digits below a microsecond are dropped. Impossible dates are none.
+func ParseTime(b []byte) (micros int64, ok bool) {
 	days, ok := parseDate(b)
 	if !ok {
 		return 0, false

@@ -256,9 +256,6 @@ func (w *Worker) Leave() {
 	}
 }
 
-// Sinks are the sinks of this node's tasks.
-func (w *Worker) Sinks() []vertex.Sink { return w.owned.sinks }
-
 // Close frees readers and logs. Cores and links must have stopped.
 func (w *Worker) Close() error {
 	var errs []error

@@ -97,7 +97,7 @@ func (d *decoder) store(t *target, c span) (want string) {
 }
 
 func (d *decoder) storeTime(t *target, raw []byte) bool {
-	v, ok := connect.ParseTimeBytes(raw)
+	v, ok := connect.ParseTime(raw)
 	if t.IsTime {
 		d.Rows.Rows.Vs = append(d.Rows.Rows.Vs, v)
 	}

@@ -92,7 +92,7 @@ func (d *decoder) storeString(p *parser, t *connect.Target, c byte) (want string
 }
 
 func (d *decoder) storeTime(t *connect.Target, raw []byte) (want string) {
-	v, ok := connect.ParseTimeBytes(raw)
+	v, ok := connect.ParseTime(raw)
 	if !ok {
 		return connect.KindName(t.Kind)
 	}
