@@ -12,9 +12,10 @@ import (
 
 // mapping is the memory of one segment and the file behind it.
 type mapping struct {
-	mem  []byte
-	fd   int    // -1 on the heap
-	path string // of a tmpfs file
+	mem    []byte
+	mapped bool   // mem is to be unmapped: it is not on the heap
+	fd     int    // -1 without a file
+	path   string // of a tmpfs file
 }
 
 // newMapping allocates, maps and populates memory: what it returns can be touched without a fault.
@@ -22,6 +23,8 @@ func newMapping(b Backing, dir string, serial uint64, size int) (mapping, error)
 	switch b {
 	case Heap:
 		return heapMapping(size), nil
+	case Anonymous:
+		return anonymousMapping(size)
 	case Memfd:
 		fd, err := unix.MemfdCreate("streamscope-segment", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 		if err != nil {
@@ -45,6 +48,19 @@ func heapMapping(size int) mapping {
 	return mapping{mem: b[skip : skip+size : skip+size], fd: -1}
 }
 
+// anonymousMapping has no file to fill first: that takes a third less time, and going a third of it.
+func anonymousMapping(size int) (mapping, error) {
+	mem, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return mapping{}, fmt.Errorf("segment of %d bytes: mmap: %w", size, err)
+	}
+	m := mapping{mem: mem, mapped: true, fd: -1}
+	if err := populate(mem); err != nil {
+		return mapping{}, errors.Join(err, m.destroy())
+	}
+	return m, nil
+}
+
 // fillMapping reserves the file's room before it maps it: a shortage is this call's error, not a SIGBUS later.
 func fillMapping(m mapping, size int) (mapping, error) {
 	if err := ignoringEINTR(func() error { return unix.Fallocate(m.fd, 0, 0, int64(size)) }); err != nil {
@@ -66,7 +82,7 @@ func (m mapping) mapFile(size int) (mapping, error) {
 	if err != nil {
 		return m, fmt.Errorf("segment of %d bytes: mmap %s: %w", size, m.path, err)
 	}
-	m.mem = mem
+	m.mem, m.mapped = mem, true
 	return m, nil
 }
 
@@ -79,7 +95,7 @@ func (m mapping) seal() {
 	}
 }
 
-// populate makes the page tables, so that the writer takes no fault; the pages themselves are reserved already. Kernels
+// populate makes the page tables, so that the writer takes no fault; the pages themselves, if they are a file's, are reserved already. Kernels
 // before 5.14 fault on first touch instead.
 func populate(mem []byte) error {
 	err := ignoringEINTR(func() error { return unix.Madvise(mem, unix.MADV_POPULATE_WRITE) })
@@ -100,14 +116,14 @@ func (m mapping) destroy() error {
 
 // detach unmaps and closes, and leaves the file.
 func (m mapping) detach() error {
-	if m.fd < 0 {
-		return nil
-	}
 	var errs []error
-	if m.mem != nil {
+	if m.mapped {
 		errs = append(errs, unix.Munmap(m.mem))
 	}
-	return errors.Join(append(errs, unix.Close(m.fd))...)
+	if m.fd >= 0 {
+		errs = append(errs, unix.Close(m.fd))
+	}
+	return errors.Join(errs...)
 }
 
 func ignoringEINTR(f func() error) error {

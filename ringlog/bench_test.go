@@ -74,3 +74,22 @@ func BenchmarkRows(b *testing.B) {
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds()/1e6, "Mrows/s")
 }
+
+// BenchmarkSegments: what a segment costs that is got from the system, written once and given back.
+func BenchmarkSegments(b *testing.B) {
+	for _, backing := range []Backing{Memfd, Anonymous} {
+		b.Run(backing.String(), func(b *testing.B) {
+			b.SetBytes(DefaultSegmentBytes)
+			for b.Loop() {
+				m, err := newMapping(backing, "", 0, DefaultSegmentBytes)
+				if err != nil {
+					b.Fatal(err)
+				}
+				clear(m.mem)
+				if err := m.destroy(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

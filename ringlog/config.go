@@ -12,12 +12,13 @@ type Backing uint8
 
 // The backings.
 const (
-	Memfd Backing = iota // anonymous sealed files: the default
-	Tmpfs                // files in ArenaConfig.Dir, which survive the death of the process
-	Heap                 // ordinary memory, for tests; forced in race builds, since the race detector does not see mappings
+	Memfd     Backing = iota // sealed files without a name, which other processes can map: the default
+	Tmpfs                    // files in ArenaConfig.Dir, which survive the death of the process
+	Heap                     // ordinary memory, for tests; forced in race builds, since the race detector does not see mappings
+	Anonymous                // mapped memory of this process alone: costs less to get and to give back than a file's
 )
 
-var backingNames = [...]string{"memfd", "tmpfs", "heap"}
+var backingNames = [...]string{"memfd", "tmpfs", "heap", "anonymous"}
 
 func (b Backing) String() string {
 	if int(b) < len(backingNames) {
@@ -104,7 +105,7 @@ func (c *ArenaConfig) validate() error {
 	if c.LimitBytes < minReserve*int64(c.SegmentBytes) {
 		errs = append(errs, fmt.Errorf("arena limit: got %d bytes, want at least %d segments of %d bytes", c.LimitBytes, minReserve, c.SegmentBytes))
 	}
-	if c.Backing > Heap {
+	if c.Backing > Anonymous {
 		errs = append(errs, fmt.Errorf("arena: unknown %v", c.Backing))
 	}
 	if c.Backing == Tmpfs && c.Dir == "" {

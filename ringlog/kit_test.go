@@ -22,7 +22,7 @@ func backings() []Backing {
 	if raceBuild {
 		return []Backing{Heap}
 	}
-	return []Backing{Heap, Memfd, Tmpfs}
+	return []Backing{Heap, Memfd, Tmpfs, Anonymous}
 }
 
 const testSegment = MinSegmentBytes

@@ -85,7 +85,9 @@ func NewNode(cfg NodeConfig) (*Node, error) {
 		n.wakes = append(n.wakes, make(chan struct{}, 1))
 	}
 	var err error
-	n.arena, err = ringlog.NewArena(ringlog.ArenaConfig{SegmentBytes: cfg.SegmentBytes, LimitBytes: cfg.ArenaBytes, SpillDir: cfg.SpillDir, OnError: n.arenaError})
+	n.arena, err = ringlog.NewArena(ringlog.ArenaConfig{
+		SegmentBytes: cfg.SegmentBytes, LimitBytes: cfg.ArenaBytes, Backing: cfg.backing(), SpillDir: cfg.SpillDir, OnError: n.arenaError,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/streamscope/streamscope/netio"
 	"github.com/streamscope/streamscope/netio/wire"
+	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/shuffle/hostlink"
 )
@@ -39,10 +40,23 @@ func ParseLinkMode(s string) (LinkMode, error) {
 	return 0, fmt.Errorf("got %q, want one of %v", s, linkModes)
 }
 
+// shares reports whether the node's memory is for other processes of the host, too: memory of a process that may be replaced is not.
+func (c *NodeConfig) shares() bool {
+	return c.Nodes > 1 && (c.Links == LinksShm || c.Links == LinksAuto && c.Recovery == nil)
+}
+
+// backing is what the node's logs are made of.
+func (c *NodeConfig) backing() ringlog.Backing {
+	if c.shares() {
+		return ringlog.Memfd
+	}
+	return ringlog.Anonymous
+}
+
 // share offers the node's memory to other processes of the host, as far as the mode says so.
 func (n *Node) share(id wire.Identity) (err error) {
 	switch {
-	case n.cfg.Links == LinksTCP, n.cfg.Links == LinksAuto && n.cfg.Recovery != nil:
+	case !n.cfg.shares():
 		return nil
 	case n.cfg.Recovery != nil:
 		return errors.New("links shm: memory of a process that may be replaced is not shared; use tcp or auto with recovery")
