@@ -13,7 +13,7 @@ type Part struct {
 type StoredPart struct {
 	ID   uint64
 	Head []byte
-	Read ReadPage
+	Read ReadPages
 }
 
 // ReleaseParts releases all of them.
@@ -48,11 +48,15 @@ func (p Part) copied() (StoredPart, error) {
 			return StoredPart{}, err
 		}
 	}
-	read := func(no uint32, dst []byte) error {
-		if int(no) >= len(pages) || len(pages[no]) != len(dst) {
-			return fmt.Errorf("%w: no page %d of %d bytes", ErrDamaged, no, len(dst))
+	read := func(dst [][]byte) error {
+		for no, page := range dst {
+			if page != nil && (no >= len(pages) || len(pages[no]) != len(page)) {
+				return fmt.Errorf("%w: no page %d of %d bytes", ErrDamaged, no, len(page))
+			}
+			if page != nil {
+				copy(page, pages[no])
+			}
 		}
-		copy(dst, pages[no])
 		return nil
 	}
 	return StoredPart{ID: p.ID, Head: f.AppendHead(nil), Read: read}, nil

@@ -5,13 +5,14 @@ import (
 	"unsafe"
 )
 
-// ReadPage fills dst, whose length is the size of the page, with the content of a page.
-type ReadPage func(no uint32, dst []byte) error
+// ReadPages fills the pages of an image, by number, with their content; nil: there is no such page. The length of a page is its size. It may do so by
+// several goroutines, which have ended when it returns.
+type ReadPages func(pages [][]byte) error
 
-// ThawPages replaces the content by that of an image: its head, and its pages as read calls for them, in the order of their numbers. All
+// ThawPages replaces the content by that of an image: its head, and its pages as read fills them. All
 // references are checked, so that no damage reaches memory; content is the business of sums. The next Freeze counts the pages that change from
 // here on. No image may be alive. Errors wrap ErrDamaged or ErrFull, or are those of read; the table is empty then.
-func (t *Table) ThawPages(headBytes []byte, read ReadPage) error {
+func (t *Table) ThawPages(headBytes []byte, read ReadPages) error {
 	h, err := parseHead(headBytes)
 	if err == nil && h.kind != headTable {
 		err = fmt.Errorf("%w: image of kind %d, want a table", ErrDamaged, h.kind)
@@ -30,7 +31,7 @@ func (t *Table) ThawPages(headBytes []byte, read ReadPage) error {
 
 // ThawPages replaces the content by that of an image, as Table.ThawPages does. Every block enters the time indexes as if it were new, by the
 // greatest end of its rows.
-func (m *Multimap) ThawPages(headBytes []byte, read ReadPage) error {
+func (m *Multimap) ThawPages(headBytes []byte, read ReadPages) error {
 	m.Reset()
 	h, err := parseHead(headBytes)
 	if err == nil && (h.kind != headMultimap || len(h.sides) != len(m.sides)) {
@@ -60,7 +61,7 @@ func (t *Table) thawed(err error) error {
 }
 
 // thaw loads pages and directory, unchecked.
-func (t *Table) thaw(h *head, read ReadPage) error {
+func (t *Table) thaw(h *head, read ReadPages) error {
 	t.Reset()
 	if err := t.endImages(); err != nil {
 		return err
@@ -78,7 +79,8 @@ func (t *Table) thaw(h *head, read ReadPage) error {
 	return nil
 }
 
-func (s *space) loadPages(h *head, read ReadPage) error {
+func (s *space) loadPages(h *head, read ReadPages) error {
+	pages := make([][]byte, len(h.pages))
 	for no := 1; no < len(h.pages); no++ {
 		meta := h.pages[no]
 		s.base, s.meta, s.room = append(s.base, nil), append(s.meta, pageMeta{}), append(s.room, pageRoom{})
@@ -93,11 +95,9 @@ func (s *space) loadPages(h *head, read ReadPage) error {
 		s.bytes += len(mem)
 		s.base[no], s.meta[no] = unsafe.Pointer(unsafe.SliceData(mem)), meta
 		s.counted(uint32(no), 1)
-		if err := read(uint32(no), mem); err != nil {
-			return err
-		}
+		pages[no] = mem
 	}
-	return nil
+	return read(pages)
 }
 
 func (m *Multimap) thawSides(h *head) error {

@@ -34,7 +34,7 @@
 // # Concurrency
 //
 // A Store may be used from any goroutine. A Chain is used by one at a time: by a Writer's goroutine between Submit and done.
-// A Loaded is used by one at a time; the pages of a large part are read and checked ahead by a few goroutines of its own, which end with Close.
+// A Loaded is used by one at a time; the pages of a large part are read and checked by a few goroutines, which end with the call.
 //
 // # Cache
 //

@@ -3,32 +3,23 @@ package snapshot
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/state"
 )
 
-// Loaded is a snapshot that is being read. Its state hash has been verified; the content of a page is checked as it is read. A part is read by one goroutine at a
-// time; the pages of a large one are read ahead by others from the first that is asked for, until Close.
+// Loaded is a snapshot that is being read. Its state hash has been verified; the content of a page is checked as it is read.
 type Loaded struct {
 	Entry
 	Extra []byte
 	Parts []state.StoredPart
 	files []Object
-	parts []*loadedPart // of Parts
 }
 
 // Close closes the files.
 func (l *Loaded) Close() error {
 	var err error
-	for _, p := range l.parts {
-		if p.ahead != nil {
-			p.ahead.close()
-			p.ahead = nil
-		}
-	}
 	for _, o := range l.files {
 		err = errors.Join(err, o.Close())
 	}
@@ -76,9 +67,6 @@ func load(s Store, m *manifest, tick frame.Tick) (*Loaded, error) {
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	for _, p := range l.parts {
-		p.fresh = true
-	}
 	return &l.Loaded, nil
 }
 
@@ -93,11 +81,9 @@ type loader struct {
 }
 
 type loadedPart struct {
-	sums  partSums
-	head  []byte
-	at    []pagePlace // by page number
-	ahead *ahead      // nil: nobody has read a page yet, or they are few
-	fresh bool        // no page was read yet, and all may be read ahead
+	sums partSums
+	head []byte
+	at   []pagePlace // by page number
 }
 
 type pagePlace struct {
@@ -167,50 +153,7 @@ func (l *loader) finish() error {
 	}
 	for _, s := range l.order {
 		p := l.byID[s.id]
-		l.parts = append(l.parts, p)
 		l.Parts = append(l.Parts, state.StoredPart{ID: s.id, Head: p.head, Read: p.read})
-	}
-	return nil
-}
-
-func (p *loadedPart) read(no uint32, dst []byte) error {
-	if int(no) >= len(p.at) || int(p.sums.pages[no].size) != len(dst) {
-		return damaged("part %d has no page %d of %d bytes", p.sums.id, no, len(dst))
-	}
-	if p.fresh {
-		if p.fresh = false; p.bytes() >= aheadLeast {
-			p.ahead = readAhead(p, no)
-		}
-	}
-	if p.ahead != nil {
-		if ok, err := p.ahead.read(no, dst); ok {
-			return err
-		}
-	}
-	at := &p.at[no]
-	if n, err := at.file.ReadAt(dst, at.at); err != nil && (err != io.EOF || n < len(dst)) {
-		return p.failed(no, err)
-	}
-	return p.check(no, dst)
-}
-
-// bytes are those of all pages.
-func (p *loadedPart) bytes() (n int64) {
-	for i := range p.sums.pages {
-		n += int64(p.sums.pages[i].size)
-	}
-	return n
-}
-
-// failed says which page could not be read.
-func (p *loadedPart) failed(no uint32, err error) error {
-	return fmt.Errorf("%s: page %d: %w", p.at[no].name, no, err)
-}
-
-// check compares the content of a page with its sum.
-func (p *loadedPart) check(no uint32, content []byte) error {
-	if got, want := sumPage(no, content), p.sums.pages[no].sum; got != want {
-		return fmt.Errorf("%s: %w", p.at[no].name, damaged("page %d: sum %#x, want %#x", no, got, want))
 	}
 	return nil
 }

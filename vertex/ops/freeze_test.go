@@ -55,8 +55,13 @@ func TestFrozenJoinStaysAsItWas(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = image.ThawPages(f.AppendHead(nil), func(no uint32, dst []byte) error {
-			_, err := f.AppendPage(dst[:0], no)
+		err = image.ThawPages(f.AppendHead(nil), func(pages [][]byte) error {
+			var err error
+			for no, dst := range pages {
+				if dst != nil && err == nil {
+					_, err = f.AppendPage(dst[:0], uint32(no))
+				}
+			}
 			return err
 		})
 		if err != nil || !bytes.Equal(valuesOf(image), want) {

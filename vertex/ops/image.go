@@ -27,7 +27,7 @@ type keyed interface {
 	Snapshot(w state.Writer)
 	Restore(r state.Reader) error
 	Freeze() (*state.Frozen, error)
-	ThawPages(head []byte, read state.ReadPage) error
+	ThawPages(head []byte, read state.ReadPages) error
 }
 
 // imageOf adds a state to an image, as the part with an id if it is not small.

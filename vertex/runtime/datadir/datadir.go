@@ -168,8 +168,8 @@ func (d *Dir) load(stage int, tick frame.Tick) (*runtime.Image, error) {
 	d.loaded = append(d.loaded, l)
 	for i := range l.Parts {
 		read := l.Parts[i].Read
-		l.Parts[i].Read = func(no uint32, dst []byte) error {
-			if err := read(no, dst); err != nil {
+		l.Parts[i].Read = func(pages [][]byte) error {
+			if err := read(pages); err != nil {
 				return d.cfg.unreadable(stage, tick, err)
 			}
 			return nil

@@ -3,9 +3,11 @@ package snapshot
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,43 +50,43 @@ func large(t *testing.T) (r *rand.Rand, s *Dir, dir string, want map[uint32][]by
 	return r, s, dir, want
 }
 
-// Pages that are read ahead, of two files, are those that were written, in the order they are asked for or not; whoever stops early leaves nothing running.
-func TestReadAhead(t *testing.T) {
+// Pages of two files are those that were written, whichever are asked for; what nobody wrote is refused.
+func TestPagesAreFilled(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	r, s, _, want := large(t)
-	for _, stop := range []int{len(want), r.IntN(len(want)), 1, 0} {
-		l, err := Load(s, 9, 3, 2)
-		if err != nil {
+	l, err := Load(s, 9, 3, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := &l.Parts[len(l.Parts)-1]
+	for _, share := range []int{1, 2, 50} {
+		pages := make([][]byte, slices.Max(slices.Collect(maps.Keys(want)))+1)
+		for no, b := range want {
+			if r.IntN(share) == 0 {
+				pages[no] = make([]byte, len(b))
+			}
+		}
+		if err := part.Read(pages); err != nil {
 			t.Fatal(err)
 		}
-		part := &l.Parts[len(l.Parts)-1]
-		read := func(no uint32) {
-			dst := make([]byte, len(want[no]))
-			if err := part.Read(no, dst); err != nil || !bytes.Equal(dst, want[no]) {
-				t.Fatalf("page %d of %d bytes: %v", no, len(dst), err)
+		for no, b := range pages {
+			if b != nil && !bytes.Equal(b, want[uint32(no)]) {
+				t.Fatalf("page %d of %d bytes is not what was written", no, len(b))
 			}
 		}
-		n := 0
-		for no := uint32(0); n < stop; no++ {
-			if want[no] == nil {
-				continue
-			}
-			if read(no); r.IntN(50) == 0 {
-				read(no) // again
-			}
-			n++
+		no := r.IntN(len(pages) + 1)
+		pages = append(pages, nil)
+		if pages[no] = make([]byte, 3); !errors.Is(part.Read(pages), ErrDamaged) {
+			t.Errorf("page %d of 3 bytes was filled", no)
 		}
-		if ahead := l.parts[len(l.parts)-1].ahead; (ahead != nil) != (stop > 0) {
-			t.Fatalf("read ahead: %v after %d pages", ahead != nil, stop)
-		}
-		if err := errors.Join(l.Close(), l.Close()); err != nil {
-			t.Fatal(err)
-		}
+	}
+	if err := errors.Join(l.Close(), l.Close()); err != nil {
+		t.Fatal(err)
 	}
 }
 
-// A page that is damaged is found by who reads ahead, and named.
-func TestReadAheadFindsDamage(t *testing.T) {
+// A page that is damaged is found, and its file named.
+func TestFillingFindsDamage(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	_, s, dir, want := large(t)
 	files, err := filepath.Glob(filepath.Join(dir, folder(9, 3), "*"+fileSuffix))
