@@ -140,18 +140,21 @@ func (c *copying) preload(f *copies.Fetched, since time.Time) error {
 			waits = time.Since(since) < linkPatience || f.Waits(c.streams.Linked())
 		}
 	}
-	room := time.NewTimer(fetchPatience)
-	defer room.Stop()
-	st, err := f.Preload(c.node.worker.Exchange(), func(core frame.CoreID) bool {
-		select {
-		case <-c.node.wakes[core]:
-			return true
-		case <-room.C:
-			return false
-		}
-	})
+	ctx, cancel := context.WithTimeout(context.Background(), fetchPatience)
+	defer cancel()
+	st, err := f.Preload(c.node.worker.Exchange(), func(core frame.CoreID) bool { return c.node.roomFor(ctx, core) })
 	c.node.served = st
 	return err
+}
+
+// roomFor waits until there may be room in a core's log; false once ctx has ended.
+func (n *Node) roomFor(ctx context.Context, core frame.CoreID) bool {
+	select {
+	case <-n.wakes[core]:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // connect makes the links with all peers; those that exist stay.
