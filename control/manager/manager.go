@@ -164,22 +164,6 @@ func (r *run) step(ev control.Event) {
 // do carries out one effect and returns its answer, if it has one at once.
 func (r *run) do(effect control.Effect) control.Event {
 	switch e := effect.(type) {
-	case control.Start:
-		r.send(e.Node, &rpc.Down{Start: &rpc.Start{Start: e, Job: r.cfg.Job}})
-	case control.Connect:
-		r.send(e.Node, &rpc.Down{Connect: &e})
-	case control.Run:
-		r.send(e.Node, &rpc.Down{Run: &e})
-	case control.Stop:
-		r.send(e.Node, &rpc.Down{Stop: &e})
-	case control.Mark:
-		r.send(e.Node, &rpc.Down{Mark: &e})
-	case control.Trim:
-		r.send(e.Node, &rpc.Down{Trim: &e})
-	case control.Relink:
-		r.send(e.Node, &rpc.Down{Relink: &e})
-	case control.Adopt:
-		r.send(e.Node, &rpc.Down{Adopt: &e})
 	case control.TookOver:
 		if r.cfg.TookOver != nil {
 			r.cfg.TookOver(e)
@@ -188,10 +172,6 @@ func (r *run) do(effect control.Effect) control.Event {
 		if r.cfg.Waits != nil {
 			r.cfg.Waits(e)
 		}
-	case control.Admit:
-		r.send(e.Node, &rpc.Down{Admit: &e})
-	case control.Activated:
-		r.send(e.Node, &rpc.Down{Activated: &e})
 	case control.Kill:
 		r.host.Kill(e.Node, e.Incarnation)
 	case control.Spawn:
@@ -208,15 +188,18 @@ func (r *run) do(effect control.Effect) control.Event {
 		return control.Aborted{Reason: reason(r.cfg.Abort())}
 	case control.End:
 		r.outcome = &e.Outcome
+	default:
+		if node, _, command := control.Command(effect); command {
+			r.send(node, effect)
+		}
 	}
 	return nil
 }
 
-// send gives a command to the node's session. A node that does not take commands is killed: Lost follows. So is, without recovery, one whose
-// session is gone; with recovery its agent may come again, and hears what it missed.
-func (r *run) send(node frame.NodeID, m *rpc.Down) {
-	err := r.sessions.send(node, m)
-	if err != nil && (r.cfg.Control.Recovery == nil || !errors.Is(err, errNobody)) {
+// send gives a command to the node's session. Without recovery a node whose session is gone is killed: Lost follows. With recovery its agent may come again,
+// and hears what it missed.
+func (r *run) send(node frame.NodeID, cmd control.Effect) {
+	if err := r.sessions.put(node, cmd); err != nil && r.cfg.Control.Recovery == nil {
 		r.host.Kill(node, 0)
 	}
 }
@@ -243,9 +226,11 @@ func (r *run) Attach(node frame.NodeID, conn rpc.ManagerConn) error {
 	go func() { received <- r.receive(node, conn) }()
 	for {
 		select {
-		case m := <-s.commands:
-			if err := conn.Send(m); err != nil {
-				return errors.Join(err, <-received)
+		case <-s.more:
+			for cmd := s.take(); cmd != nil; cmd = s.take() {
+				if err := conn.Send(r.down(cmd)); err != nil {
+					return errors.Join(err, <-received)
+				}
 			}
 		case err := <-received:
 			return err

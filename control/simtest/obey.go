@@ -59,7 +59,7 @@ func (s *Sim) obey(effects []control.Effect) {
 // post gives a command to a worker, if it lives.
 func (s *Sim) post(n frame.NodeID, cmd control.Effect) {
 	if w := s.workers[n]; !w.dead && !w.alone {
-		w.mail = append(w.mail, cmd)
+		w.mail = control.Enqueue(w.mail, cmd)
 	}
 }
 

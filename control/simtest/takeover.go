@@ -133,7 +133,7 @@ func (s *Sim) obeyElder(o *elder, effects []control.Effect) {
 
 // postAny sends an effect to the worker that it is for, if it is a command.
 func (s *Sim) postAny(e control.Effect) {
-	node, _, ok := command(e)
+	node, _, ok := control.Command(e)
 	if !ok {
 		return
 	}
@@ -141,33 +141,6 @@ func (s *Sim) postAny(e control.Effect) {
 		s.checkNeeds(t.Needs)
 	}
 	s.post(node, e)
-}
-
-// command is for whom a command is, and of which manager.
-func command(e control.Effect) (frame.NodeID, control.Epoch, bool) {
-	switch e := e.(type) {
-	case control.Start:
-		return e.Node, e.Assignment.Epoch, true
-	case control.Connect:
-		return e.Node, e.Epoch, true
-	case control.Run:
-		return e.Node, e.Epoch, true
-	case control.Mark:
-		return e.Node, e.Epoch, true
-	case control.Trim:
-		return e.Node, e.Epoch, true
-	case control.Relink:
-		return e.Node, e.Epoch, true
-	case control.Adopt:
-		return e.Node, e.Epoch, true
-	case control.Admit:
-		return e.Node, e.Epoch, true
-	case control.Activated:
-		return e.Node, e.Epoch, true
-	case control.Stop:
-		return e.Node, e.Epoch, true
-	}
-	return 0, 0, false
 }
 
 // alive tells whether there is a process.
@@ -205,23 +178,8 @@ func (s *Sim) hangUp(w *worker) bool {
 
 // said tells whether an event is the worker's own word.
 func (w *worker) said(ev control.Event) bool {
-	switch e := ev.(type) {
-	case control.Hello:
-		return e.Node == w.node
-	case control.Ready:
-		return e.Node == w.node
-	case control.Linked:
-		return e.Node == w.node
-	case control.Reported:
-		return e.Node == w.node
-	case control.Activate:
-		return e.Node == w.node
-	case control.Finished:
-		return e.Node == w.node
-	case control.Failed:
-		return e.Node == w.node
-	}
-	return false
+	from, own := control.Sender(ev)
+	return own && from.Node == w.node
 }
 
 // lost tells all managers of the end of a process.
@@ -284,7 +242,7 @@ const lateSeldom = 64
 
 // next takes the next command out of the mail, nil if none has come. Those of managers that the worker follows no more come late.
 func (w *worker) next() control.Effect {
-	late := func(e control.Effect) bool { _, epoch, _ := command(e); return epoch < w.epoch }
+	late := func(e control.Effect) bool { _, epoch, _ := control.Command(e); return epoch < w.epoch }
 	at := slices.IndexFunc(w.mail, func(e control.Effect) bool { return !late(e) })
 	if late(w.mail[0]) && w.sim.rng.IntN(lateSeldom) == 0 {
 		at = 0
@@ -304,7 +262,7 @@ func (w *worker) obeys(cmd control.Effect) bool {
 	}
 	_, adopt := cmd.(control.Adopt)
 	_, stop := cmd.(control.Stop)
-	if _, epoch, _ := command(cmd); epoch != w.epoch {
+	if _, epoch, _ := control.Command(cmd); epoch != w.epoch {
 		w.sim.told.late++
 		return w.sim.cfg.Broken == R37 && !adopt
 	}

@@ -18,7 +18,7 @@ func TestSeedsTwinCanary(t *testing.T) {
 // TestSlowInstanceEnds: node 1 has second instances alone, of two stages one behind the other, and gets on far more slowly than ticks pass. It goes on from
 // the other's images again and again, and holds neither marks nor what feeds it, so that bases come to what was marked, and all ends.
 func TestSlowInstanceEnds(t *testing.T) {
-	rr := &randomRun{seed: 2058966, class: small, steps: 100_000}
+	rr := &randomRun{seed: 2058966, class: small, steps: small.endless}
 	r, _, err := rr.do()
 	if err != nil {
 		t.Fatal(err)
