@@ -15,7 +15,8 @@ func BenchmarkIntervalWithImage(b *testing.B) {
 		b.Fatal(err)
 	}
 	s := m.(*session)
-	var without, with, writing time.Duration
+	var without, with, writing, pause time.Duration
+	var dirty float64
 	for b.Loop() {
 		w, err := s.interval()
 		if err != nil {
@@ -28,10 +29,14 @@ func BenchmarkIntervalWithImage(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		without, with, writing = without+w, with+t, writing+image.writing
+		without, with, writing, pause, dirty = without+w, with+t, writing+image.writing, pause+image.pause, dirty+image.dirty
 	}
 	b.ReportMetric(without.Seconds()/with.Seconds(), "kept")
-	b.ReportMetric(writing.Seconds()/float64(b.N), "s-writing/op")
+	n := float64(b.N)
+	b.ReportMetric(without.Seconds()/n, "s-without/op")
+	b.ReportMetric(writing.Seconds()/n, "s-writing/op")
+	b.ReportMetric(1e3*pause.Seconds()/n/2, "ms-pause/GiB")
+	b.ReportMetric(dirty/n, "dirty/op")
 	if err := m.Close(); err != nil {
 		b.Fatal(err)
 	}

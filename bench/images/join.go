@@ -18,6 +18,9 @@ const (
 // rowCells make a row 64 bytes, with its time.
 const rowCells = 7
 
+// pairsMost is the pairs that are made before somebody takes them.
+const pairsMost = 1024
+
 // shapes are the rows of both sides.
 var shapes = []state.RowShape{{Cells: rowCells}, {Cells: rowCells}}
 
@@ -31,8 +34,11 @@ type join struct {
 	left    []int    // rows still to come of a key
 	first   uint64   // key of all
 	next    uint64   // key
-	matches uint64
 	rng     uint64
+
+	pairs [2 * rowCells][pairsMost]uint64 // columns: the cells of a row and of its partner
+	made  int                             // of pairs
+	taken uint64                          // sum of a column of those that were taken
 }
 
 // newJoin makes an empty state with so many keys at a time.
@@ -70,7 +76,25 @@ func (j *join) grow(bytes int) error {
 	return nil
 }
 
-// advance takes n rows: each is matched with the newest of its key on the other side, and kept.
+// pair makes a row's pairs with rows of a block.
+func (j *join) pair(cells *[rowCells]uint64, b state.Block, rows []int32) {
+	if j.made+len(rows) > pairsMost {
+		for _, v := range j.pairs[0][:j.made] {
+			j.taken += v
+		}
+		j.made = 0
+	}
+	for c := range rowCells {
+		mine, theirs := j.pairs[c][j.made:][:len(rows)], j.pairs[rowCells+c][j.made:][:len(rows)]
+		from := b.Cell(c)
+		for i, row := range rows {
+			mine[i], theirs[i] = cells[c], from[row]
+		}
+	}
+	j.made += len(rows)
+}
+
+// advance takes n rows: each makes pairs with the newest of its key on the other side, and is kept.
 func (j *join) advance(n int64) error {
 	var key [8]byte
 	var sel [64]int32
@@ -88,10 +112,11 @@ func (j *join) advance(n int64) error {
 			return fmt.Errorf("row %d: %w", j.now, err)
 		}
 		side := int(j.now & 1)
-		p := j.rows.Probe(c, 1-side, j.now-probeBack*int64(len(j.keys)), j.now)
-		_, found := p.Next(sel[:])
-		j.matches += uint64(found)
 		cells[0] = k
+		p := j.rows.Probe(c, 1-side, j.now-probeBack*int64(len(j.keys)), j.now)
+		for b, n := p.Next(sel[:]); n > 0; b, n = p.Next(sel[:]) {
+			j.pair(&cells, b, sel[:n])
+		}
 		if _, _, err := j.rows.Add(c, hash, side, j.now, j.now+1, cells[:], nil); err != nil {
 			return fmt.Errorf("row %d: %w", j.now, err)
 		}

@@ -212,7 +212,7 @@ func (s *session) Measure(ctx context.Context, _ time.Duration) (measure.Sample,
 	return measure.Sample{Value: with.Seconds(), Ratios: measure.Ratios{
 		"kept": without.Seconds() / with.Seconds(), "without_s": without.Seconds(),
 		"pause_ms": 1e3 * image.pause.Seconds(), "pause_ms_per_gib": 1e3 * image.pause.Seconds() / gib,
-		"dirty_share": image.dirty, "written_bytes": float64(image.bytes), "written_of_state": float64(image.bytes) / float64(s.stateBytes()),
+		"dirty_share": image.dirty, "dirty_share_per_10s": 10 * image.dirty / without.Seconds(), "written_bytes": float64(image.bytes), "written_of_state": float64(image.bytes) / float64(s.stateBytes()),
 		"written_of_dirty": float64(image.bytes) / (image.dirty * float64(s.stateBytes())), "writing_s": image.writing.Seconds(),
 		"random_dirty_share": scattered.dirty, "random_written_bytes": float64(scattered.bytes), "random_pause_ms": 1e3 * scattered.pause.Seconds(),
 		"random_writing_s":    scattered.writing.Seconds(),
