@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Keep says what may become of frames for other nodes before nobody needs them any more, as Exchange.Need tells.
@@ -17,7 +18,7 @@ const (
 	Recompute
 	// Replicate is Retain, and other nodes hold copies that serve at once.
 	Replicate
-	// Persist is Retain, and the ticks are written to the snapshot store, where they stay.
+	// Persist is Retain, and the ticks are written to the snapshot store, where they stay, or stay for as long as the policy says.
 	Persist
 )
 
@@ -25,16 +26,24 @@ const (
 type Policy struct {
 	Keep   Keep
 	Copies int // at other nodes; of Replicate only
+	// For is how long at least what is persisted stays; 0: for good. Of Persist only.
+	For time.Duration
 }
 
 // MostCopies bounds Policy.Copies.
 const MostCopies = 8
+
+// LeastFor bounds Policy.For.
+const LeastFor = time.Second
 
 var keepNames = [...]string{Retain: "retain", Recompute: "recompute", Replicate: "replicate", Persist: "persist"}
 
 func (p Policy) String() string {
 	if p.Keep == Replicate {
 		return fmt.Sprintf("replicate=%d", p.Copies)
+	}
+	if p.For > 0 {
+		return fmt.Sprintf("persist=%v", p.For)
 	}
 	return keepNames[p.Keep]
 }
@@ -48,12 +57,19 @@ func ParsePolicy(text string) (Policy, error) {
 		}
 		return Policy{Keep: Replicate, Copies: n}, nil
 	}
+	if long, ok := strings.CutPrefix(text, "persist="); ok {
+		d, err := time.ParseDuration(long)
+		if err != nil || d < LeastFor {
+			return Policy{}, fmt.Errorf("got %q, want persist=TIME with a time from %v on, such as 720h", text, LeastFor)
+		}
+		return Policy{Keep: Persist, For: d}, nil
+	}
 	for k, name := range keepNames {
 		if text == name && Keep(k) != Replicate {
 			return Policy{Keep: Keep(k)}, nil
 		}
 	}
-	return Policy{}, fmt.Errorf("got %q, want recompute, retain, replicate=K or persist", text)
+	return Policy{}, fmt.Errorf("got %q, want recompute, retain, replicate=K, persist or persist=TIME", text)
 }
 
 // MarshalText is String.

@@ -157,7 +157,7 @@ func TestChaosManager(t *testing.T) {
 // TestChaosPolicies: what `run` would refuse is refused before anything runs.
 func TestChaosPolicies(t *testing.T) {
 	for flag, words := range map[string]string{
-		"--reliability=often": "want off, recompute, retain, replicate=K or persist", "--reliability=replicate=3": "want at least 4", "--source-durability=peers(3)": "a worker and its peers are 4",
+		"--reliability=often": "want off, recompute, retain, replicate=K, persist or persist=TIME", "--reliability=replicate=3": "want at least 4", "--source-durability=peers(3)": "a worker and its peers are 4",
 		"--edge-policy=a": "--edge-policy", "--stage-strategy=a=never": "want checkpoint, replay or replica", "--reliability=off": "nothing would be written there",
 	} {
 		r := runBinary(t, t.TempDir(), "chaos", flag)

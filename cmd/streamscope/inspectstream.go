@@ -166,6 +166,9 @@ func (f *found) print(w io.Writer) {
 		r := &f.Nodes[i]
 		fmt.Fprintf(w, "  node %d: ticks %s..%s, %s with rows; %s rows, %s in %d objects\n",
 			r.Node, tick(r.Ticks.First), tick(r.Ticks.Last), report.Count(r.Full), report.Count(r.Rows), report.Bytes(r.Bytes), r.Objects)
+		if r.Removed != nil {
+			fmt.Fprintf(w, "    removed, being older than it is kept: ticks %s..%s\n", tick(r.Removed.First), tick(r.Removed.Last))
+		}
 		for _, g := range r.Gaps {
 			fmt.Fprintf(w, "    not persisted: ticks %s..%s; the edge had another policy\n", tick(g.First), tick(g.Last))
 		}

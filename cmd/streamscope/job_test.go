@@ -6,10 +6,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/control/objective"
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle"
 )
 
 func statusFolder(t *testing.T, s *control.Status) string {
@@ -115,7 +117,7 @@ func TestJobViewsOfCopies(t *testing.T) {
 	late := control.HeldStream{Edge: 4, Through: 100, Whole: 110, Bytes: 8192, Frames: 12}
 	var s seen
 	s.alive, s.Status = true, &control.Status{
-		Stages:  []control.StageStatus{{Name: "a", Edges: []control.EdgeStatus{{ID: 3, To: "b", Links: true, Lag: &behind, Stream: &late}}}},
+		Stages:  []control.StageStatus{{Name: "a", Edges: []control.EdgeStatus{{ID: 3, To: "b", Links: true, Lag: &behind, Stream: &late, Policy: shuffle.Policy{Keep: shuffle.Persist, For: time.Hour}}}}},
 		Logs:    []control.LogStatus{{Edge: 3, ToNode: 2, Bytes: 1 << 20, Copies: []control.HeldCopy{behind, {Peer: 0}, {Peer: 3, Linked: true}}}},
 		Workers: []control.WorkerStatus{{Streams: []control.HeldStream{late, {Edge: 5, Through: 9, Whole: 9}}, StreamsFailing: "disk full", CopyBytes: 8192, ServedBytes: 1 << 20, ServedTicks: 90, StoreAwayNs: 42e9}},
 	}
@@ -127,6 +129,7 @@ func TestJobViewsOfCopies(t *testing.T) {
 		"copies for others take 8 KiB of memory; when it began, it had 1 MiB of 90 ticks back from others", "furthest behind: copies at node 1",
 		"edge 4: persisted up to tick 100, closed up to 110; 8 KiB in 12 frames wait in the logs\n", "edge 5: persisted up to tick 9: everything\n",
 		"the store fails, and is tried again: disk full\n", "persisted up to tick 100, closed up to 110; 8 KiB in 12 frames wait in the logs on the node where",
+		"persist=1h0m0s: as retain, and written to the snapshot store, where it stays for 1h0m0s at least; within a node",
 		"worker 0 cannot start: its snapshot store has not answered for 42s; starts are repeated, and count as failures after 5m0s",
 	} {
 		if !strings.Contains(out.String(), words) {

@@ -262,7 +262,7 @@ func stageExplain(w io.Writer, s seen, st *control.StageStatus) {
 		e := &st.Edges[i]
 		fmt.Fprintf(w, "  %s->%s (edge %d): ", st.Name, e.To, e.ID)
 		if e.Links {
-			fmt.Fprintf(w, "%v: %s; ", e.Policy, keepWords[e.Policy.Keep])
+			fmt.Fprintf(w, "%v: %s; ", e.Policy, keepText(e.Policy))
 		}
 		fmt.Fprintln(w, "within a node nothing is kept, since both ends are lost together")
 		if e.Lag != nil {
@@ -291,6 +291,14 @@ var strategyWords = map[string]string{
 	"checkpoint": "an image at marked ticks, and the logs since",
 	"replica":    "images, and two instances on two nodes, of which others read the one that is first",
 	"replay":     "no image of its state, which is made again from the logs of the windows that were open",
+}
+
+// keepText says what a policy means.
+func keepText(p shuffle.Policy) string {
+	if p.For > 0 {
+		return fmt.Sprintf("as retain, and written to the snapshot store, where it stays for %v at least", p.For)
+	}
+	return keepWords[p.Keep]
 }
 
 // keepWords say what the policies mean.

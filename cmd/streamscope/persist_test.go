@@ -105,6 +105,41 @@ func TestPersistedStreamAfterKills(t *testing.T) {
 	}
 }
 
+// TestOldTicksAreRemoved has an edge persisted for a second only: what is older goes while the job runs, new lives go on with what is left, and that is whole.
+func TestOldTicksAreRemoved(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	want := faultless(t, dir, "csv")
+	cmd := recoverable(dir, "csv", 2)
+	cmd.Args = append(cmd.Args, "--edge-policy", "pairs->sink=persist=1s", "--rate", "12000")
+	var stderr bytes.Buffer
+	startGroup(t, cmd, &stderr)
+	streams := filepath.Join(dir, "data", "snapshots", "*", "stream-*-")
+	removed := func(node string) bool {
+		all, _ := filepath.Glob(streams + node + "/*.ticks")
+		first, _ := filepath.Glob(streams + node + "/0000000000000001.ticks")
+		return len(all) > 0 && len(first) == 0
+	}
+	eventually(t, "what both workers wrote first is removed", 20*time.Second, func() bool {
+		return removed("00000000") && removed("00000001") || gone(cmd.Process.Pid)
+	})
+	s := statusIn(dir)
+	if s == nil || gone(cmd.Process.Pid) {
+		t.Fatalf("the job is too short\n%s", &stderr)
+	}
+	if err := syscall.Kill(s.Workers[1].PID, syscall.SIGKILL); err != nil {
+		t.Fatalf("the job is too short: %v", err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
+	}
+	wantOutput(t, dir, "csv", want, &stderr)
+	r := runBinary(t, dir, "inspect", "stream", "data")
+	if r.status != 0 || bytes.Count(r.stdout, []byte("removed, being older than it is kept: ticks 1..")) != 2 || !bytes.Contains(r.stdout, []byte("it has ended")) {
+		t.Errorf("status %d: %s%s", r.status, r.stdout, r.stderr)
+	}
+}
+
 // damageStream flips a bit in the middle of an object.
 func damageStream(t *testing.T, dir string) {
 	t.Helper()

@@ -23,7 +23,8 @@ type Report struct {
 	Rows    uint64       `json:"rows"`
 	// Full counts ticks with rows.
 	Full uint64 `json:"full_ticks"`
-	// Gaps were never persisted, Missing are objects that are gone, Damage what is wrong with those that are there.
+	// Removed are ticks before the first object, where the policy says for how long they stay. Gaps were never persisted, Missing are objects that are gone, Damage what is wrong with those that are there.
+	Removed *Range   `json:"removed,omitempty"`
 	Gaps    []Range  `json:"gaps,omitempty"`
 	Missing []Range  `json:"missing,omitempty"`
 	Damage  []string `json:"damage,omitempty"`
@@ -55,27 +56,36 @@ func (s *Stream) Check() ([]Report, error) {
 
 // checkPart reads what a node has sent. The error is the store's.
 func (s *Stream) checkPart(p *part) (r Report, err error) {
-	r = Report{Node: p.node, Objects: len(p.firsts)}
-	if len(p.firsts) > 0 {
-		r.Ticks.First = p.firsts[0]
-	}
-	unknown := false // where the object before ends
+	r = Report{Node: p.node}
+	before := frame.Tick(0) // last tick of the object before
+	unknown, forgets := false, false
 	for _, first := range p.firsts {
-		if first > r.Ticks.Last+1 && !unknown {
-			r.Missing = append(r.Missing, Range{r.Ticks.Last + 1, first - 1})
+		o, err := s.checkObject(&r, objectName(p.folder, first))
+		if r.Objects == 0 && errors.Is(err, snapshot.ErrNotFound) {
+			continue // removed since its name was read; what comes says whether it may have been
 		}
-		if first <= r.Ticks.Last {
-			r.damage(fmt.Errorf("%s begins before the object before it ends, with tick %d", objectName(p.folder, first), r.Ticks.Last))
+		if r.Objects++; r.Objects == 1 {
+			r.Ticks.First = first
 		}
-		last, err := s.checkObject(&r, objectName(p.folder, first))
+		if first > before+1 && !unknown {
+			r.Missing = append(r.Missing, Range{before + 1, first - 1})
+		}
+		if first <= before {
+			r.damage(fmt.Errorf("%s begins before the object before it ends, with tick %d", objectName(p.folder, first), before))
+		}
 		if unknown = err != nil; unknown {
 			if !errors.Is(err, snapshot.ErrDamaged) && !errors.Is(err, snapshot.ErrNotFound) {
 				return r, err
 			}
 			r.damage(err)
-			last = first
+			o.last = first
 		}
-		r.Ticks.Last = max(r.Ticks.Last, last)
+		before = max(before, o.last)
+		forgets = forgets || o.forgets
+	}
+	r.Ticks.Last = before
+	if forgets && r.Ticks.First > 1 {
+		r.Removed, r.Missing = &r.Missing[0], r.Missing[1:] // it is the first there is: nothing lies before
 	}
 	return r, nil
 }
@@ -86,11 +96,11 @@ func (r *Report) damage(err error) {
 	}
 }
 
-// checkObject reads an object and returns its last tick. The error says that its tables cannot be read, or is the store's.
-func (s *Stream) checkObject(r *Report, name string) (last frame.Tick, err error) {
+// checkObject reads an object and returns its header. The error says that its tables cannot be read, or is the store's.
+func (s *Stream) checkObject(r *Report, name string) (h header, err error) {
 	o, err := openObject(s.store, name)
 	if err != nil {
-		return 0, err
+		return h, err
 	}
 	defer func() { err = errors.Join(err, o.close()) }()
 	r.Bytes += uint64(o.from.Size())
@@ -105,12 +115,12 @@ func (s *Stream) checkObject(r *Report, name string) (last frame.Tick, err error
 		}
 		if err := s.checkTick(o, e); err != nil {
 			if !errors.Is(err, snapshot.ErrDamaged) {
-				return 0, err
+				return h, err
 			}
 			r.damage(err)
 		}
 	}
-	return o.last, nil
+	return o.header, nil
 }
 
 // checkTick reads a tick and adds its rows up.

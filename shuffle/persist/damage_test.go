@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -108,10 +109,10 @@ func TestOtherVersionIsRefused(t *testing.T) {
 	w, m := finished(t, 9, 3000)
 	newest := slices.Max(slices.Collect(maps.Keys(m.objects)))
 	b := slices.Clone(m.objects[newest])
-	binary.LittleEndian.PutUint32(b[8:], version+1)
+	binary.LittleEndian.PutUint16(b[8:], version+1)
 	binary.LittleEndian.PutUint64(b[56:], xxhash.Sum64(b[:56]))
 	m.objects[newest] = b
-	if err := w.life(2, 0).persist(rand.New(rand.NewPCG(9, 5))); err == nil || !strings.Contains(err.Error(), newest+": version 2, want 1") {
+	if err := w.life(2, 0).persist(rand.New(rand.NewPCG(9, 5))); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%s: version %d, want %d", newest, version+1, version)) {
 		t.Errorf("got %v", err)
 	}
 }

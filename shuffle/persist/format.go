@@ -17,8 +17,9 @@ import (
 const (
 	headerMagic = "SSTICKS\n"
 	footerMagic = "SSTICKE\n"
-	version     = 1
+	version     = 2
 	flagGap     = 1
+	flagForgets = 2
 	headerLen   = 64
 	footerLen   = 64
 	entryLen    = 56
@@ -70,6 +71,8 @@ func decodeAbout(b []byte) (*About, error) {
 // header begins an object.
 type header struct {
 	gap         bool
+	forgets     bool   // objects before it may have been removed
+	written     uint32 // when it was, in seconds since 1970
 	job         uint64
 	edge        frame.EdgeID
 	node        frame.NodeID // of the source tasks
@@ -81,10 +84,16 @@ type header struct {
 func (h *header) encode() []byte {
 	le, b := binary.LittleEndian, make([]byte, headerLen)
 	copy(b, headerMagic)
-	le.PutUint32(b[8:], version)
+	le.PutUint16(b[8:], version)
+	flags := uint16(0)
 	if h.gap {
-		le.PutUint32(b[12:], flagGap)
+		flags |= flagGap
 	}
+	if h.forgets {
+		flags |= flagForgets
+	}
+	le.PutUint16(b[10:], flags)
+	le.PutUint32(b[12:], h.written)
 	le.PutUint64(b[16:], h.job)
 	le.PutUint32(b[24:], uint32(h.edge))
 	le.PutUint32(b[28:], uint32(h.node))
@@ -104,16 +113,16 @@ func decodeHeader(b []byte) (h header, err error) {
 	if got, want := xxhash.Sum64(b[:56]), le.Uint64(b[56:]); got != want {
 		return h, damaged("header sum %016x, want %016x", got, want)
 	}
-	if v := le.Uint32(b[8:]); v != version {
+	if v := le.Uint16(b[8:]); v != version {
 		return h, ownError{fmt.Errorf("version %d, want %d; read it with the release that wrote it", v, version)}
 	}
-	flags := le.Uint32(b[12:])
+	flags := le.Uint16(b[10:])
 	h = header{
-		gap: flags&flagGap != 0, job: le.Uint64(b[16:]), edge: frame.EdgeID(le.Uint32(b[24:])), node: frame.NodeID(le.Uint32(b[28:])),
+		gap: flags&flagGap != 0, forgets: flags&flagForgets != 0, written: le.Uint32(b[12:]), job: le.Uint64(b[16:]), edge: frame.EdgeID(le.Uint32(b[24:])), node: frame.NodeID(le.Uint32(b[28:])),
 		first: frame.Tick(le.Uint64(b[32:])), last: frame.Tick(le.Uint64(b[40:])), incarnation: frame.Incarnation(le.Uint32(b[48:])), about: le.Uint32(b[52:]),
 	}
 	switch {
-	case flags&^flagGap != 0:
+	case flags&^(flagGap|flagForgets) != 0:
 		return h, damaged("unknown flags %#x", flags)
 	case h.first == 0 || h.first > h.last:
 		return h, damaged("ticks %d to %d", h.first, h.last)

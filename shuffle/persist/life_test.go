@@ -30,6 +30,7 @@ type world struct {
 	store     snapshot.Store
 	object    int64
 	unordered bool
+	now       func() time.Time // nil: objects have no time
 }
 
 func newWorld(t testing.TB, seed uint64, store snapshot.Store) *world {
@@ -107,6 +108,7 @@ func (w *world) life(i frame.Incarnation, after frame.Tick) *life {
 		t.Fatal(err)
 	}
 	l.p.Attach(l.Exchange)
+	l.p.Date(w.now)
 	for c := range w.cluster.Cores {
 		l.cores = append(l.cores, &coreOf{id: c, tasks: w.cluster.On(w.edges[0].Source, 0, frame.CoreID(c)), tick: after})
 	}

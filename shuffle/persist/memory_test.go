@@ -48,6 +48,14 @@ func (m *memory) Create(name string, write func(io.Writer) error) error {
 	return nil
 }
 
+func (m *memory) Delete(name string) error {
+	if m.call() {
+		return errCrashed
+	}
+	delete(m.objects, name)
+	return nil
+}
+
 type memoryObject struct{ *bytes.Reader }
 
 func (memoryObject) Close() error { return nil }

@@ -63,6 +63,7 @@ type Persister struct {
 	next    int       // stream to look at first
 	retryNs int64     // when a store that failed is tried again; 0: it has not
 	pause   time.Duration
+	now     func() time.Time
 	endNs   int64 // since when a store that fails is all that the end of the job waits for; 0: it is not
 	ageNs   int64 // when some ticks are old enough to be written; 0: none wait
 	inbox   struct {
@@ -106,6 +107,9 @@ func (p *Persister) Any() bool { return len(p.streams) > 0 }
 // Attach says where the frames are. It comes before Step; Wrote may come before it.
 func (p *Persister) Attach(logs Logs) { p.logs = logs }
 
+// Date says how the time is told that objects are of, for policies that keep them for some time: without it they have none, and stay. It comes before Step.
+func (p *Persister) Date(now func() time.Time) { p.now = now }
+
 // Wrote implements shuffle.Persister.
 func (p *Persister) Wrote(w shuffle.Written) {
 	p.inbox.Lock()
@@ -138,7 +142,20 @@ func (p *Persister) Step(nowNs int64) (worked bool, err error) {
 			return true, nil
 		}
 	}
+	for _, s := range p.streams {
+		if s.forget(nowNs) {
+			return true, nil
+		}
+	}
 	return false, nil
+}
+
+// seconds is the time that an object is of.
+func (p *Persister) seconds() uint32 {
+	if p.now == nil {
+		return 0
+	}
+	return uint32(p.now().Unix())
 }
 
 // take sorts what was written by edge.

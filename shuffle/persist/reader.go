@@ -295,7 +295,11 @@ func (c *cursor) reach(t frame.Tick) error {
 		i--
 	}
 	if i < 0 {
-		return fmt.Errorf("node %d: %w: nothing of tick %d", c.p.node, ErrMissing, t)
+		begins := "and nothing else"
+		if len(c.p.firsts) > 0 {
+			begins = fmt.Sprintf("its objects begin with tick %d", c.p.firsts[0])
+		}
+		return fmt.Errorf("node %d: %w: nothing of tick %d, %s", c.p.node, ErrMissing, t, begins)
 	}
 	o, err := openObject(c.s.store, objectName(c.p.folder, c.p.firsts[i]))
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle"
@@ -25,7 +26,10 @@ type stream struct {
 	dirty  bool // logs have changed since whole was computed
 	whole  frame.Tick
 	passed frame.Tick
-	oldNs  int64 // since when whole ticks wait; 0: none do
+	oldNs  int64         // since when whole ticks wait; 0: none do
+	need   atomic.Uint64 // see Persister.Need
+	lookNs int64         // when the oldest object is looked at again
+	failed bool          // it could not be removed, and that has been told
 	wrote  struct{ objects, bytes uint64 }
 	ents   []frame.CloseEntry
 }

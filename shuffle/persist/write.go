@@ -66,7 +66,7 @@ func (w *writer) object(pl *plan) error {
 	if err != nil {
 		return ownError{err}
 	}
-	h := header{gap: pl.gap, job: cfg.Job, edge: w.s.e.ID, node: cfg.Self, first: pl.first, last: pl.last, incarnation: cfg.Incarnation, about: uint32(len(about))}
+	h := header{gap: pl.gap, forgets: w.s.e.Policy.For > 0, written: w.s.p.seconds(), job: cfg.Job, edge: w.s.e.ID, node: cfg.Self, first: pl.first, last: pl.last, incarnation: cfg.Incarnation, about: uint32(len(about))}
 	w.put(h.encode())
 	w.put(about)
 	w.foot.aboutSum = xxhash.Sum64(about)

@@ -52,6 +52,7 @@ type persisting struct {
 }
 
 func newPersisting(n *Node, p *persist.Persister) *persisting {
+	p.Date(time.Now)
 	return &persisting{Persister: p, node: n, wake: make(chan struct{}, 1)}
 }
 
@@ -113,6 +114,18 @@ func (p *persisting) sleep(timer *time.Timer) bool {
 	case <-timer.C:
 	}
 	return true
+}
+
+// TrimStreams says, by stage and node, what nobody will make again: what is persisted up to there goes when its policy does not keep it any longer.
+func (n *Node) TrimStreams(needs [][]frame.Tick) {
+	if n.persisting == nil {
+		return
+	}
+	for i := range n.cfg.Plan.Edges {
+		if e := &n.cfg.Plan.Edges[i]; e.From < len(needs) && int(n.cfg.Node) < len(needs[e.From]) {
+			n.persisting.Need(e.ID, needs[e.From][n.cfg.Node])
+		}
+	}
 }
 
 // Streams tells how far what is persisted has come, and why the store fails, nil if it does not.

@@ -96,6 +96,7 @@ func (w *worker) Mark(t frame.Tick) { w.node.Worker().Mark(t) }
 // Trim implements agent.Recovering.
 func (w *worker) Trim(needs control.Needs) error {
 	w.past.Trim(needs)
+	w.node.TrimStreams(needs)
 	return w.node.Worker().Trim(needs)
 }
 

@@ -151,7 +151,7 @@ func TestComplaints(t *testing.T) {
 		{"--tasks=1000000", []string{"whole number from 1 to 65535"}},
 		{"--input=- --input=-", []string{"named 2 times"}},
 		{"--input=", []string{"--input"}},
-		{"--reliability=often --data-dir=d", []string{"--reliability: got \"often\", want off, recompute, retain, replicate=K or persist"}},
+		{"--reliability=often --data-dir=d", []string{"--reliability: got \"often\", want off, recompute, retain, replicate=K, persist or persist=TIME"}},
 		{"--reliability=replicate=0 --data-dir=d", []string{"--reliability: got \"replicate=0\""}},
 		{"--reliability=replicate=2 --data-dir=d --workers=2", []string{"--reliability replicate=2 and --workers 2: copies lie on other workers; want at least 3"}},
 		{"--edge-policy=a->b=replicate=1 --data-dir=d", []string{"--edge-policy a->b=replicate=1 and --workers 0"}},

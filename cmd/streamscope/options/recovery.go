@@ -161,7 +161,7 @@ func (p *parser) copies(given string, policy shuffle.Policy, run *Run) {
 func parsePolicy(s string) (shuffle.Policy, error) {
 	policy, err := shuffle.ParsePolicy(s)
 	if err != nil {
-		err = fmt.Errorf("got %q, want %s, recompute, retain, replicate=K or persist", s, reliabilityOff)
+		err = fmt.Errorf("got %q, want %s, recompute, retain, replicate=K, persist or persist=TIME", s, reliabilityOff)
 	}
 	return policy, err
 }
