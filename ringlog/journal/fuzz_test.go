@@ -13,6 +13,9 @@ func FuzzRecords(f *testing.F) {
 	f.Add(appendRecord(one, 2, &Record{Task: 2, First: 4, Last: 4}))
 	f.Add(append(one[:len(one):len(one)], make([]byte, 100)...))
 	f.Add(one[:len(one)-3])
+	input := appendRecord(nil, 1, &Record{Task: 1, First: 1, Last: 1, Input: NewInput(1, 2, []byte("x"))})
+	f.Add(input)
+	f.Add(append(append(input[:recordLen+bodyLen+4:recordLen+bodyLen+4], 0xff), input[recordLen+bodyLen+5:]...)) // flags that nobody knows
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) >= recordLen {
 			if n := recordLen + int(le.Uint32(b)); n <= len(b) && n >= recordLen {

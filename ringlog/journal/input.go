@@ -97,9 +97,12 @@ func (in *Input) append(b []byte) []byte {
 }
 
 // parseInput reads what append wrote; b is at least inputLen long.
-func parseInput(b []byte) *Input {
+func parseInput(b []byte) (*Input, error) {
 	flags := le.Uint32(b[4:])
+	if unknown := flags &^ (flagMore | flagEnd); unknown != 0 || len(b)-inputLen > InputMaxBytes {
+		return nil, fmt.Errorf("%d bytes of input with flags %#x, want at most %d, and %#x", len(b)-inputLen, flags, InputMaxBytes, flagMore|flagEnd)
+	}
 	return &Input{
 		Split: le.Uint32(b), At: le.Uint64(b[8:]), More: flags&flagMore != 0, End: flags&flagEnd != 0, bytes: b[inputLen:], n: len(b) - inputLen,
-	}
+	}, nil
 }

@@ -141,7 +141,9 @@ func parseRecord(b []byte, want uint64) (r Record, n int, err error) {
 	}
 	switch runs := le.Uint32(b[4:]); {
 	case runs == inputRuns && body >= bodyLen+inputLen:
-		r.Input = parseInput(b[bodyLen:])
+		if r.Input, err = parseInput(b[bodyLen:]); err != nil {
+			return r, 0, fmt.Errorf("%w: record %d: %w", ErrDamaged, want, err)
+		}
 	case uint64(runs)*runLen+bodyLen == body:
 		r.Runs = make([]Run, runs)
 	default:
