@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/shuffle"
 )
 
 // held says that a worker keeps a log for the sink of recoveryConfig, and images.
@@ -50,6 +51,23 @@ func TestStatusSaysWhatHoldsALog(t *testing.T) {
 	}
 	if _, err := json.Marshal(s); err != nil {
 		t.Error(err)
+	}
+}
+
+// An image that waits for a store is the reason for a base also when everything is executed.
+func TestStatusNamesWhatIsNotPersisted(t *testing.T) {
+	d := running(t, 2)
+	for _, c := range []struct {
+		keep shuffle.Keep
+		want string
+	}{{shuffle.Persist, "its image after tick 10 counts when what it has sent up to there is persisted"}, {shuffle.Retain, "it has executed everything, and takes no more images"}} {
+		for i := range d.m.rec.cfg.Stages[0].Edges {
+			d.m.rec.cfg.Stages[0].Edges[i].Policy.Keep = c.keep
+		}
+		d.step(Reported{From: d.from(0), Executed: []frame.Tick{frame.MaxTick, 0}, Opened: frame.MaxTick, Held: held(1)})
+		if got := d.m.Status().Units[0].Why; got != c.want {
+			t.Errorf("%v: got %q, want %q", c.keep, got, c.want)
+		}
 	}
 }
 

@@ -37,11 +37,12 @@ func (m *Machine) whyBase(id Unit) string {
 		return fmt.Sprintf("its image after tick %d could not be saved: %s", u.unsaved.Tick, u.unsaved.Reason)
 	case u.newestSaved() > u.Base.Base:
 		return "its newest image is about to count"
-	case u.executed == frame.MaxTick:
-		return "it has executed everything, and takes no more images"
 	}
 	if t := m.notPersisted(id); t != 0 {
 		return fmt.Sprintf("its image after tick %d counts when what it has sent up to there is persisted", t)
+	}
+	if u.executed == frame.MaxTick {
+		return "it has executed everything, and takes no more images"
 	}
 	if next := m.rec.marks.after(u.Base.Base); next != 0 {
 		return fmt.Sprintf("its next image is due after tick %d, it has executed %d", next, u.executed)

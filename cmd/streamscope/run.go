@@ -141,7 +141,7 @@ func (a *app) runJob(ctx context.Context, job string, run options.Run) (err erro
 	stats.Finish(rep.Elapsed(), memory.Stop())
 	rep.Close()
 	if err != nil {
-		return explainEnd(ctx, err)
+		return explainEnd(ctx, err, run.DataDir)
 	}
 	if file != nil {
 		if err := file.Commit(&stats); err != nil {
@@ -157,10 +157,13 @@ func (a *app) runJob(ctx context.Context, job string, run options.Run) (err erro
 }
 
 // explainEnd puts the signal in the place of what it made the engine complain about.
-func explainEnd(ctx context.Context, err error) error {
+func explainEnd(ctx context.Context, err error, dataDir string) error {
 	var interrupt interruptError
-	if errors.As(context.Cause(ctx), &interrupt) {
-		return fmt.Errorf("%w: the run was stopped, nothing was written", interrupt)
+	switch {
+	case !errors.As(context.Cause(ctx), &interrupt):
+		return err
+	case dataDir != "":
+		return fmt.Errorf("%w: the run was stopped; repeat its command to go on from %s", interrupt, dataDir)
 	}
-	return err
+	return fmt.Errorf("%w: the run was stopped, nothing was written", interrupt)
 }

@@ -272,7 +272,7 @@ func TestInterruptedSuccessor(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = m.cmd.Wait()
-	if status := m.cmd.ProcessState.ExitCode(); status != 130 {
+	if status := m.cmd.ProcessState.ExitCode(); status != 130 || !strings.Contains(m.stderr.String(), "repeat its command to go on from ") {
 		t.Errorf("status %d\n%s", status, m.stderr)
 	}
 	eventually(t, "the workers end as well", 20*time.Second, func() bool { return !slices.ContainsFunc(workers, func(pid int) bool { return !gone(pid) }) })
