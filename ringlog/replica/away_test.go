@@ -8,20 +8,30 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
-// away lends what is on a disk, and counts how often somebody waited for that.
-type away struct{ waits int }
+// away lends what is on a disk, and counts how often that was read.
+type away struct{ waits, lent int }
+
+type lentAway struct {
+	mine
+	*away
+}
+
+func (l lentAway) Release() { l.lent-- }
 
 func (a *away) Lend(_ frame.Pos, wait bool) (Lent, error) {
 	if !wait {
 		return nil, ErrAway
 	}
 	a.waits++
-	return mine{}, nil
+	a.lent++
+	return lentAway{away: a}, nil
 }
 
-// What is at hand does not wait while a disk is read, but for one entry now and then, and all on the disk is sent in the end.
-func TestJournalsDoNotWaitForDisks(t *testing.T) {
-	n := New(Config{Self: Member{1, 1}, Wake: func(frame.NodeID) {}})
+// What is at hand goes while a disk stands; what is on the disk goes in order when it answers, one entry at a time; and nothing stays lent when the connection ends.
+func TestNobodyWaitsForDisks(t *testing.T) {
+	var reads []func()
+	woken := 0
+	n := New(Config{Self: Member{1, 1}, Wake: func(frame.NodeID) { woken++ }, Elsewhere: func(read func()) { reads = append(reads, read) }})
 	peer, disk := Member{2, 1}, &away{}
 	journal := n.Own(Stream{Kind: Journal, ID: 1}, OwnedConfig{})
 	log := n.Own(Stream{Kind: Log, ID: 1}, OwnedConfig{Lender: disk})
@@ -49,23 +59,34 @@ func TestJournalsDoNotWaitForDisks(t *testing.T) {
 	for i := range frame.Tick(entries) {
 		log.Note(i+1, frame.Pos(i), mine{}.Bytes())
 	}
+	gather := func() int {
+		defer out.Sent(nil)
+		return len(out.Gather(nil, 1<<20))
+	}
 	for i := range frame.Tick(6) {
 		if _, err := journal.Append(i+1, []byte("record")); err != nil {
 			t.Fatal(err)
 		}
-		before := disk.waits
-		if pieces := out.Gather(nil, 1<<20); len(pieces) == 0 || disk.waits-before != int(i%2) {
-			t.Errorf("record %d went in %d pieces after %d reads, want %d", i, len(pieces), disk.waits-before, i%2)
+		if gather() == 0 || len(reads) != 1 || gather() != 0 {
+			t.Fatalf("record %d: it waits, or %d reads were begun", i, len(reads))
 		}
-		out.Sent(nil)
 	}
-	for disk.waits < entries {
-		if pieces := out.Gather(nil, 1<<20); len(pieces) == 0 {
-			t.Fatalf("nothing is sent after %d of %d entries", disk.waits, entries)
+	for i := range entries {
+		before := woken
+		reads[i]()
+		if woken == before || gather() == 0 || len(reads) != min(i+2, entries) {
+			t.Fatalf("after read %d: %d were begun, and the link was woken: %v", i, len(reads), woken > before)
 		}
-		out.Sent(nil)
 	}
-	if p := log.Stats().Peers[0]; p.LagBytes != int64(entries*len(mine{}.Bytes())) || len(out.Gather(nil, 1<<20)) != 0 {
-		t.Errorf("%+v", p)
+	log.Note(entries+1, entries, mine{}.Bytes())
+	log.Note(entries+2, entries+1, mine{}.Bytes())
+	gather()
+	reads[entries]()
+	out.Detach(nil) // with one that was read, and not sent
+	if err := out.Attach(wire.Hello{}); err != nil {
+		t.Fatal(err)
+	}
+	if disk.waits != entries+1 || disk.lent != 0 {
+		t.Errorf("%d entries were read, want %d; %d are still lent", disk.waits, entries+1, disk.lent)
 	}
 }

@@ -29,7 +29,7 @@
 // # Concurrency
 //
 // Methods of Node, Owned and of the links may be called from any goroutine; there is one lock. Callbacks (Changed, done, take) are called without it, from
-// the goroutines of links; those of one request come one after the other. No goroutine is started here. A disk is waited for by the link that needs it, without the lock.
+// the goroutines of links; those of one request come one after the other. No goroutine is started here. A disk is waited for without the lock, and by no link (Config.Elsewhere).
 //
 // # Ownership
 //

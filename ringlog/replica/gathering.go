@@ -128,15 +128,13 @@ func (g *gathering) entry(w *Owned, p *member, k *kept, gap bool) bool {
 
 // lend has the bytes of an entry of a Log, if need be those that were read just now. ErrAway: they will be read.
 func (g *gathering) lend(w *Owned, k *kept) (Lent, error) {
-	r := &g.o.read
-	if r.of == w && r.number == k.number {
-		lent, err := r.lent, r.err
-		*r = readEntry{}
-		return lent, err
+	if r := g.o.read; r != nil && r.done && r.of == w && r.number == k.number {
+		g.o.read = nil
+		return r.lent, r.err
 	}
 	lent, err := w.cfg.Lender.Lend(k.at, false)
-	if errors.Is(err, ErrAway) && r.of == nil {
-		*r = readEntry{of: w, number: k.number, at: k.at}
+	if errors.Is(err, ErrAway) && g.o.read == nil {
+		g.o.read = &reading{of: w, number: k.number, at: k.at}
 	}
 	return lent, err
 }

@@ -19,6 +19,9 @@ type Config struct {
 	// WakeSoon, if set, is called in place of Wake for what may wait a few milliseconds, so that more goes at once: entries of Logs, and that
 	// they have come.
 	WakeSoon func(peer frame.NodeID)
+	// Elsewhere, if set, runs what waits for a disk, on another goroutine than the one that calls: one thing at a time for each peer, which ends when the disk
+	// has answered. nil: the link waits.
+	Elsewhere func(read func())
 }
 
 const holdBytes = 64 << 20
@@ -44,6 +47,9 @@ type Node struct {
 func New(cfg Config) *Node {
 	if cfg.HoldBytes == 0 {
 		cfg.HoldBytes = holdBytes
+	}
+	if cfg.Elsewhere == nil {
+		cfg.Elsewhere = func(read func()) { read() }
 	}
 	n := &Node{cfg: cfg}
 	n.mu.holder = NewHolder(cfg.HoldBytes)

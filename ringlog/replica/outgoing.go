@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/streamscope/streamscope/netio/wire"
-	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
 // outgoing is the sending end of the link to a peer.
@@ -16,20 +15,10 @@ type outgoing struct {
 	turn  int // where the next round over the Logs begins
 	buf   []byte
 	lent  []Lent
-	// read is an entry of a Log that has to be read from a disk; passed: the last Gather has found one, and left it to the next.
-	read   readEntry
-	passed bool
+	// read is an entry of a Log that is read from a disk, or is about to be; nil: none is. Guarded by the node's lock.
+	read *reading
 	// dropped says what each stream's DROP on this connection was.
 	dropped map[*Owned]uint64
-}
-
-type readEntry struct {
-	of     *Owned
-	number uint64
-	at     frame.Pos
-	lent   Lent
-	err    error
-	done   bool
 }
 
 const (
@@ -78,6 +67,7 @@ func (o *outgoing) Detach(error) {
 	if n.linked(o.peer) == o {
 		o.reset()
 	}
+	o.endReading()
 	lost := o.forget()
 	n.mu.Unlock()
 	fail(lost, o.peer)
@@ -106,30 +96,20 @@ func (o *outgoing) abandon() []*asked {
 }
 
 // Gather implements netio.Outgoing: first what is asked and promised, then Journals, then Logs in turns, those that the peer is behind with, and at last Images.
-//
-// An entry that lies on a disk is read when nothing is at hand, or when the flush before has passed one over: so what is at hand, journals above all, waits
-// for one read at most.
+// What lies on a disk is read meanwhile, one entry at a time, and goes when it is there.
 func (o *outgoing) Gather(pieces [][]byte, maxBytes int) [][]byte {
 	g := gathering{o: o, pieces: pieces, buf: o.buf[:0], left: maxBytes, refill: refillBytes}
-	reads, passed := 0, o.passed
-	o.passed = false
-	for o.gather(&g); o.read.of != nil; o.gather(&g) {
-		if some := len(g.pieces)+len(g.buf) > 0; some && (reads > 0 || !passed) {
-			o.passed, o.read = reads == 0, readEntry{}
-			break
-		}
-		r := &o.read
-		r.lent, r.err = r.of.cfg.Lender.Lend(r.at, true)
-		r.done = true
-		reads++
-	}
+	read := o.gather(&g)
 	g.flush()
 	o.buf = g.buf[:0]
+	if read != nil {
+		o.node.cfg.Elsewhere(func() { o.finish(read) })
+	}
 	return g.pieces
 }
 
-// gather takes what is there. It sets o.read if there is an entry that has to wait for a disk, which nobody but this link does.
-func (o *outgoing) gather(g *gathering) {
+// gather takes what is there. It returns an entry that has to be read from a disk.
+func (o *outgoing) gather(g *gathering) *reading {
 	n := o.node
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -159,12 +139,7 @@ func (o *outgoing) gather(g *gathering) {
 		g.stream(rest[(o.turn+i)%len(rest)])
 	}
 	o.turn++
-	if r := o.read; r.done { // nobody wants it any more, or there is no room: it is read again, from a cache
-		if r.lent != nil {
-			r.lent.Release()
-		}
-		o.read = readEntry{}
-	}
+	return o.begin()
 }
 
 // Sent implements netio.Outgoing.
