@@ -3,7 +3,7 @@ package replica
 import "github.com/streamscope/streamscope/ringlog/frame"
 
 // reading is an entry of a Log that has to be read from a disk before it is sent: without the lock, and without the link's goroutine, so that nothing waits for
-// a disk but what lies on it. There is one at a time for each peer.
+// a disk but what lies on it. There is one at a time for each life of a peer.
 type reading struct {
 	of     *Owned
 	number uint64
@@ -36,19 +36,20 @@ func (o *outgoing) finish(r *reading) {
 	n := o.node
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if o.read != r { // the connection has ended
-		if lent != nil {
-			lent.Release()
-		}
-		return
-	}
 	r.lent, r.err, r.done = lent, err, true
+	if !o.up {
+		o.endReading()
+	}
 	n.wake(o.peer.Node)
 }
 
-// endReading gives back what was read, or will be. The lock is held.
+// endReading gives back what was read; what is being read stays, and no other is begun, until the disk has answered. The lock is held.
 func (o *outgoing) endReading() {
-	if r := o.read; r != nil && r.lent != nil {
+	r := o.read
+	if r == nil || r.begun && !r.done {
+		return
+	}
+	if r.lent != nil {
 		r.lent.Release()
 	}
 	o.read = nil
