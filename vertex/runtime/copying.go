@@ -31,9 +31,10 @@ type copying struct {
 	streams  *replica.Node
 	copies   *copies.Copies
 	endpoint *netio.Endpoint
-	links    []linkPair    // by node
-	soon     []atomic.Bool // by node: it is about to be woken
-	mu       sync.Mutex    // one change of links at a time
+	links    []linkPair     // by node
+	soon     []atomic.Bool  // by node: it is about to be woken
+	reads    sync.WaitGroup // of spilled frames, one for each life of a peer at most
+	mu       sync.Mutex     // one change of links at a time
 	journals journals
 }
 
@@ -59,7 +60,7 @@ func newCopying(n *Node) (*copying, error) {
 	c := &copying{node: n, links: make([]linkPair, cfg.Nodes), soon: make([]atomic.Bool, cfg.Nodes)}
 	self := replica.Member{Node: cfg.Node, Life: cfg.Incarnation}
 	c.streams = replica.New(replica.Config{Self: self, HoldBytes: max(1, cfg.ArenaBytes/copyHoldParts), Wake: c.wake, WakeSoon: c.wakeSoon,
-		Changed: c.linksChanged})
+		Changed: c.linksChanged, Elsewhere: c.reads.Go})
 	c.copies = NewCopies(cfg.Plan, cfg.Nodes, cfg.Cores, self, c.streams, copyWindow)
 	var err error
 	c.endpoint, err = netio.Listen(netio.Config{
@@ -217,6 +218,7 @@ func endFormer(l *netio.Link, p netio.Peer) (fresh bool, err error) {
 
 func (c *copying) close() {
 	c.endpoint.Close()
+	c.reads.Wait() // no link begins one any more
 	c.copies.Close()
 }
 
