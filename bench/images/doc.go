@@ -1,7 +1,7 @@
 // Package images measures what images of state cost, and how fast they come back: snapshots of gigabytes that a core changes meanwhile.
 //
 // The model: joins whose rows come in the order of time and leave as the time passes, so that what changes lies together: less than a quarter of the pages in
-// an interval, which is the eight to eleven seconds that it takes to make the pairs of its rows. The memory that copies take is that of images before, as it
+// an interval, which is the eight seconds or more that it takes to make the pairs of its rows. The memory that copies take is that of images before, as it
 // is after the first. A repetition takes the same number of rows twice in turn: without an image, and from a freeze on, with the image written by another thread
 // meanwhile (an increment over the image before, synced and read back). The ratio of the two times is what is kept of the throughput; the pause is
 // the freeze. One core does both the joining of all states; the writer has what is left of the machine.
