@@ -7,6 +7,7 @@ import (
 
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle"
+	"github.com/streamscope/streamscope/state/snapshot"
 )
 
 // chain is what the store has of a stream, as its writer knows it.
@@ -45,7 +46,11 @@ func (c *chain) load() error {
 		}
 	}
 	if n := len(c.firsts); n > 0 {
-		if c.last, err = c.lastOf(c.firsts[n-1]); err != nil {
+		c.last, err = c.lastOf(c.firsts[n-1])
+		if errors.Is(err, snapshot.ErrDamaged) {
+			err = fmt.Errorf("the newest of what is persisted cannot be read: %w; move it out of the store: its ticks are written again if they are computed again, else they are a gap", err)
+		}
+		if err != nil {
 			return err
 		}
 	}

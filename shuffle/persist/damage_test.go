@@ -117,6 +117,20 @@ func TestOtherVersionIsRefused(t *testing.T) {
 	}
 }
 
+// TestNewestIsDamaged: a life that cannot read where its stream goes on ends, and says what to do; that helps.
+func TestNewestIsDamaged(t *testing.T) {
+	w, m := finished(t, 9, 3000)
+	newest := slices.Max(slices.Collect(maps.Keys(m.objects)))
+	m.objects[newest] = m.objects[newest][:100]
+	rng := rand.New(rand.NewPCG(9, 6))
+	if err := w.life(2, 0).persist(rng); !errors.Is(err, snapshot.ErrDamaged) || !strings.Contains(err.Error(), newest) || !strings.Contains(err.Error(), "move it out of the store") {
+		t.Fatalf("got %v", err)
+	}
+	delete(m.objects, newest)
+	w.life(3, 0).finish(rng)
+	w.check(frame.MaxTick)
+}
+
 // TestMissingIsFound removes an object, in the middle, or the last.
 func TestMissingIsFound(t *testing.T) {
 	_, m := finished(t, 9, 1)
