@@ -60,12 +60,13 @@ type (
 		Epoch Epoch
 		Peer  Peer
 	}
-	// Activated: this is the active set of the journal of a stage's unit, in answer to Activate, whether it is the one that was wanted or not.
+	// Activated: this is the active set of the journal, or the images, of a stage's unit, in answer to Activate, whether it is the one that was wanted or not.
 	Activated struct {
-		Node  frame.NodeID
-		Epoch Epoch
-		Stage StageID
-		Set   JournalSet
+		Node   frame.NodeID
+		Epoch  Epoch
+		Stage  StageID
+		Images bool `json:",omitempty"`
+		Set    JournalSet
 	}
 	// Stop: end everything, answer Stopped, leave no temporary file if the run failed.
 	Stop struct {
@@ -169,6 +170,8 @@ type Assignment struct {
 	Peers []Peer `json:",omitempty"`
 	// Journals are the active sets of those of the worker's units that have one. Their members that are not among Peers are lost.
 	Journals []UnitJournal `json:",omitempty"`
+	// Images are those of the images of its units.
+	Images []UnitJournal `json:",omitempty"`
 }
 
 // Begins is by stage the tick up to which the life's log holds nothing.

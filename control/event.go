@@ -64,12 +64,13 @@ type (
 		// Warnings are what the worker has met since it last said so, and gets over: a disk that is full, a store that does not answer.
 		Warnings []string `json:",omitempty"`
 	}
-	// Activate: the unit's journal is to be kept by these members from now on, provided that the active set is still the version before; answered by
+	// Activate: the unit's journal, or its images, are to be kept by these members from now on, provided that the active set is still the version before; answered by
 	// Activated. It may be said again.
 	Activate struct {
 		From
-		Stage StageID
-		Set   JournalSet
+		Stage  StageID
+		Images bool `json:",omitempty"`
+		Set    JournalSet
 	}
 	// Finished: all tasks have ended well, their output is complete; with recovery, durable too. The worker goes on to serve its peers.
 	Finished struct {

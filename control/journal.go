@@ -9,14 +9,14 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
-// JournalSet says whose copies of a source unit's journal count (PROTOCOL F12). It changes by compare-and-swap of Version.
+// JournalSet says whose copies of a source unit's journal, or of any unit's images, count (PROTOCOL F12). It changes by compare-and-swap of Version.
 //
 // Without members and life, what it kept was given up.
 //
 // Invariant: Members are of rising nodes, none of them the unit's own. It is not changed once made.
 type JournalSet struct {
 	Version uint64
-	// Life of the unit's node whose records they are.
+	// Life of the unit's node whose records or images they are.
 	Life    frame.Incarnation
 	Members []JournalMember
 }
@@ -31,6 +31,31 @@ type JournalMember struct {
 type UnitJournal struct {
 	Unit
 	Set JournalSet
+}
+
+// kept is what peers keep of a unit: its journal, or its images.
+type kept struct {
+	Unit
+	images bool
+}
+
+// set is the active set, version 0 if there never was one.
+func (s *Stored) set(k kept) JournalSet {
+	if k.images {
+		return s.Images[k.Unit]
+	}
+	return s.Journals[k.Unit]
+}
+
+// applySets sets the active sets of units.
+func applySets(sets map[Unit]JournalSet, to []UnitJournal) map[Unit]JournalSet {
+	for _, j := range to {
+		if sets == nil {
+			sets = map[Unit]JournalSet{}
+		}
+		sets[j.Unit] = j.Set
+	}
+	return sets
 }
 
 // Equal compares two sets.
@@ -58,7 +83,7 @@ func (s JournalSet) Valid(node frame.NodeID, nodes int) error {
 	return nil
 }
 
-// activate handles the wish of a source for another active set. Whatever the answer, it tells what is committed. Only the registered life is heard, so that
+// activate handles the wish of a unit for another active set. Whatever the answer, it tells what is committed. Only the registered life is heard, so that
 // once a life has read the set it was started with, none before it can change that any more.
 func (m *Machine) activate(node frame.NodeID, w *worker, ev Activate) {
 	r := m.rec
@@ -66,38 +91,42 @@ func (m *Machine) activate(node frame.NodeID, w *worker, ev Activate) {
 		m.unexpected(node, w, "activate")
 		return
 	}
-	u := Unit{ev.Stage, node}
+	k := kept{Unit{ev.Stage, node}, ev.Images}
 	if err := ev.Set.Valid(node, m.cfg.Workers); err != nil || ev.Set.Life != w.incarnation {
 		m.unexpected(node, w, fmt.Sprintf("activate (%v, %v)", ev.Set, err))
 		return
 	}
-	if ev.Set.Version != r.stored.Journals[u].Version+1 {
-		m.emit(Activated{node, m.cfg.Epoch, ev.Stage, r.stored.Journals[u]})
+	if now := r.stored.set(k); ev.Set.Version != now.Version+1 {
+		m.emit(Activated{node, m.cfg.Epoch, ev.Stage, ev.Images, now})
 		return
 	}
 	if r.activations == nil {
-		r.activations = map[Unit]JournalSet{}
+		r.activations = map[kept]JournalSet{}
 	}
-	r.activations[u] = ev.Set
+	r.activations[k] = ev.Set
 	m.persist()
 }
 
 // takeActivations moves what is to be activated into a transaction.
-func (r *recovery) takeActivations() (all []UnitJournal) {
-	for _, u := range slices.SortedFunc(maps.Keys(r.activations), func(a, b Unit) int { return cmp.Or(cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Node, b.Node)) }) {
-		if s := r.activations[u]; s.Version == r.stored.Journals[u].Version+1 {
-			all = append(all, UnitJournal{u, s})
+func (r *recovery) takeActivations() (journals, images []UnitJournal) {
+	for _, k := range slices.SortedFunc(maps.Keys(r.activations), func(a, b kept) int { return cmp.Or(cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Node, b.Node)) }) {
+		switch s := r.activations[k]; {
+		case s.Version != r.stored.set(k).Version+1:
+		case k.images:
+			images = append(images, UnitJournal{k.Unit, s})
+		default:
+			journals = append(journals, UnitJournal{k.Unit, s})
 		}
 	}
 	r.activations = nil
-	return all
+	return journals, images
 }
 
-// activated tells the owners of journals what is committed. One that was replaced meanwhile has been told when it was started.
-func (m *Machine) activated(all []UnitJournal) {
+// activated tells the owners of journals or images what is committed. One that was replaced meanwhile has been told when it was started.
+func (m *Machine) activated(all []UnitJournal, images bool) {
 	for _, j := range all {
 		if w := &m.workers[j.Node]; !w.down && w.incarnation == j.Set.Life {
-			m.emit(Activated{j.Node, m.cfg.Epoch, j.Stage, j.Set})
+			m.emit(Activated{j.Node, m.cfg.Epoch, j.Stage, images, j.Set})
 		}
 	}
 }
@@ -140,11 +169,11 @@ func (s *Stored) GiveUpJournals(stages []StageShape) (t Txn, to frame.Tick, err 
 	return t, to, err
 }
 
-// journals are the active sets of a node's units.
-func (r *recovery) journals(node frame.NodeID) (all []UnitJournal) {
+// sets are the active ones of a node's units.
+func (r *recovery) sets(node frame.NodeID, of map[Unit]JournalSet) (all []UnitJournal) {
 	for s := range r.cfg.Stages {
 		u := Unit{StageID(s), node}
-		if set := r.stored.Journals[u]; set.Version > 0 {
+		if set := of[u]; set.Version > 0 {
 			all = append(all, UnitJournal{u, set})
 		}
 	}

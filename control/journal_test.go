@@ -13,21 +13,33 @@ func journalSet(version uint64, life frame.Incarnation, members ...JournalMember
 
 // An active set changes by compare-and-swap, is committed before its owner hears of it, and is what the next life is started with.
 func TestActivate(t *testing.T) {
+	for _, images := range []bool{false, true} {
+		t.Run(map[bool]string{false: "journal", true: "images"}[images], func(t *testing.T) { activate(t, images) })
+	}
+}
+
+func activate(t *testing.T, images bool) {
 	d := running(t, 3)
+	stored := func() JournalSet {
+		if other := d.rec.set(kept{Unit{0, 1}, !images}); other.Version != 0 {
+			t.Fatalf("the other set is %v", other)
+		}
+		return d.rec.set(kept{Unit{0, 1}, images})
+	}
 	u := Unit{0, 1}
 	first := journalSet(1, 1, JournalMember{0, 1})
 	d.hold = true
-	d.step(Activate{d.from(1), 0, first})
+	d.step(Activate{d.from(1), 0, images, first})
 	if d.last["control.Activated"] != nil {
 		t.Fatal("told before it was committed")
 	}
 	d.hold = false
 	d.persist()
-	if a := d.last["control.Activated"].(Activated); a.Node != 1 || !a.Set.Equal(first) || !d.rec.Journals[u].Equal(first) {
-		t.Fatalf("told %+v, stored %+v", a, d.rec.Journals)
+	if a := d.last["control.Activated"].(Activated); a.Node != 1 || a.Images != images || !a.Set.Equal(first) || !stored().Equal(first) {
+		t.Fatalf("told %+v, stored %+v", a, stored())
 	}
 
-	d.step(Activate{d.from(1), 0, journalSet(1, 1, JournalMember{2, 1})}) // somebody was quicker
+	d.step(Activate{d.from(1), 0, images, journalSet(1, 1, JournalMember{2, 1})}) // somebody was quicker
 	if a := d.last["control.Activated"].(Activated); !a.Set.Equal(first) {
 		t.Errorf("told %+v", a)
 	}
@@ -35,17 +47,17 @@ func TestActivate(t *testing.T) {
 	old := d.from(1)
 	d.lose(1)
 	as := d.last["control.Start"].(Start).Assignment
-	if len(as.Journals) != 1 || as.Journals[0].Unit != u || !as.Journals[0].Set.Equal(first) {
-		t.Errorf("started with %+v", as.Journals)
+	if sets := map[bool][]UnitJournal{false: as.Journals, true: as.Images}[images]; len(sets) != 1 || sets[0].Unit != u || !sets[0].Set.Equal(first) {
+		t.Errorf("started with %+v", sets)
 	}
-	d.step(Activate{old, 0, journalSet(2, 1, JournalMember{2, 1})}) // a zombie
-	if !d.rec.Journals[u].Equal(first) {
-		t.Errorf("a former life activated %+v", d.rec.Journals)
+	d.step(Activate{old, 0, images, journalSet(2, 1, JournalMember{2, 1})}) // a zombie
+	if !stored().Equal(first) {
+		t.Errorf("a former life activated %+v", stored())
 	}
 	second := journalSet(2, 2, JournalMember{2, 1})
-	d.step(Activate{d.from(1), 0, second})
-	if !d.rec.Journals[u].Equal(second) {
-		t.Errorf("stored %+v", d.rec.Journals)
+	d.step(Activate{d.from(1), 0, images, second})
+	if !stored().Equal(second) {
+		t.Errorf("stored %+v", stored())
 	}
 }
 

@@ -52,7 +52,7 @@ func (m *Machine) nextTxn() (t Txn) {
 	} else {
 		t.Bases = r.bases.advance(fresh)
 	}
-	t.Journals = r.takeActivations()
+	t.Journals, t.Images = r.takeActivations()
 	return t
 }
 
@@ -116,7 +116,8 @@ func (m *Machine) stored(t Txn) {
 	for _, reg := range t.Register {
 		m.registered(reg)
 	}
-	m.activated(t.Journals)
+	m.activated(t.Journals, false)
+	m.activated(t.Images, true)
 	if len(t.Bases) > 0 && !before.equal(r.bases.needs()) {
 		m.trim()
 	}

@@ -58,7 +58,7 @@ type recovery struct {
 	// unreadable are units that wait to be taken back to their generation before.
 	unreadable []Unit
 	// activations are wanted and not asked for yet.
-	activations map[Unit]JournalSet
+	activations map[kept]JournalSet
 	// allDone: every worker has finished; the output is complete once that is stored.
 	allDone bool
 	// visible: the output is, which is to be stored.

@@ -139,7 +139,7 @@ func (m *Machine) assignment(node frame.NodeID) Assignment {
 		a.Restore, a.Quiet = r.bases.restore(node)
 		a.Needs = r.bases.needs()
 		a.Marks = append(a.Marks, r.marks.open...)
-		a.Peers, a.Journals = m.holders(), r.journals(node)
+		a.Peers, a.Journals, a.Images = m.holders(), r.sets(node, r.stored.Journals), r.sets(node, r.stored.Images)
 		m.workers[node].excused = r.marks.last
 	}
 	return a

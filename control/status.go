@@ -102,8 +102,10 @@ type UnitStatus struct {
 	Journal *HeldJournal `json:"journal,omitempty"`
 	// JournalAt are the nodes that keep the journal in memory; none: it lies on disk.
 	JournalAt []JournalMember `json:"journal_at,omitempty"`
-	Failed    string          `json:"image_failed,omitempty"`
-	Why       string          `json:"why"`
+	// ImagesAt are those that keep the images in memory; none: they lie in the snapshot store.
+	ImagesAt []JournalMember `json:"images_at,omitempty"`
+	Failed   string          `json:"image_failed,omitempty"`
+	Why      string          `json:"why"`
 }
 
 // LogStatus is what the log of a unit keeps for one node.
@@ -175,7 +177,7 @@ func (m *Machine) unitStatus(s *Status) {
 		for _, n := range b.stages[i].Nodes {
 			u, id := &b.units[i][n], Unit{StageID(i), n}
 			t := UnitStatus{UnitName: m.name(id), Base: u.Base.Base, Prev: u.Prev, Ask: u.Ask(), Executed: u.executed, Newest: u.newestSaved(), Why: m.whyBase(id)}
-			t.JournalAt = m.rec.stored.Journals[id].Members
+			t.JournalAt, t.ImagesAt = m.rec.stored.Journals[id].Members, m.rec.stored.Images[id].Members
 			if u.unsaved.Tick > u.newestSaved() {
 				t.Failed = u.unsaved.Reason
 			}

@@ -75,6 +75,8 @@ type Stored struct {
 	Bases [][]Base
 	// Journals are the active sets of the sources whose records are kept by peers; Version 0: there never was one.
 	Journals map[Unit]JournalSet
+	// Images are those of the units whose images are kept by peers.
+	Images map[Unit]JournalSet
 	// Mark is at least as great as every mark whose snapshots count in a base.
 	Mark frame.Tick
 	// Outcome of the run so far.
@@ -116,8 +118,8 @@ type Txn struct {
 	// Register are new incarnations, Bases new bases.
 	Register []Registration
 	Bases    []UnitBase
-	// Journals are new active sets.
-	Journals []UnitJournal
+	// Journals are new active sets, and Images those of images.
+	Journals, Images []UnitJournal
 }
 
 // Registration makes an incarnation the one that counts on its node. It restores every unit at its base.
@@ -135,7 +137,7 @@ type UnitBase struct {
 // Empty reports a transaction that changes nothing.
 func (t *Txn) Empty() bool {
 	return len(t.Schedule.Entries) == 0 && t.Mark == 0 && t.Outcome == 0 && len(t.Register) == 0 && len(t.Bases) == 0 &&
-		len(t.Journals) == 0
+		len(t.Journals) == 0 && len(t.Images) == 0
 }
 
 // Apply changes s as the store does. Nodes and stages must be within its bounds.
@@ -151,12 +153,7 @@ func (s *Stored) Apply(t Txn) {
 	for _, b := range t.Bases {
 		s.Bases[b.Stage][b.Node] = b.Base
 	}
-	for _, j := range t.Journals {
-		if s.Journals == nil {
-			s.Journals = map[Unit]JournalSet{}
-		}
-		s.Journals[j.Unit] = j.Set
-	}
+	s.Journals, s.Images = applySets(s.Journals, t.Journals), applySets(s.Images, t.Images)
 }
 
 // Clone shares nothing that changes with s.
@@ -166,6 +163,6 @@ func (s Stored) Clone() Stored {
 	for i := range s.Bases {
 		s.Bases[i] = slices.Clone(s.Bases[i])
 	}
-	s.Journals = maps.Clone(s.Journals)
+	s.Journals, s.Images = maps.Clone(s.Journals), maps.Clone(s.Images)
 	return s
 }

@@ -40,6 +40,7 @@ var Rules = []Rule{
 	{Pkg: "state/extent", May: []string{"state"}},
 	{Pkg: "state/snapshot", May: []string{"state/...", "ringlog/..."}, Goroutines: true},
 	{Pkg: "state/snapshot/s3/...", May: []string{"state/snapshot/...", "ringlog/frame"}},
+	{Pkg: "state/snapshot/peers", May: []string{"state/snapshot/...", "ringlog/..."}},
 	{Pkg: "state/...", May: []string{"state/...", "ringlog/frame", "shuffle/batch", "shuffle/partition"}, Pure: true},
 
 	{Pkg: "vertex", May: []string{"state", "ringlog/frame", "shuffle/batch"}, Pure: true},

@@ -11,7 +11,7 @@ import (
 // chaosPolicies are the flags of `run` that chaos hands on to the runs that it hurts.
 type chaosPolicies struct{ raw options.Raw }
 
-var chaosPolicyFlags = []string{"reliability", "source-durability"}
+var chaosPolicyFlags = []string{"reliability", "source-durability", "snapshot-store"}
 
 // register adds the flags, with the words that `run` has for them.
 func (p *chaosPolicies) register(set *pflag.FlagSet) {

@@ -59,7 +59,7 @@ func recoveryOf(o options.Run) *engine.Recovery {
 	if o.DataDir == "" {
 		return nil
 	}
-	return &engine.Recovery{Dir: o.DataDir, SnapshotStore: o.SnapshotStore, SnapshotInterval: o.SnapshotInterval, Reliability: o.Reliability,
+	return &engine.Recovery{Dir: o.DataDir, SnapshotStore: o.SnapshotStore, ImagePeers: o.ImagePeers, SnapshotInterval: o.SnapshotInterval, Reliability: o.Reliability,
 		JournalPeers: o.JournalPeers, AcceptGap: o.AcceptGap, InputAgain: o.InputAgain,
 		Objective:       engine.Objective{Gap: o.Objective.Gap, IntervalGiven: o.Objective.IntervalGiven, PolicyGiven: o.Objective.PolicyGiven},
 		ManagerPatience: o.ManagerPatience}

@@ -252,6 +252,22 @@ func journalsExplain(w io.Writer, s seen, stage string) {
 	}
 }
 
+// imagesExplain says where the images of a stage are, if peers keep them.
+func imagesExplain(w io.Writer, s seen, stage string) {
+	for i := range s.Units {
+		u := &s.Units[i]
+		if u.Stage != stage || len(u.ImagesAt) == 0 {
+			continue
+		}
+		var at []string
+		for _, m := range u.ImagesAt {
+			at = append(at, fmt.Sprintf("node %d", m.Node))
+		}
+		fmt.Fprintf(w, "  images of node %d in its memory and that of %s: lost only together with the worker and all of them, or with this machine, as in a power cut\n",
+			u.Node, strings.Join(at, " and "))
+	}
+}
+
 func stageExplain(w io.Writer, s seen, st *control.StageStatus) {
 	what := "stage"
 	if st.Source {
@@ -273,6 +289,7 @@ func stageExplain(w io.Writer, s seen, st *control.StageStatus) {
 		}
 	}
 	journalsExplain(w, s, st.Name)
+	imagesExplain(w, s, st.Name)
 	fmt.Fprintf(w, "  newest images %s, logs for other nodes %s\n", report.Bytes(st.ImageBytes), report.Bytes(st.LogBytes))
 	if s.finished() {
 		return

@@ -42,8 +42,8 @@ type Recovering interface {
 	CopyAddr() string
 	// Admit lets a peer's new life ask for copies, in the background.
 	Admit(control.Peer)
-	// Activated says what the active set of a journal is, in answer to an Activate.
-	Activated(stage control.StageID, set control.JournalSet)
+	// Activated says what an active set is, in answer to an Activate.
+	Activated(control.Activated)
 	// Activations are those that are wanted and not answered yet; From is filled in by the agent, which says them with every report, and when Wishes has
 	// something: a signal of capacity 1, that there are new ones.
 	Activations() []control.Activate

@@ -64,7 +64,7 @@ func (a *agent) recover(c *rpc.Down) error {
 	case c.Admit != nil && c.Admit.Epoch == a.cfg.Epoch:
 		w.Admit(c.Admit.Peer)
 	case c.Activated != nil && c.Activated.Epoch == a.cfg.Epoch:
-		w.Activated(c.Activated.Stage, c.Activated.Set)
+		w.Activated(*c.Activated)
 	default:
 		return a.outOfTurn("recover")
 	}

@@ -31,11 +31,11 @@ func (w *recovering) Trim(n control.Needs) error {
 func (w *recovering) Relink(p control.Peer) {
 	w.told = append(w.told, fmt.Sprintf("relink %d.%d", p.Node, p.Incarnation))
 }
-func (w *recovering) CopyAddr() string                              { return "copies:1" }
-func (w *recovering) Admit(control.Peer)                            {}
-func (w *recovering) Activated(control.StageID, control.JournalSet) {}
-func (w *recovering) Activations() []control.Activate               { return nil }
-func (w *recovering) Wishes() <-chan struct{}                       { return nil }
+func (w *recovering) CopyAddr() string                { return "copies:1" }
+func (w *recovering) Admit(control.Peer)              {}
+func (w *recovering) Activated(control.Activated)     {}
+func (w *recovering) Activations() []control.Activate { return nil }
+func (w *recovering) Wishes() <-chan struct{}         { return nil }
 func (w *recovering) Report() (control.Reported, error) {
 	return control.Reported{Executed: []frame.Tick{12}, Opened: 14}, nil
 }

@@ -67,6 +67,9 @@ func describe(id Identity, rec control.Stored) string {
 			if set := rec.Journals[u]; set.Version > 0 {
 				s += fmt.Sprintf("%v: journal %v: %v\n", u, set, set.Members)
 			}
+			if set := rec.Images[u]; set.Version > 0 {
+				s += fmt.Sprintf("%v: images %v: %v\n", u, set, set.Members)
+			}
 		}
 	}
 	return s

@@ -26,6 +26,7 @@ const (
 	keyIncarnation = "incarnation/"
 	keyBase        = "base/"
 	keyJournal     = "journal/"
+	keyImages      = "images/"
 )
 
 // stagesMax and nodesMax bound what a store may speak of, so that a damaged number asks for no memory.
@@ -147,12 +148,17 @@ func encode(t control.Txn) []Pair {
 	for _, b := range t.Bases {
 		set = append(set, seal(unitKey(keyBase, b.Unit), baseText(b.Base)))
 	}
-	for _, j := range t.Journals {
+	set = appendSets(set, keyJournal, t.Journals)
+	return appendSets(set, keyImages, t.Images)
+}
+
+func appendSets(set []Pair, prefix string, sets []control.UnitJournal) []Pair {
+	for _, j := range sets {
 		b, err := json.Marshal(j.Set)
 		if err != nil {
 			panic(err) // numbers always marshal
 		}
-		set = append(set, seal(unitKey(keyJournal, j.Unit), string(b)))
+		set = append(set, seal(unitKey(prefix, j.Unit), string(b)))
 	}
 	return set
 }
@@ -237,7 +243,9 @@ func (d *decoder) pair(key, text string) {
 	case strings.HasPrefix(key, keyBase):
 		d.base(key, text)
 	case strings.HasPrefix(key, keyJournal):
-		d.journal(key)
+		d.set(key, keyJournal, &d.rec.Journals)
+	case strings.HasPrefix(key, keyImages):
+		d.set(key, keyImages, &d.rec.Images)
 	default:
 		d.fail(key, fmt.Errorf("no such key in format %d", Format))
 	}
@@ -251,18 +259,19 @@ func (d *decoder) unit(key, prefix string) (u control.Unit, ok bool) {
 	return control.Unit{Stage: control.StageID(s), Node: frame.NodeID(n)}, ok && ok2
 }
 
-func (d *decoder) journal(key string) {
-	u, ok := d.unit(key, keyJournal)
+// set reads the active set of what peers keep of a unit.
+func (d *decoder) set(key, prefix string, into *map[control.Unit]control.JournalSet) {
+	u, ok := d.unit(key, prefix)
 	if !ok {
 		return
 	}
 	var set control.JournalSet
 	d.json(key, &set)
 	d.fail(key, set.Valid(u.Node, d.id.Nodes))
-	if d.rec.Journals == nil {
-		d.rec.Journals = map[control.Unit]control.JournalSet{}
+	if *into == nil {
+		*into = map[control.Unit]control.JournalSet{}
 	}
-	d.rec.Journals[u] = set
+	(*into)[u] = set
 }
 
 func (d *decoder) base(key, text string) {

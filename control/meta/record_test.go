@@ -16,6 +16,7 @@ func goodPairs() []Pair {
 		Register: []control.Registration{{Node: 1, Incarnation: 5}},
 		Bases:    []control.UnitBase{{Unit: control.Unit{Stage: 1, Node: 1}, Base: control.Base{Base: 9, Prev: 8}}},
 		Journals: []control.UnitJournal{{Unit: control.Unit{Stage: 0, Node: 1}, Set: control.JournalSet{Version: 2, Life: 5, Members: []control.JournalMember{{Node: 0, Life: 3}}}}},
+		Images:   []control.UnitJournal{{Unit: control.Unit{Stage: 1, Node: 0}, Set: control.JournalSet{Version: 1, Life: 4, Members: []control.JournalMember{{Node: 1, Life: 5}}}}},
 	})...)
 }
 
@@ -26,6 +27,9 @@ func TestHostileRecords(t *testing.T) {
 	}
 	if set := rec.Journals[control.Unit{Stage: 0, Node: 1}]; set.Version != 2 || set.Life != 5 || len(set.Members) != 1 {
 		t.Errorf("journals %+v", rec.Journals)
+	}
+	if set := rec.Images[control.Unit{Stage: 1, Node: 0}]; set.Version != 1 || set.Life != 4 || len(set.Members) != 1 || len(rec.Journals) != 1 {
+		t.Errorf("images %+v, journals %+v", rec.Images, rec.Journals)
 	}
 	for name, c := range map[string]struct {
 		change func([]Pair) []Pair

@@ -15,6 +15,8 @@ type Limits struct {
 	JournalPeers int `json:",omitempty"`
 	// SnapshotStore is where they keep images instead, as s3://BUCKET/PREFIX; empty: in DataDir.
 	SnapshotStore string `json:",omitempty"`
+	// ImagePeers is how many other workers keep them instead, in memory; 0: none.
+	ImagePeers int `json:",omitempty"`
 	// RatePerS paces all sources together, in events per second; 0: as fast as they can.
 	RatePerS float64
 	// ReportEveryUs is the time between two reports to the manager; 0: the agent's own.

@@ -24,6 +24,9 @@ type Config struct {
 
 const fullEveryDefault = 8
 
+// Folder is how the names of the task's objects begin.
+func (cfg *Config) Folder() string { return folder(cfg.Job, cfg.Task) }
+
 // Chain keeps the snapshots of one task. One goroutine at a time uses it; one process at a time writes: opening it again elsewhere fences it.
 type Chain struct {
 	Config

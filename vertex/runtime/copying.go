@@ -36,10 +36,14 @@ type copying struct {
 	reads    sync.WaitGroup // of spilled frames, one for each life of a peer at most
 	mu       sync.Mutex     // one change of links at a time
 	journals journals
+	images   images
 }
 
 // copied reports whether peers keep anything: journals, or what an edge of the plan carries.
 func (cfg *NodeConfig) copied() bool {
+	if cfg.Images != nil {
+		return true
+	}
 	if cfg.Recovery == nil || cfg.Nodes < 2 {
 		return false
 	}

@@ -82,21 +82,21 @@ func (c *copying) journal(stage int, changed func()) (Journal, []journal.Record,
 		return nil, nil, fmt.Errorf("%w; the last tick that is known is %d, of the image that the stage goes on from; run again with --accept-gap to go on from there", err, last)
 	}
 	p.Living(c.streams.Linked())
-	c.clock(p)
+	c.clock(func() *replica.Guard { return p.Guard })
 	return p, records, nil
 }
 
-// clockEvery is how often journals look for members that do not keep up.
+// clockEvery is how often journals and images look for members that do not keep up.
 const clockEvery = 250 * time.Millisecond
 
-// clock tells a journal the time, until the node stops.
-func (c *copying) clock(p *journal.Peers) {
+// clock tells a guard the time, until the node stops.
+func (c *copying) clock(of func() *replica.Guard) {
 	time.AfterFunc(clockEvery, func() {
 		select {
 		case <-c.node.stop:
 		default:
-			p.Clock(nanotime())
-			c.clock(p)
+			of().Clock(nanotime())
+			c.clock(of)
 		}
 	})
 }
@@ -108,34 +108,52 @@ func members(peers []netio.Peer) (all []replica.Member) {
 	return all
 }
 
-// linksChanged tells the journals who is there.
+// linksChanged tells the journals and images who is there.
 func (c *copying) linksChanged() {
-	for _, p := range c.journals.all() {
-		p.Living(c.streams.Linked())
+	for _, g := range c.guards() {
+		g.Living(c.streams.Linked())
 	}
 }
 
-// Wanted are the sets, by stage, that are to be activated and are not yet, as far as is known.
-func (n *Node) Wanted() map[int]replica.Set {
-	wanted := map[int]replica.Set{}
+// Kept is what peers keep of a stage on this node: the journal of its sources, or its images.
+type Kept struct {
+	Stage  int
+	Images bool
+}
+
+// guards are those of all that peers keep.
+func (c *copying) guards() map[Kept]*replica.Guard {
+	all := map[Kept]*replica.Guard{}
+	for stage, p := range c.journals.all() {
+		all[Kept{stage, false}] = p.Guard
+	}
+	for stage, s := range c.images.all() {
+		all[Kept{stage, true}] = s.Guard()
+	}
+	return all
+}
+
+// Wanted are the sets that are to be activated and are not yet, as far as is known.
+func (n *Node) Wanted() map[Kept]replica.Set {
+	wanted := map[Kept]replica.Set{}
 	if n.copying == nil {
 		return wanted
 	}
-	for stage, p := range n.copying.journals.all() {
-		if s, ok := p.Wanted(); ok {
-			wanted[stage] = s
+	for k, g := range n.copying.guards() {
+		if s, ok := g.Wanted(); ok {
+			wanted[k] = s
 		}
 	}
 	return wanted
 }
 
-// Activated says what the active set of a stage's journal is.
-func (n *Node) Activated(stage int, s replica.Set) {
+// Activated says what an active set is.
+func (n *Node) Activated(k Kept, s replica.Set) {
 	if n.copying == nil {
 		return
 	}
-	if p := n.copying.journals.all()[stage]; p != nil {
-		p.Activated(s)
+	if g := n.copying.guards()[k]; g != nil {
+		g.Activated(s)
 	}
 }
 

@@ -45,6 +45,8 @@ type NodeConfig struct {
 	Recovery *Recovery
 	// Journals, if set, has peers keep the journals of sources; only with Recovery and several nodes.
 	Journals *Journals
+	// Images, if set, has peers keep the images of units, and makes Recovery from what they have; only with several nodes.
+	Images *Images
 	// Streams is where edges with the policy persist are written; nil: they are as with retain. Stop waits for its calls to return. Only with Recovery.
 	Streams snapshot.Store
 	// Holders are peers that may hold copies of what former lives of this node have written, with the addresses of CopyAddr.
@@ -96,6 +98,9 @@ func NewNode(cfg NodeConfig) (*Node, error) {
 	var fetched *copies.Fetched
 	if cfg.copied() {
 		if n.copying, err = newCopying(n); err != nil {
+			return nil, errors.Join(err, n.Stop())
+		}
+		if err := n.copying.openImages(); err != nil {
 			return nil, errors.Join(err, n.Stop())
 		}
 		fetched = n.copying.fetch(cfg.Holders)

@@ -25,6 +25,8 @@ type Recovery struct {
 	Dir string
 	// SnapshotStore takes the images instead, as s3://BUCKET/PREFIX; empty: the directory does.
 	SnapshotStore string
+	// ImagePeers is how many other workers keep the images instead, in memory; 0: none.
+	ImagePeers int
 	// SnapshotInterval is the time between two images of every stage.
 	SnapshotInterval time.Duration
 	// ManagerPatience is how long workers go on without a manager; 0: they end with theirs.
@@ -193,6 +195,10 @@ func settings(cfg *Config) string {
 	if cfg.Limits.JournalPeers > 0 {
 		journal = "at peers"
 	}
+	images := fmt.Sprintf("%q", cfg.Limits.SnapshotStore)
+	if cfg.Limits.ImagePeers > 0 {
+		images = "at peers"
+	}
 	var b strings.Builder
 	for _, s := range []struct {
 		name  string
@@ -205,7 +211,7 @@ func settings(cfg *Config) string {
 		{"--tasks", cfg.Tasks},
 		{"--tick", tickText(cfg.Tick)},
 		{"--lateness", time.Duration(cfg.Limits.LatenessUs) * time.Microsecond},
-		{"--snapshot-store", fmt.Sprintf("%q", cfg.Limits.SnapshotStore)},
+		{"--snapshot-store", images},
 		{"--source-durability", journal},
 	} {
 		fmt.Fprintf(&b, "%s %v\n", s.name, s.value)

@@ -112,15 +112,19 @@ func TestCoresAreShared(t *testing.T) {
 
 // State has a budget even where rings take all there is.
 func TestStateBudget(t *testing.T) {
-	alone, err := stateBudget(1, 0)
+	of := func(arena int64) rpc.Limits { return rpc.Limits{ArenaBytes: arena} }
+	alone, _, err := budgets(1, of(0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if shared, err := stateBudget(4, 1<<20); err != nil || shared > alone || shared < stateMin {
+	if shared, images, err := budgets(4, of(1<<20)); images != 0 || err != nil || shared > alone || shared < stateMin {
 		t.Errorf("a quarter: got %d, %v, of %d", shared, err, alone)
 	}
-	if got, err := stateBudget(1, 1<<60); err != nil || got != stateMin {
+	if got, _, err := budgets(1, of(1<<60)); err != nil || got != stateMin {
 		t.Errorf("huge rings: got %d, %v, want %d", got, err, stateMin)
+	}
+	if state, images, err := budgets(1, rpc.Limits{ImagePeers: 2}); err != nil || state != images || state > alone/3 || state < alone/5 {
+		t.Errorf("with images at two peers: got %d and %d, %v, of %d", state, images, err, alone)
 	}
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,7 @@ import (
 	"github.com/streamscope/streamscope/ringlog/replica"
 	"github.com/streamscope/streamscope/shuffle/persist"
 	"github.com/streamscope/streamscope/state/snapshot"
+	"github.com/streamscope/streamscope/state/snapshot/peers"
 	vruntime "github.com/streamscope/streamscope/vertex/runtime"
 )
 
@@ -23,16 +25,30 @@ func (w *worker) journals(a control.Assignment, limits rpc.Limits) *vruntime.Jou
 	if a.Incarnation == 0 || limits.JournalPeers == 0 {
 		return nil
 	}
-	j := &vruntime.Journals{Peers: limits.JournalPeers, Active: map[int]replica.Set{}, Wish: func() {
-		select {
-		case w.wishes <- struct{}{}:
-		default:
-		}
-	}}
-	for _, u := range a.Journals {
-		j.Active[int(u.Stage)] = replicaSet(u.Set)
+	return &vruntime.Journals{Peers: limits.JournalPeers, Active: replicaSets(a.Journals), Wish: w.wish}
+}
+
+// images has peers keep the images of all units, and opens the worker's past with what they have.
+func (w *worker) images(ws *workers, a control.Assignment, limits rpc.Limits) *vruntime.Images {
+	return &vruntime.Images{Peers: limits.ImagePeers, Active: replicaSets(a.Images), Wish: w.wish,
+		Open: func(units peers.Units) (*vruntime.Recovery, error) { return w.open(ws, a, limits, units) }}
+}
+
+// wish says that there are sets to be activated.
+func (w *worker) wish() {
+	select {
+	case w.wishes <- struct{}{}:
+	default:
 	}
-	return j
+}
+
+// replicaSets are active sets by stage.
+func replicaSets(units []control.UnitJournal) map[int]replica.Set {
+	sets := map[int]replica.Set{}
+	for _, u := range units {
+		sets[int(u.Stage)] = replicaSet(u.Set)
+	}
+	return sets
 }
 
 // replicaSet is an active set in the words of package replica.
@@ -98,18 +114,18 @@ func (w *worker) Wishes() <-chan struct{} { return w.wishes }
 // Activations implements agent.Recovering.
 func (w *worker) Activations() (all []control.Activate) {
 	wanted := w.node.Wanted()
-	for _, stage := range slices.Sorted(maps.Keys(wanted)) {
-		s := wanted[stage]
+	for _, k := range slices.SortedFunc(maps.Keys(wanted), func(a, b vruntime.Kept) int { return cmp.Compare(a.Stage, b.Stage) }) {
+		s := wanted[k]
 		set := control.JournalSet{Version: s.Version, Life: s.Life}
 		for _, m := range s.Members {
 			set.Members = append(set.Members, control.JournalMember{Node: m.Node, Life: m.Life})
 		}
-		all = append(all, control.Activate{Stage: control.StageID(stage), Set: set})
+		all = append(all, control.Activate{Stage: control.StageID(k.Stage), Images: k.Images, Set: set})
 	}
 	return all
 }
 
 // Activated implements agent.Recovering.
-func (w *worker) Activated(stage control.StageID, set control.JournalSet) {
-	w.node.Activated(int(stage), replicaSet(set))
+func (w *worker) Activated(a control.Activated) {
+	w.node.Activated(vruntime.Kept{Stage: int(a.Stage), Images: a.Images}, replicaSet(a.Set))
 }

@@ -24,26 +24,37 @@ func (u unreadable) Unreadable() control.Saved {
 	return control.Saved{Stage: control.StageID(u.Stage), Tick: u.Tick}
 }
 
-// recover opens the worker's past; nil without recovery.
-func (w *worker) recover(ws *workers, a control.Assignment, limits rpc.Limits) (*vruntime.Recovery, error) {
+// recover opens the worker's past, or says how it is opened once peers have given the images; both nil without recovery.
+func (w *worker) recover(ws *workers, a control.Assignment, limits rpc.Limits) (*vruntime.Recovery, *vruntime.Images, error) {
 	if a.Incarnation == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	var err error
 	if w.using, err = appear(limits.DataDir, ws.job.Token, a); err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if limits.ImagePeers > 0 {
+		return nil, w.images(ws, a, limits), nil
 	}
 	store, err := openStore(limits.SnapshotStore)
 	if err != nil {
-		return nil, errors.Join(err, w.using.close())
+		return nil, nil, errors.Join(err, w.closePast())
 	}
-	var r *vruntime.Recovery
+	r, err := w.open(ws, a, limits, store)
+	if err != nil {
+		return nil, nil, errors.Join(asUnreadable(err), w.closePast())
+	}
+	return r, nil, nil
+}
+
+// open opens the worker's past with a store of images; nil: they lie in the data directory.
+func (w *worker) open(ws *workers, a control.Assignment, limits rpc.Limits, store datadir.Store) (r *vruntime.Recovery, err error) {
 	w.past, r, err = datadir.Open(datadir.Config{
 		Dir: limits.DataDir, Job: jobID(ws.job.Token), Plan: w.plan.Runtime, Node: a.Node, Nodes: a.Nodes, Incarnation: a.Incarnation, Needs: a.Needs, Store: store,
 		Warn: w.warnings.add,
 	}, a.Restore)
 	if err != nil {
-		return nil, errors.Join(asUnreadable(err), w.using.close())
+		return nil, err
 	}
 	r.Warm = a.Quiet
 	return r, nil
@@ -84,10 +95,14 @@ func holders(peers []control.Peer) (all []netio.Peer) {
 
 // closePast gives the data directory back.
 func (w *worker) closePast() error {
-	if w.past == nil {
-		return nil
+	var err error
+	if w.past != nil {
+		err = w.past.Close()
 	}
-	return errors.Join(w.past.Close(), w.using.close())
+	if w.using != nil {
+		err = errors.Join(err, w.using.close())
+	}
+	return err
 }
 
 // Mark implements agent.Recovering.

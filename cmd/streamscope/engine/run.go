@@ -93,7 +93,7 @@ func (cfg *Config) runRecoverable(ctx context.Context) (stats control.RunStats, 
 	if cfg.Job.Out == "" {
 		cfg.Log.Warn("standard output is at-least-once: after a failure rows may come again, since nothing takes them back; --out FILE has each once")
 	}
-	cfg.Limits.SnapshotStore, cfg.Limits.JournalPeers = cfg.Recovery.SnapshotStore, cfg.Recovery.JournalPeers
+	cfg.Limits.SnapshotStore, cfg.Limits.ImagePeers, cfg.Limits.JournalPeers = cfg.Recovery.SnapshotStore, cfg.Recovery.ImagePeers, cfg.Recovery.JournalPeers
 	d, err := openData(cfg.Recovery.Dir)
 	if err != nil {
 		return stats, err

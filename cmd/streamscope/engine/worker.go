@@ -66,7 +66,7 @@ const (
 )
 
 func (w *workers) newWorker(p *plan.Plan, a control.Assignment, limits rpc.Limits) (agent.Worker, error) {
-	budget, err := stateBudget(a.Nodes, limits.ArenaBytes)
+	budget, imageBytes, err := budgets(a.Nodes, limits)
 	if err != nil {
 		return nil, err
 	}
@@ -77,14 +77,20 @@ func (w *workers) newWorker(p *plan.Plan, a control.Assignment, limits rpc.Limit
 	}
 	// A quarter of the arena: what is in flight passes several logs.
 	inFlight := int(min(max(limits.ArenaBytes/4, 1), bytesInFlightMax))
-	recovery, err := n.recover(w, a, limits)
+	recovery, images, err := n.recover(w, a, limits)
 	if err != nil {
 		return nil, err
 	}
+	if images != nil {
+		images.MaxBytes = imageBytes
+	}
 	var warn func(error)
 	var streams snapshot.Store
+	if a.Incarnation > 0 {
+		warn = n.warnings.add
+	}
 	if recovery != nil {
-		warn, streams = n.warnings.add, n.past.Streams()
+		streams = n.past.Streams()
 	}
 	node, err := vruntime.NewNode(vruntime.NodeConfig{
 		Plan: p.Runtime, JobID: jobID(w.job.Token), Node: a.Node, Nodes: a.Nodes, Cores: a.Cores, Incarnation: max(firstLife, a.Incarnation),
@@ -92,7 +98,7 @@ func (w *workers) newWorker(p *plan.Plan, a control.Assignment, limits rpc.Limit
 		Lateness: time.Duration(limits.LatenessUs) * time.Microsecond, Rate: limits.RatePerS,
 		FrameBytes: limits.FrameBytes, SegmentBytes: limits.SegmentBytes, CreditBytes: limits.CreditBytes, Links: vruntime.LinkMode(limits.Links),
 		ArenaBytes: limits.ArenaBytes, SpillDir: limits.SpillDir, Token: w.job.Token, Listen: listen, Sums: a.Nodes > 1,
-		Pages: n.newPages, LinkEvents: w.linkEvents(), Recovery: recovery, Warn: warn, Streams: streams, Holders: holders(a.Peers), Journals: n.journals(a, limits),
+		Pages: n.newPages, LinkEvents: w.linkEvents(), Recovery: recovery, Warn: warn, Streams: streams, Holders: holders(a.Peers), Journals: n.journals(a, limits), Images: images,
 	})
 	if err != nil {
 		err = errors.Join(asUnreadable(err), n.closePast()) // parts of images are read while the node is made
@@ -114,13 +120,19 @@ func (w *workers) newWorker(p *plan.Plan, a control.Assignment, limits rpc.Limit
 // stateMin is the least budget for the state of a worker: below it, hardly a job could run.
 const stateMin = 256 << 20
 
-// stateBudget is what this worker's state may take: its share of what the machine has, less its rings.
-func stateBudget(nodes int, arenaBytes int64) (int64, error) {
+// budgets are what this worker's state may take, of its share of what the machine has, less its rings, and what its images may, here and at each of those that
+// keep them: with K of these, as much for the images here, and for those of K others, as for the state.
+func budgets(nodes int, limits rpc.Limits) (state, images int64, err error) {
 	m, err := ringlog.AvailableMemory()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return max(stateMin, m.Bytes/int64(nodes)-arenaBytes), nil
+	all := max(stateMin, m.Bytes/int64(nodes)-limits.ArenaBytes)
+	if limits.ImagePeers == 0 {
+		return all, 0, nil
+	}
+	part := max(stateMin, all/int64(limits.ImagePeers+2))
+	return part, part, nil
 }
 
 // schedule hands on the entry from tick 1; a run has no other.

@@ -41,6 +41,7 @@ type Run struct {
 	// DataDir is "" without recovery.
 	DataDir          string
 	SnapshotStore    string // "": in DataDir
+	ImagePeers       int    // 0: images lie in SnapshotStore
 	SnapshotInterval time.Duration
 	ManagerPatience  time.Duration
 	ReportInterval   time.Duration

@@ -170,6 +170,12 @@ func TestComplaints(t *testing.T) {
 		{"--report-interval=2s --data-dir=d", []string{"--report-interval: got \"2s\", want a time from 1ms to 1s"}},
 		{"--snapshot-interval=1s", []string{"--snapshot-interval 1s: give a --data-dir"}},
 		{"--snapshot-store=s3://b", []string{"--snapshot-store s3://b: give a --data-dir"}},
+		{"--snapshot-store=peers(1) --data-dir=d --workers=2", nil},
+		{"--snapshot-store=peers(2) --data-dir=d --workers=2", []string{"--snapshot-store peers(2) and --workers 2: a worker and its peers are 3"}},
+		{"--snapshot-store=peers(0) --data-dir=d", []string{"--snapshot-store: got \"peers(0)\", want peers(K) with K from 1"}},
+		{"--snapshot-store=peers(1) --workers=2", []string{"--snapshot-store peers(1): give a --data-dir"}},
+		{"--snapshot-store=peers(1) --data-dir=d --workers=2 --reliability=persist --edge-policy=a->b=persist --stage-strategy=a=replica", []string{
+			"peers(1) and --reliability persist", "peers(1) and --edge-policy a->b=persist", "peers(1) and --stage-strategy a=replica"}},
 		{"--snapshot-store=/mnt/b --data-dir=d", []string{"--snapshot-store: got \"/mnt/b\", want s3://BUCKET"}},
 		{"--snapshot-store=s3://b/../c --data-dir=d", []string{"--snapshot-store: got \"s3://b/../c\": prefix"}},
 		{"--snapshot-interval=1ns --data-dir=", []string{"--snapshot-interval: got \"1ns\"", "--data-dir: got \"\"", "give a --data-dir"}},

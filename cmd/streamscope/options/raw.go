@@ -67,7 +67,7 @@ func Flags() []Flag {
 		{"lateness", "TIME", "how far a row's time may lie behind the latest of the earlier rows of its file", "0s", func(r *Raw) **string { return &r.Lateness }},
 		{"rate", "EVENTS/S", "pace of all sources together", "as fast as possible", func(r *Raw) **string { return &r.Rate }},
 		{"data-dir", "DIR", "survive the loss of workers, and go on from this directory when the run is repeated after the loss of everything", "none: a lost worker ends the run", func(r *Raw) **string { return &r.DataDir }},
-		{"snapshot-store", "URL", "keep images of the state in a bucket, s3://BUCKET/PREFIX, instead of the --data-dir; the AWS_ variables say how to reach it", "the --data-dir", func(r *Raw) **string { return &r.SnapshotStore }},
+		{"snapshot-store", "WHERE", "keep images of the state instead of in the --data-dir: in a bucket, s3://BUCKET/PREFIX (the AWS_ variables say how to reach it), or in the memory of K other workers, peers(K) (survives the loss of all but one of a worker and its K, not that of all of them or of the machine)", "the --data-dir", func(r *Raw) **string { return &r.SnapshotStore }},
 		{"snapshot-interval", "TIME", "time between two images of the state, with --data-dir", DefaultSnapshotInterval.String(), func(r *Raw) **string { return &r.SnapshotInterval }},
 		{"report-interval", "TIME", "how often workers tell how far they are, with --data-dir: so often --events has it", DefaultReportInterval.String(), func(r *Raw) **string { return &r.ReportInterval }},
 		{"manager-patience", "TIME", "how long worker processes go on without this one, for a repeated command to take them over; 0s: they end with it", DefaultManagerPatience.String() + " with --data-dir", func(r *Raw) **string { return &r.ManagerPatience }},

@@ -62,6 +62,7 @@ func (p *parser) recovery(raw Raw, run *Run) {
 		p.complain("--snapshot-interval %s: give a --data-dir for the images", *raw.SnapshotInterval)
 	}
 	p.reliability(raw, run)
+	p.imagesAtPeers(run)
 	p.objective(raw, run)
 	p.durability(raw, run)
 }
@@ -96,13 +97,24 @@ func parseDurability(s string) (k int, err error) {
 	if s == "" || s == durabilityMemory || s == durabilityDisk {
 		return 0, nil
 	}
-	number, ok := strings.CutPrefix(s, "peers(")
-	if number, ok2 := strings.CutSuffix(number, ")"); ok && ok2 {
-		if k, err := parseCount(number, 1, workersMax-1); err == nil {
-			return k, nil
-		}
+	if k, ok, err := parsePeers(s); ok && err == nil {
+		return k, nil
 	}
 	return 0, fmt.Errorf("got %q, want disk, peers(K) with K from 1 to %d, or memory", s, workersMax-1)
+}
+
+// parsePeers reads `peers(K)`; ok tells whether it begins like that.
+func parsePeers(s string) (k int, ok bool, err error) {
+	number, ok := strings.CutPrefix(s, "peers(")
+	if !ok {
+		return 0, false, nil
+	}
+	if number, closed := strings.CutSuffix(number, ")"); closed {
+		if k, err = parseCount(number, 1, workersMax-1); err == nil {
+			return k, true, nil
+		}
+	}
+	return 0, true, fmt.Errorf("got %q, want peers(K) with K from 1 to %d", s, workersMax-1)
 }
 
 // reliability reads what logs keep.
@@ -170,12 +182,43 @@ func (p *parser) snapshotStore(raw Raw, run *Run) {
 	if raw.SnapshotStore == nil {
 		return
 	}
-	run.SnapshotStore = *raw.SnapshotStore
-	if _, _, err := s3.ParseURL(run.SnapshotStore); err != nil {
-		p.complain("--snapshot-store: %v", err)
-	}
+	given := *raw.SnapshotStore
 	if run.DataDir == "" {
-		p.complain("--snapshot-store %s: give a --data-dir for the journals", run.SnapshotStore)
+		p.complain("--snapshot-store %s: give a --data-dir for the journals", given)
+	}
+	k, atPeers, err := parsePeers(given)
+	switch {
+	case !atPeers:
+		run.SnapshotStore = given
+		if _, _, err := s3.ParseURL(given); err != nil {
+			p.complain("--snapshot-store: %v, or peers(K) with K from 1 to %d", err, workersMax-1)
+		}
+	case err != nil:
+		p.complain("--snapshot-store: %v, or s3://BUCKET", err)
+	case run.Workers <= k:
+		p.complain("--snapshot-store %s and --workers %d: a worker and its peers are %d, want at least as many --workers", given, run.Workers, k+1)
+	}
+	run.ImagePeers = k
+}
+
+// imagesAtPeers complains about what needs images, or a store, that all workers reach.
+func (p *parser) imagesAtPeers(run *Run) {
+	if run.ImagePeers == 0 {
+		return
+	}
+	persists := func(given string, policy shuffle.Policy) {
+		if policy.Keep == shuffle.Persist {
+			p.complain("--snapshot-store peers(%d) and %s: what is persisted is to outlive the workers; leave out one of them", run.ImagePeers, given)
+		}
+	}
+	persists("--reliability "+run.Reliability.Policy.String(), run.Reliability.Policy)
+	for _, e := range run.Reliability.Edges {
+		persists("--edge-policy "+e.String(), e.Policy)
+	}
+	for _, s := range run.Reliability.Stages {
+		if s.Strategy == runtime.Replica {
+			p.complain("--snapshot-store peers(%d) and --stage-strategy %v: either instance goes on from the images of the other, which its peers do not keep; leave out one of them", run.ImagePeers, s)
+		}
 	}
 }
 
