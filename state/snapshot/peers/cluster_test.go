@@ -136,7 +136,7 @@ func (c *cluster) link(p, q *process) {
 	for _, l := range []*netio.Link{p.in[q.self.Node].Load(), p.out[q.self.Node].Load()} {
 		if l != nil {
 			l.Cut(netio.ErrLost)
-			_ = l.Close(c.t.Context()) // that of a life that was killed is closed
+			_ = l.Close(c.t.Context()) // it may be closed
 		}
 	}
 	peer := netio.Peer{Node: q.self.Node, Incarnation: q.self.Life, Addr: q.endpoint.Addr()}
@@ -155,6 +155,16 @@ func (c *cluster) must(err error) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+// unlink has node 0 hear that a node is gone.
+func (c *cluster) unlink(node frame.NodeID) {
+	p := c.procs[0]
+	for _, l := range []*netio.Link{p.in[node].Load(), p.out[node].Load()} {
+		l.Cut(netio.ErrLost)
+		c.must(l.Close(c.t.Context()))
+	}
+	p.store.Load().Guard().Living(p.streams.Linked())
 }
 
 // store is that of the newest life.
