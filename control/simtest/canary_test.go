@@ -43,7 +43,7 @@ var canaries = []struct {
 	{R12, &small, 0},
 	{R16b, &atPeers, 30},
 	{R17, &atPeers, 0},
-	{R35, &small, 2030},
+	{R35, &small, 3425},
 	{R37, &small, 790},
 	{Unfenced, &small, 430},
 	{Delivered, &large, 0},

@@ -35,7 +35,7 @@ func (s *Sim) flip(f Fault) bool {
 
 // damaged tells whether what is refused just now is not what the sender had written.
 func (t *tap) damaged(err error) bool {
-	if t.to.sim.harms[t.from].rotten && corrupt(err) {
+	if d := t.to.sim.harms[t.from].damaged; d != nil && d[t.to.node] > 0 && corrupt(err) {
 		return true
 	}
 	links := t.to.links[t.from]
@@ -65,7 +65,44 @@ func (s *Sim) rot(f Fault) bool {
 // rotting is the sending end of a link: it reaches the frames of the logs where they lie.
 type rotting struct {
 	netio.Outgoing
-	w *worker
+	w  *worker
+	to frame.NodeID
+}
+
+// Attach begins another connection.
+func (r *rotting) Attach(peer wire.Hello) error {
+	if d := r.w.sim.harms[r.w.node].damaged; d != nil && d[r.to] > 0 {
+		d[r.to]--
+	}
+	return r.Outgoing.Attach(peer)
+}
+
+// noteDamage notes that what was gathered is not what was written, if a bit has flipped in it: it comes on this connection, also what follows it, which may be
+// cut in the wrong places; or later, while there is another one already.
+func (r *rotting) noteDamage(pieces [][]byte) {
+	h := &r.w.sim.harms[r.w.node]
+	if !h.rotten {
+		return
+	}
+	var all []byte
+	for _, p := range pieces {
+		all = append(all, p...)
+		all = append(all, make([]byte, frame.PadLen(len(all))-len(all))...)
+	}
+	for len(all) > 0 {
+		head, err := wire.ParseHead(all, len(all))
+		if err == nil && head.IsFrame() {
+			err = frame.VerifySum(all[:head.Len])
+		}
+		if err != nil {
+			if h.damaged == nil {
+				h.damaged = make([]int, len(r.w.sim.workers))
+			}
+			h.damaged[r.to] = 2
+			return
+		}
+		all = all[min(len(all), head.Padded()):]
+	}
 }
 
 func (r *rotting) Gather(pieces [][]byte, maxBytes int) [][]byte {
@@ -74,15 +111,20 @@ func (r *rotting) Gather(pieces [][]byte, maxBytes int) [][]byte {
 	if r.w.sim.cfg.Broken == R1 {
 		hasty(pieces[n:])
 	}
-	if len(pieces) == n || r.w.rots == 0 {
-		return pieces
+	if len(pieces) > n && r.w.rots > 0 {
+		r.flip(pieces)
 	}
+	r.noteDamage(pieces[n:])
+	return pieces
+}
+
+// flip has a bit flip in the frame that was gathered last.
+func (r *rotting) flip(pieces [][]byte) {
 	b := pieces[len(pieces)-1]
 	if h, err := wire.ParseHead(b, len(b)); err == nil && h.IsFrame() {
 		b[r.w.rots>>8%uint64(h.Len)] ^= 1 << (r.w.rots % 8)
 		r.w.rots = 0
 	}
-	return pieces
 }
 
 // errNoRoom ends a connection in place of the wait for a full arena, which no simulator of one thread can do; it is made again.

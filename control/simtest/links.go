@@ -54,7 +54,7 @@ func (w *worker) connect(peers []control.Peer) error {
 func (w *worker) link(peer netio.Peer) error {
 	incoming, outgoing := w.w.Exchange().Incoming(peer.Node), w.w.Exchange().Outgoing(peer.Node)
 	if w.sim.cfg.Faults != nil {
-		incoming, outgoing = &tap{Incoming: incoming, to: w, from: peer.Node}, &rotting{outgoing, w}
+		incoming, outgoing = &tap{Incoming: incoming, to: w, from: peer.Node}, &rotting{outgoing, w, peer.Node}
 	}
 	in, err := w.end.Expect(peer, incoming)
 	if err != nil {

@@ -29,8 +29,11 @@ func (s *Sim) settle() {
 		s.calmMark, s.calmNeeds = 0, nil
 		return
 	}
-	if s.calmMark == 0 {
+	if s.calmMark == 0 && s.complete() {
 		s.calmMark = s.stored.Mark + 1
+	}
+	if s.calmMark == 0 || !s.complete() {
+		return
 	}
 	if s.calmNeeds == nil && s.basesCame() {
 		s.calmNeeds = s.needsNow()
@@ -107,15 +110,20 @@ func (s *Sim) ended(stage int, n frame.NodeID) bool {
 	return w != nil && w.Progress().Executed[stage] == frame.MaxTick
 }
 
-// calm tells whether nothing is wrong any more.
+// calm tells whether no fault is left.
 func (s *Sim) calm() bool {
 	hurt := slices.ContainsFunc(s.harms, func(h harm) bool {
 		return s.steps < max(h.away, h.slow, h.stall, h.unsaved, h.full, h.tight, h.lag, slices.Max(h.cut))
 	})
-	dead := slices.ContainsFunc(s.workers, func(w *worker) bool { return w.dead || w.incarnation == 0 || w.doomed })
 	hurt = hurt || s.steps < slices.Max(s.rare[:]) || s.streams != nil && s.steps < s.streams.away
-	led := s.machine != nil && s.elder == nil && !slices.ContainsFunc(s.workers, func(w *worker) bool { return w.epoch != s.stored.Epoch || w.offered || w.alone })
-	return led && len(s.faults) == 0 && len(s.zombies) == 0 && !hurt && !dead
+	return s.machine != nil && s.elder == nil && len(s.faults) == 0 && len(s.zombies) == 0 && !hurt
+}
+
+// complete tells whether all workers are there. Once faults are over the manager alone replaces one, such as an instance that stays behind, which may be often.
+func (s *Sim) complete() bool {
+	return !slices.ContainsFunc(s.workers, func(w *worker) bool {
+		return w.dead || w.incarnation == 0 || w.doomed || w.epoch != s.stored.Epoch || w.offered || w.alone
+	})
 }
 
 // checkBounded looks at what is kept.

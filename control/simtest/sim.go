@@ -68,8 +68,10 @@ type Sim struct {
 	written written  // in journals at peers
 	disks   []*disk  // by node
 	stored  control.Stored
-	txns    []control.Txn // on their way to the store
-	crashed int
+	// registrar is by node the manager that has registered the incarnation that counts.
+	registrar []control.Epoch
+	txns      []control.Txn // on their way to the store
+	crashed   int
 
 	steps       int
 	faults      []Fault // still to come
@@ -204,6 +206,7 @@ func (s *Sim) disksFor(f *Faults) {
 			}
 		}
 	}
+	s.registrar = make([]control.Epoch, l.Nodes)
 	s.stored = control.Stored{Incarnations: make([]frame.Incarnation, l.Nodes), Bases: make([][]control.Base, len(p.Stages))}
 	for i := range s.stored.Bases {
 		s.stored.Bases[i] = make([]control.Base, l.Nodes)

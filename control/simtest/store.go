@@ -39,6 +39,9 @@ func (s *Sim) carryOut(t control.Txn) {
 		fallthrough
 	default:
 		s.stored.Apply(t)
+		for _, r := range t.Register {
+			s.registrar[r.Node] = t.Epoch
+		}
 		s.checkBases()
 	}
 	switch {

@@ -223,7 +223,7 @@ func (w *worker) attach() (moved bool) {
 // adopted goes on under the manager that was met.
 func (w *worker) adopted(c control.Adopt) error {
 	s := w.sim
-	if registered := s.stored.Incarnations[w.node]; w.incarnation != registered {
+	if registered := s.stored.Incarnations[w.node]; w.incarnation != registered && s.registrar[w.node] != w.epoch { // else it was replaced in the next moment
 		s.fail(fmt.Errorf("R35: node %d is adopted in its life %d, registered is %d", w.node, w.incarnation, registered))
 	}
 	w.offered = false
