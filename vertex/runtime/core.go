@@ -143,13 +143,14 @@ func (s *stageRun) addTask(task frame.TaskID, boxes []*batch.Builder, from *Imag
 }
 
 // Step does a bounded piece of the core's work at time now (unix nanoseconds) and reports whether there was any: first what arrived is
-// taken in, then the oldest tick is executed, downstream first, then sources read. An error is final for the worker.
+// taken in and what has become durable is told, then the oldest tick is executed, downstream first, then sources read. An error is final for the worker.
 func (c *Core) Step(now int64) (worked bool, err error) {
 	c.now = now
 	c.port.SetNow(now)
 	if worked, err = c.port.Poll(); err != nil {
 		return worked, err
 	}
+	worked = c.tellDurable() || worked
 	ran, err := c.execute()
 	if err != nil {
 		return worked, err

@@ -168,6 +168,30 @@ func (s *stageRun) closeDurable(src *sourceTask) (worked bool) {
 	return n > 0
 }
 
+// tellDurable tells the edges of what has become durable, before anything is executed: what this core has to execute may take long, and others
+// may have nothing to do until they hear of the next tick.
+func (c *Core) tellDurable() (worked bool) {
+	for _, s := range c.stages {
+		if len(s.sources) == 0 || s.images == nil || s.held() {
+			continue
+		}
+		durable := s.sources[0].journal.Durable() // one journal has them all
+		if durable == s.durable {
+			continue
+		}
+		s.durable = durable
+		told := false
+		for _, src := range s.sources {
+			told = s.closeDurable(src) || told
+		}
+		if told {
+			s.settleSources()
+			worked = true
+		}
+	}
+	return worked
+}
+
 // through is the last tick that ends together with the open one.
 func (s *sourceTask) through(now int64) frame.Tick {
 	switch {

@@ -19,6 +19,7 @@ type stageRun struct {
 	tasks    []*fused
 	sources  []*sourceTask  // of a source stage, by task
 	splits   []vertex.Split // of the source, all of them
+	durable  uint64         // the record up to which the edges were last told
 	quiet    quiet
 	in       []frame.EdgeID
 	folds    []bool // by in-edge: unordered, and all consumers can fold
