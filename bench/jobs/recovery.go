@@ -42,7 +42,8 @@ type drillShape struct {
 }
 
 var (
-	anyWorker = drillShape{victims: []int{0, 1, 2}}
+	// A gap is seen through reports: it begins and ends up to one interval late.
+	anyWorker = drillShape{victims: []int{0, 1, 2}, args: []string{"--report-interval", "20ms"}}
 	// Worker 0 has the source and the sink, which are there once.
 	instances = drillShape{victims: []int{1, 2}, args: []string{"--stage-strategy", "pairs=replica", "--report-interval", "2ms"}}
 )
