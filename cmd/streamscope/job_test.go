@@ -102,13 +102,17 @@ func TestJobViewsOfAFinishedRun(t *testing.T) {
 	}
 	var out strings.Builder
 	showRetention(&out, s)
-	wantWords(t, out.String(), []string{"its output is there", "nothing is held any more", "stage in on node 0: a journal of 2 KiB, 3 images of 4 KiB\n"})
+	wantWords(t, out.String(), []string{"its output is there, and the directory may be removed\n", "nothing is held any more", "stage in on node 0: a journal of 2 KiB, 3 images of 4 KiB\n"})
 	showExplain(&out, s)
 	for _, words := range []string{"wait", "if lost now", "full"} {
 		if strings.Contains(out.String(), words) {
 			t.Errorf("of a run that has ended: %q in\n%s", words, out.String())
 		}
 	}
+	s.Stages[0].Edges = []control.EdgeStatus{{Policy: shuffle.Policy{Keep: shuffle.Persist}}}
+	out.Reset()
+	showRetention(&out, s)
+	wantWords(t, out.String(), []string{"the directory may be removed, but for what edges have carried"})
 }
 
 // Copies, and what is persisted, are told of with how far they are behind.

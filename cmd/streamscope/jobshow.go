@@ -19,6 +19,13 @@ const stale = 5 * time.Second
 // finished tells whether the run has ended with its output visible.
 func (s seen) finished() bool { return s.Outcome == control.OutputVisible.String() }
 
+// persists tells whether the run has written what some edge carried.
+func (s seen) persists() bool {
+	return slices.ContainsFunc(s.Stages, func(st control.StageStatus) bool {
+		return slices.ContainsFunc(st.Edges, func(e control.EdgeStatus) bool { return e.Policy.Keep == shuffle.Persist })
+	})
+}
+
 // sizesEvery is how often workers tell what they keep; bases and ticks come with every report.
 const sizesEvery = time.Second
 
@@ -28,7 +35,11 @@ func head(w io.Writer, s seen) {
 	fmt.Fprintf(w, "job %s, manager %d (pid %d): ", s.Job, s.Epoch, s.PID)
 	switch {
 	case s.finished():
-		fmt.Fprintf(w, "finished %s ago; its output is there, and the directory may be removed\n", report.Elapsed(age))
+		but := ""
+		if s.persists() {
+			but = ", but for what edges have carried, if it lies there (inspect stream)"
+		}
+		fmt.Fprintf(w, "finished %s ago; its output is there, and the directory may be removed%s\n", report.Elapsed(age), but)
 	case !s.alive:
 		fmt.Fprintf(w, "not running; last heard of %s ago (%s). Repeat its command to go on; its logs went with its workers, and are made again\n", report.Elapsed(age), s.Phase)
 	case age > stale:
