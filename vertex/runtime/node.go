@@ -56,7 +56,8 @@ type NodeConfig struct {
 	Warn func(error)
 }
 
-// Node drives a Worker with goroutines: one per core, each on a thread of its own, those of its links, one for the arena and one that watches for a standstill.
+// Node drives a Worker with goroutines: one per core, each on a thread of its own, those of its links, one for the arena, one that watches for a standstill, one that
+// persists, if anything is to be, and one for each peer while a spilled frame is read to be copied there.
 type Node struct {
 	cfg        NodeConfig
 	worker     *Worker
