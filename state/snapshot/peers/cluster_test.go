@@ -102,8 +102,7 @@ func (c *cluster) open(p *process, living []replica.Member) {
 	c.mu.Lock()
 	set := c.set
 	c.mu.Unlock()
-	var s *peers.Store
-	s = peers.Open(peers.Config{Streams: p.streams, Stage: 3, Self: p.self, K: c.k, Active: set, Living: living, PieceBytes: pieceBytes, Room: p.room, Patience: c.patience,
+	s := peers.Open(peers.Config{Streams: p.streams, Stage: 3, Self: p.self, K: c.k, Active: set, Living: living, PieceBytes: pieceBytes, Room: p.room, Patience: c.patience,
 		Wish: func() { c.manage(p) }, Warn: func(err error) { c.t.Log(err) }})
 	p.store.Store(s)
 	c.must(s.Wait())
