@@ -131,6 +131,7 @@ func (h *processes) Start(node frame.NodeID, i frame.Incarnation) error {
 	h.mu.Lock()
 	h.children[node] = c
 	h.mu.Unlock()
+	h.introduce(node, c)
 	h.running.Go(func() { h.watch(node, c) })
 	h.keepSpare()
 	return nil
@@ -149,7 +150,12 @@ func (h *processes) launch(node frame.NodeID, i frame.Incarnation) (*child, erro
 		}
 	}
 	c.incarnation = i
-	hello := agent.Parent{URL: h.url, Token: h.spawn.Token, Node: node, Epoch: h.hub.Epoch(), Incarnation: i}
+	return c, nil
+}
+
+// introduce tells a process who it is. It may say hello at once, so that it has to be the node's child by then.
+func (h *processes) introduce(node frame.NodeID, c *child) {
+	hello := agent.Parent{URL: h.url, Token: h.spawn.Token, Node: node, Epoch: h.hub.Epoch(), Incarnation: c.incarnation}
 	if o := h.spawn.Outlive; o != nil {
 		hello.Address, hello.Patience = o.Address, o.Patience
 	}
@@ -157,7 +163,6 @@ func (h *processes) launch(node frame.NodeID, i frame.Incarnation) (*child, erro
 		// The child is gone already; watch tells how it ended.
 		c.life.Close()
 	}
-	return c, nil
 }
 
 // begin starts a process, which then waits to be told who it is. connect gives it its standard files.
