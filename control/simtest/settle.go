@@ -16,8 +16,8 @@ const imagesMax = 8
 // openMarks is how many marks a manager has that not all have taken. One that takes over knows of none, and may open as many.
 const openMarks = 2
 
-// instancesBehind is by how many times more there may be where stages are there twice: sources do not wait for the slower instance, which may be two generations of
-// bases behind the faster before it goes on from there.
+// instancesBehind is by how many times more there may be where a stage is there twice and persisted: sources do not wait for the slower instance, and it may leave
+// nothing out. Any other goes on from the faster one's image once that is two marks ahead (R41), so that the bound is that of all.
 const instancesBehind = 3
 
 // settle looks, when the last fault is over, whether all bases have come to what was marked then (I18 Bounded), and says so once.
@@ -129,7 +129,7 @@ func (s *Sim) complete() bool {
 // checkBounded looks at what is kept.
 func (s *Sim) checkBounded() {
 	most := imagesMax + openMarks*int(s.stored.Epoch-1)
-	if s.twice() {
+	if s.twicePersisted() {
 		most *= instancesBehind
 	}
 	for n, d := range s.disks {

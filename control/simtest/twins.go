@@ -4,14 +4,18 @@ import (
 	"slices"
 
 	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/shuffle"
 )
 
 // M01b is a canary of stages that are there twice.
 const M01b Canary = "M01b: what feeds two instances is trimmed as the faster one needs it"
 
-// twice tells whether stages are there twice.
-func (s *Sim) twice() bool {
-	return slices.ContainsFunc(s.shapes, func(shape control.StageShape) bool { return shape.Others != nil })
+// twicePersisted tells whether a stage is there twice that may leave nothing out.
+func (s *Sim) twicePersisted() bool {
+	persisted := func(e control.EdgeShape) bool { return e.Policy.Keep == shuffle.Persist }
+	return slices.ContainsFunc(s.shapes, func(shape control.StageShape) bool {
+		return shape.Others != nil && slices.ContainsFunc(shape.Edges, persisted)
+	})
 }
 
 // ofFaster are the needs without those of the slower of two instances (M01b).
