@@ -8,8 +8,9 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
-// ErrDropped is what ExchangeConfig.Fail is told when a peer asks for ticks that DropEarly has dropped. They are had again by a new life of
-// this node, which executes them again; this life cannot go on, since the peer would wait for them for ever.
+// ErrDropped is what ExchangeConfig.Fail is told when a peer asks for ticks that DropEarly has dropped, and that are not
+// made again beside the node (ExchangeConfig.Asked). A new life of the node executes them again; this one cannot go on, since the peer would wait for
+// them for ever.
 var ErrDropped = errors.New("dropped ticks are asked for")
 
 // drops is what was dropped early of the frames kept of an edge for a node (PROTOCOL T13).
@@ -30,8 +31,8 @@ func (d *drops) heard(need frame.Tick) {
 	}
 }
 
-// mayDrop reports whether an edge has a policy by which frames are dropped early.
-func (x *Exchange) mayDrop() bool {
+// MayDrop reports whether an edge has a policy by which frames are dropped early.
+func (x *Exchange) MayDrop() bool {
 	for i := range x.edges {
 		if x.cfg.Retain && x.edges[i].Policy.Keep == Recompute {
 			return true
@@ -83,10 +84,7 @@ func (o *outgoing) dropEarly(e frame.EdgeID) frame.Tick {
 	return t
 }
 
-// hasDropped tells whether the peer asks for ticks that are not there any more. Called with o.mu held.
+// hasDropped is the error of a peer that asks for ticks which are not there any more. Called with o.mu held.
 func (o *outgoing) hasDropped(g wire.Grant) error {
-	if o.mu.kept == nil || g.Closed >= o.mu.kept[g.Edge].dropped {
-		return nil
-	}
 	return fmt.Errorf("%w: node %d asks for edge %d after tick %d, ticks up to %d are not kept", ErrDropped, o.to, g.Edge, g.Closed, o.mu.kept[g.Edge].dropped)
 }

@@ -38,6 +38,11 @@ type ExchangeConfig struct {
 	WakePeer func(n frame.NodeID)
 	// DrainedChanged is called when a peer reported progress of what it drained.
 	DrainedChanged func()
+	// Asked is told what peers ask for that was dropped early: Exchange.NewShadow is to answer it, or the node to fail with ErrDropped. It must not block.
+	// nil: the node fails at once.
+	Asked func(asks []Ask)
+	// Shadow, if set, is what the exchange is for. Only without Retain.
+	Shadow *Shadow
 	// Fail is called with an error of this node's own that a link met: a log that cannot be read or written, or ErrDropped.
 	Fail func(error)
 	// Room is called by a link's goroutine when the arena has no free segment for what arrived. It waits until ready says that it may be
@@ -106,14 +111,20 @@ func NewExchange(cfg ExchangeConfig) (*Exchange, error) {
 			continue
 		}
 		x.peers[n] = newOutgoing(x, frame.NodeID(n))
+		if cfg.Shadow != nil && !cfg.Shadow.hears(x, frame.NodeID(n)) {
+			continue
+		}
 		in, err := newIncoming(x, frame.NodeID(n))
 		if err != nil {
 			return nil, err
 		}
 		x.from[n] = in
 	}
-	if x.mayDrop() {
+	if x.MayDrop() {
 		cfg.Arena.OnFull(x.DropEarly)
+	}
+	if cfg.Shadow != nil {
+		cfg.Shadow.x.Store(x)
 	}
 	return x, nil
 }
@@ -128,15 +139,18 @@ func (x *Exchange) newPort(c frame.CoreID) (*Port, error) {
 	p := &Port{x: x, core: c, log: log, box: inbox{wake: wake}, outs: make([]*outEdge, len(x.edges)), ins: make([]*inEdge, len(x.edges))}
 	p.waits.init(len(x.edges))
 	for i := range x.edges {
-		e := &x.edges[i]
-		if x.cluster.On(e.Source, x.self, c).Count > 0 {
+		e, s := &x.edges[i], x.cfg.Shadow
+		if x.cluster.On(e.Source, x.self, c).Count > 0 && (s == nil || s.writes[i]) {
 			if p.outs[i], err = newOutEdge(p, e); err != nil {
 				return nil, err
+			}
+			if s != nil {
+				p.outs[i].held = s.silence(p.outs[i])
 			}
 		}
 		local := x.cluster.On(e.Destination, x.self, c)
 		switch {
-		case local.Count == 0:
+		case local.Count == 0 || s != nil && !s.reads[i]:
 		case e.Instances.Second:
 			p.ins[i] = p.ins[e.Instances.First]
 			p.ins[i].readAlso(e)
@@ -260,7 +274,7 @@ func (x *Exchange) RowsReceived() uint64 {
 // Close gives up the logs. The cores and links must have stopped.
 func (x *Exchange) Close() error {
 	var first error
-	if x.mayDrop() { // else the function there is another exchange's
+	if x.MayDrop() { // else the function there is another exchange's
 		x.cfg.Arena.OnFull(nil)
 	}
 	for _, p := range x.ports {

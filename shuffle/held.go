@@ -21,11 +21,11 @@ var ErrTripwire = errors.New("a vertex is not deterministic")
 type held struct {
 	e       *Edge
 	local   TaskRange
-	through []frame.Tick // by node
-	last    frame.Tick   // greatest of them
-	sums    map[frame.Tick]map[channelID]uint64
-	closed  []frame.Tick // by local task, in this life
-	passed  frame.Tick   // compared
+	through []frame.Tick                        // by node
+	last    frame.Tick                          // greatest of them
+	sums    map[frame.Tick]map[channelID]uint64 // nil: nothing is compared
+	closed  []frame.Tick                        // by local task, in this life
+	passed  frame.Tick                          // compared
 }
 
 // channelID is a channel of an edge; the source task of unordered edges is 0, their rows have none.
@@ -52,6 +52,9 @@ func (h *held) add(t frame.Tick, c channelID, sum uint64) {
 
 // again takes rows that were computed anew.
 func (h *held) again(t frame.Tick, src, dst frame.TaskID, rows *batch.Batch, order []int32, first frame.Index) {
+	if h.sums == nil {
+		return
+	}
 	if h.e.Unordered {
 		src = 0
 	}

@@ -85,7 +85,9 @@ func (o *outEdge) writeClose(node frame.NodeID) error {
 			h.Tick = max(h.Tick, e.LastTick)
 		}
 		pos := o.port.log.Commit(h)
-		o.port.handOnClose(o.e, &h, pos, entries)
+		if err := o.port.handOnClose(o.e, &h, pos, entries); err != nil {
+			return err
+		}
 		o.closeAt += len(entries)
 	}
 	o.closeAt = 0

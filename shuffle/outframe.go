@@ -68,8 +68,7 @@ func (o *outEdge) writeFrame(f *plannedFrame) error {
 		batch.EncodeRows(b, dirEnd, o.staged, rows, o.varLen)
 	}
 	h.Len = int32(n)
-	o.port.handOn(o, f, &h, o.port.log.Commit(h))
-	return nil
+	return o.port.handOn(o, f, &h, o.port.log.Commit(h))
 }
 
 // denseDir returns the first task and the row starts of a dense directory, or nil where sub-batches are smaller or the edge is ordered.

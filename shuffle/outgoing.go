@@ -26,9 +26,12 @@ type outgoing struct {
 		kept   []kept                      // by edge; nil unless frames are retained
 		needs  map[frame.EdgeID]frame.Tick // of edges that are raced
 		sent   resends
+		again  []*again // by edge: what is made again for the node; nil unless it may be
 	}
-	lent   []ringlog.Lease
-	begins []byte
+	lent      []ringlog.Lease
+	lentAgain []*again // those whose frames are lent
+	asks      []Ask    // of the message at hand
+	begins    []byte
 }
 
 var _ netio.Outgoing = (*outgoing)(nil)
@@ -47,6 +50,9 @@ func newOutgoing(x *Exchange, to frame.NodeID) *outgoing {
 	}
 	if x.cfg.Retain {
 		o.mu.kept, o.mu.needs = make([]kept, len(x.edges)), map[frame.EdgeID]frame.Tick{}
+		if x.MayDrop() && x.cfg.Asked != nil {
+			o.mu.again = make([]*again, len(x.edges))
+		}
 	}
 	return o
 }
@@ -95,6 +101,7 @@ func (o *outgoing) Receive(m wire.Message) error {
 		return fmt.Errorf("%w: %v from a receiver", ErrProtocol, m.Type)
 	}
 	moved := false
+	o.asks = nil
 	for i := range m.Len() {
 		g := m.Grant(i)
 		if err := o.grant(m.Type, g); err != nil {
@@ -111,7 +118,11 @@ func (o *outgoing) Receive(m wire.Message) error {
 		} else if o.x.raced[g.Edge] {
 			o.x.Need(g.Edge, o.to, 0)
 		}
+		o.has(g)
 		moved = raise(&o.drain[g.Edge], g.Drained) || moved
+	}
+	if len(o.asks) > 0 {
+		o.x.cfg.Asked(o.asks)
 	}
 	if moved {
 		o.x.cfg.DrainedChanged()
@@ -129,7 +140,7 @@ func (o *outgoing) grant(t wire.Type, g wire.Grant) error {
 		return fmt.Errorf("%w: %v for edge %d, which does not lead there", netio.ErrUnknownEdge, t, g.Edge)
 	}
 	if t == wire.TypeAttach {
-		if err := o.hasDropped(g); err != nil {
+		if err := o.missing(g); err != nil {
 			return err
 		}
 		return o.mu.queues[g.Edge].Attach(g)
@@ -158,17 +169,21 @@ func (o *outgoing) Gather(pieces [][]byte, maxBytes int) [][]byte {
 		}
 		r, _ := q.Peek()
 		grant := q.Grant()
-		lease, err := o.lend(grant.Edge, r)
+		lease, a, err := o.lend(grant.Edge, r)
 		if q.Grant() != grant { // the peer was heard meanwhile, and the link woken
+			o.lentBy(a, -1)
 			lease.Release()
 			break
 		}
 		if err != nil { // nothing may pass it
+			o.lentBy(a, -1)
 			o.x.cfg.Fail(fmt.Errorf("sending to node %d: %w", o.to, err))
 			break
 		}
 		q.Next()
-		o.lent = append(o.lent, lease)
+		if o.lent = append(o.lent, lease); a != nil {
+			o.lentAgain = append(o.lentAgain, a)
+		}
 		pieces = append(pieces, lease.Padded())
 		bytes += int(r.Len)
 	}
@@ -176,16 +191,20 @@ func (o *outgoing) Gather(pieces [][]byte, maxBytes int) [][]byte {
 }
 
 // lend leases a frame. The caller holds the lock, which is let go while a frame is read from disk, or its sum looked at: cores that push wait for neither.
-func (o *outgoing) lend(e frame.EdgeID, r netio.Ref) (ringlog.Lease, error) {
-	log, again := o.x.ports[r.Log].log, o.mu.sent.again(e, r.Tick)
+func (o *outgoing) lend(e frame.EdgeID, r netio.Ref) (lease ringlog.Lease, a *again, err error) {
+	log, a := o.logOf(e, r)
+	again := o.mu.sent.again(e, r.Tick)
+	o.lentBy(a, 1)
 	if again || !log.InMemory(r.Pos) {
 		o.mu.Unlock()
 		defer o.mu.Lock()
 	}
 	if again {
-		return o.x.intact(log, r.Pos)
+		lease, err = o.x.intact(log, r.Pos)
+	} else {
+		lease, err = log.Acquire(r.Pos)
 	}
-	return log.Acquire(r.Pos)
+	return lease, a, err
 }
 
 func (o *outgoing) next() *netio.Queue {
@@ -193,7 +212,7 @@ func (o *outgoing) next() *netio.Queue {
 	var tick frame.Tick
 	for _, id := range o.mu.ids {
 		q := o.mu.queues[id]
-		if r, ok := q.Peek(); ok && (best == nil || r.Tick < tick) {
+		if r, ok := q.Peek(); ok && (best == nil || r.Tick < tick) && !o.waits(id, r) {
 			best, tick = q, r.Tick
 		}
 	}
@@ -207,6 +226,7 @@ func (o *outgoing) Sent(error) {
 	}
 	clear(o.lent)
 	o.lent = o.lent[:0]
+	o.sentAgain()
 }
 
 // Detach ends the sessions; what was not closed by the peer is sent again in the next ones.

@@ -174,10 +174,9 @@ func (p *Port) claim(e frame.EdgeID, t frame.Tick, n int) ([]byte, error) {
 }
 
 // handOn gives a committed DATA frame of an edge to those it is for: the cores of this node, or a link.
-func (p *Port) handOn(o *outEdge, f *plannedFrame, h *frame.Header, pos frame.Pos) {
+func (p *Port) handOn(o *outEdge, f *plannedFrame, h *frame.Header, pos frame.Pos) error {
 	if h.Node != p.x.self {
-		p.x.peers[h.Node].push(p.core, h, pos, h.Tick)
-		return
+		return p.sendTo(h, pos, h.Tick, nil)
 	}
 	p.x.wrote(p.core, h, pos, h.Tick)
 	a := arrival{kind: arriveData, edge: h.Edge, tick: h.Tick, from: p.x.self, log: p.log, pos: pos}
@@ -186,15 +185,25 @@ func (p *Port) handOn(o *outEdge, f *plannedFrame, h *frame.Header, pos frame.Po
 			q.box.put(a)
 		}
 	}
+	return nil
 }
 
-func (p *Port) handOnClose(e *Edge, h *frame.Header, pos frame.Pos, entries []frame.CloseEntry) {
+// sendTo gives a frame to the link with another node; entries are those of a CLOSE.
+func (p *Port) sendTo(h *frame.Header, pos frame.Pos, after frame.Tick, entries []frame.CloseEntry) error {
+	if s := p.x.cfg.Shadow; s != nil {
+		return s.wrote(p.core, h, pos, after, entries)
+	}
+	p.x.peers[h.Node].push(p.core, h, pos, after)
+	return nil
+}
+
+func (p *Port) handOnClose(e *Edge, h *frame.Header, pos frame.Pos, entries []frame.CloseEntry) error {
 	if h.Node != p.x.self {
-		p.x.peers[h.Node].push(p.core, h, pos, entries[0].FirstTick)
-		return
+		return p.sendTo(h, pos, entries[0].FirstTick, entries)
 	}
 	p.x.wrote(p.core, h, pos, entries[0].FirstTick)
 	p.x.putClose(e.ID, p.x.self, entries)
+	return nil
 }
 
 // tasks is the core's range, empty for the nil edge of a core without destination tasks.

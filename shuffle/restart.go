@@ -116,10 +116,13 @@ func (x *Exchange) Renew(n frame.NodeID) {
 	defer o.mu.Unlock()
 	for _, id := range o.mu.ids {
 		q := &netio.Queue{}
-		for _, r := range o.mu.kept[id].refs {
+		for _, r := range o.mu.kept[id].renewed() {
 			q.Push(r)
 		}
 		o.mu.queues[id] = q
+		if o.mu.again != nil {
+			o.mu.again[id] = nil // it may ask anew
+		}
 	}
 }
 

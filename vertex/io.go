@@ -23,6 +23,9 @@ type Source interface {
 	Open(s Split, at SnapshotReader, wake func()) (SplitReader, error)
 }
 
+// Rereader is a Source whose splits may be open twice at a time, as Reread reports: a second reader leaves no trace, and has the same rows.
+type Rereader interface{ Reread() bool }
+
 // SplitReader reads one split in its row order. It may decode ahead in goroutines of its own; what it lends is bounded.
 type SplitReader interface {
 	// Read returns the next rows, at most maxRows, borrowed until the next Read or Close. It never blocks: a nil batch and nil error

@@ -37,12 +37,13 @@ const (
 
 	Unfenced Canary = "transactions of a manager that has a successor are carried out"
 
-	EarlyImage Canary = "an image counts before what its unit had sent is persisted"
-	LostInput  Canary = "J: a journal has the record of a tick without the rows that cannot be read again"
-	LostRecord Canary = "a journal loses its last durable record"
-	StaleImage Canary = "an image is that of the mark before"
-	Delivered  Canary = "what all consumers have executed is trimmed, since nobody asks for it but a new life"
-	OneTooFar  Canary = "logs are trimmed one tick too far"
+	EarlyImage  Canary = "an image counts before what its unit had sent is persisted"
+	LostInput   Canary = "J: a journal has the record of a tick without the rows that cannot be read again"
+	LostRecord  Canary = "a journal loses its last durable record"
+	StaleImage  Canary = "an image is that of the mark before"
+	Delivered   Canary = "what all consumers have executed is trimmed, since nobody asks for it but a new life"
+	OneTooFar   Canary = "logs are trimmed one tick too far"
+	ShadowAhead Canary = "a shadow run begins at the newest image"
 )
 
 // trimEarly trims to the bases of a transaction that is not carried out yet (M23).

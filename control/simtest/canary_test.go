@@ -51,6 +51,7 @@ var canaries = []struct {
 	{LostInput, &small, 0},
 	{LostRecord, &large, 0},
 	{StaleImage, &large, 0},
+	{ShadowAhead, &large, 0},
 	{OneTooFar, &large, 0},
 }
 

@@ -55,6 +55,9 @@ type gatedSource struct {
 	kept   []uint64 // by split, of a source that cannot be read again; nil: it can
 }
 
+// Reread implements vertex.Rereader.
+func (s *gatedSource) Reread() bool { return s.kept == nil }
+
 func (s *gatedSource) Open(split vertex.Split, at vertex.SnapshotReader, wake func()) (vertex.SplitReader, error) {
 	g := &gatedReader{wake: wake, seldom: s.seldom}
 	if split.ID == 0 || s.gate.all {

@@ -83,7 +83,8 @@ type Sim struct {
 	zombiesSeen int
 	damaged     bool // an image was
 	dropped     int  // times that something was dropped early
-	regenerated int  // asks for what was
+	regenerated int  // asks for what was, for which the node was made to start again
+	shadowed    int  // those that were answered beside it
 
 	// What is checked:
 	shapes    []control.StageShape
@@ -104,7 +105,8 @@ type Result struct {
 	Zombies int
 	Damaged bool   // images were
 	Dropped int    // times that ticks were dropped early
-	Asked   int    // that somebody asked for such
+	Asked   int    // that somebody asked for such, and the node was replaced
+	Shadows int    // that it was made again beside the node
 	Served  uint64 // ticks that new lives had from copies
 	// Persisted are the rows of edges that were, all compared.
 	Persisted uint64
@@ -227,6 +229,7 @@ func (s *Sim) clock() {
 
 func (s *Sim) result(r Result) (Result, error) {
 	r.Steps, r.Crashes, r.Zombies, r.Damaged, r.Dropped, r.Asked = s.steps, s.crashed, s.zombiesSeen, s.damaged, s.dropped, s.regenerated
+	r.Shadows = s.shadowed
 	r.Happened, r.Settled = s.happened, s.settled
 	r.Adopted, r.Fenced, r.Late = s.told.adopted, s.told.fenced, s.told.late
 	for _, c := range s.channels {

@@ -24,6 +24,7 @@ type worker struct {
 	arena     *ringlog.Arena
 	w         *runtime.Worker
 	spill     *spillFile
+	arenas    []*ringlog.Arena // of shadow runs
 	end       *simnet.Node
 	links     [][]*simnet.Link     // by node
 	copier    *copier              // nil: nothing is copied
@@ -79,10 +80,7 @@ func (w *worker) tell(ev control.Event) {
 // fail ends the run for an error of the engine, unless the worker is a zombie. What was dropped early is no error.
 func (w *worker) fail(err error) {
 	if errors.Is(err, shuffle.ErrDropped) && !w.zombie {
-		w.sim.regenerated++
-		if w.sim.cfg.Broken != M26 {
-			w.tell(control.Failed{From: w.from(), Reason: err.Error(), Dropped: true})
-		}
+		w.failShadow(err)
 		return
 	}
 	if errors.Is(err, shuffle.ErrTripwire) && !w.zombie {
@@ -227,7 +225,7 @@ func (w *worker) make(a control.Assignment, recovery *runtime.Recovery) (err err
 		Schedule: l.Schedule, Admission: l.Admission, Lateness: w.sim.cfg.Lateness, FrameBytes: l.FrameBytes, CreditBytes: l.CreditBytes, LeaseBytes: l.FrameBytes, Sums: true,
 		Arena: w.arena, Pages: func(int) state.Pages { return &state.HeapPages{} }, Nanotime: func() int64 { return w.now() },
 		Wake: func(int) {}, WakePeer: w.wakePeer, Room: w.room, Fail: w.fail,
-		Held: w.held(),
+		Held: w.held(), Shadows: w.shadows(),
 	}
 	if w.persister = w.newPersister(&cfg); w.persister != nil {
 		cfg.Persister = w.persister
@@ -281,6 +279,9 @@ func (w *worker) step() {
 	if w.persister != nil {
 		w.persist()
 	}
+	if w.stepShadows() {
+		return
+	}
 	core := w.sim.rng.IntN(w.sim.cfg.Limits.Cores)
 	if _, err := w.w.Core(core).Step(w.now()); err != nil {
 		w.fail(fmt.Errorf("core %d: %w", core, err))
@@ -303,12 +304,23 @@ func (w *worker) finish() control.Finished {
 	return control.Finished{From: w.from(), Stats: control.WorkerStats{EventsIn: w.stats.EventsIn, EventsOut: w.stats.EventsOut}}
 }
 
+// giveBack ends the leases of frames that were being sent: the network does not say so of a node that is killed.
+func (w *worker) giveBack() {
+	for n := range w.links {
+		if w.w == nil || frame.NodeID(n) == w.node {
+			continue
+		}
+		w.w.Exchange().Outgoing(frame.NodeID(n)).Sent(nil)
+	}
+}
+
 // close gives everything back.
 func (w *worker) close() error {
 	w.running, w.build, w.journals = false, nil, nil
 	if w.end != nil {
 		w.end.Kill()
 		w.end = nil
+		w.giveBack()
 	}
 	w.copier.close()
 	w.copier, w.persister = nil, nil

@@ -3,6 +3,7 @@ package connect
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/vertex"
@@ -89,7 +90,15 @@ type Source struct {
 	files Files
 }
 
-var _ vertex.Source = (*Source)(nil)
+var (
+	_ vertex.Source   = (*Source)(nil)
+	_ vertex.Rereader = (*Source)(nil)
+)
+
+// Reread implements vertex.Rereader: standard input is read once, and what is diverted is written once.
+func (s *Source) Reread() bool {
+	return s.files.BadRows != Divert && !slices.Contains(s.files.Paths, Stdin)
+}
 
 // NewSource checks a description and returns its source. Files are looked at only by Splits and Open.
 func NewSource(f Files) (*Source, error) {

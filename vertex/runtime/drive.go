@@ -20,6 +20,10 @@ func (n *Node) Start() {
 	}
 	n.running.Add(1)
 	go n.watch()
+	if n.worker.shadows != nil {
+		n.running.Add(1)
+		go n.driveShadows()
+	}
 	if n.persisting != nil {
 		n.running.Add(1)
 		go n.persisting.run()

@@ -39,8 +39,10 @@ type NodeConfig struct {
 	Listen       string // address for links; "" for a node that is alone
 	Sums         bool
 	Pages        func(core int) state.Pages
-	LinkEvents   netio.Events
-	Links        LinkMode
+	// ShadowPages are the pages of a core of a shadow run, free gives them back; nil: there are no shadow runs.
+	ShadowPages func() (pages state.Pages, free func())
+	LinkEvents  netio.Events
+	Links       LinkMode
 	// Recovery keeps what the worker needs to come back; nil: reliability is off.
 	Recovery *Recovery
 	// Journals, if set, has peers keep the journals of sources; only with Recovery and several nodes.
@@ -67,7 +69,8 @@ type Node struct {
 	links      []linkPair     // by node; empty for itself
 	copying    *copying       // nil: nothing is copied
 	served     copies.Stats
-	persisting *persisting // nil: nothing is persisted
+	persisting *persisting   // nil: nothing is persisted
+	remake     chan struct{} // shadow runs have something to do
 	wakes      []chan struct{}
 	stop       chan struct{}
 	stopOnce   sync.Once
@@ -83,7 +86,7 @@ type Node struct {
 
 // NewNode builds the worker's tasks, its arena and its endpoint. On an error nothing is left open.
 func NewNode(cfg NodeConfig) (*Node, error) {
-	n := &Node{cfg: cfg, stop: make(chan struct{}), done: make(chan struct{}), links: make([]linkPair, cfg.Nodes)}
+	n := &Node{cfg: cfg, remake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}), links: make([]linkPair, cfg.Nodes)}
 	for range cfg.Cores {
 		n.wakes = append(n.wakes, make(chan struct{}, 1))
 	}
@@ -111,6 +114,7 @@ func NewNode(cfg NodeConfig) (*Node, error) {
 		Schedule: cfg.Schedule, Admission: cfg.Admission, Lateness: cfg.Lateness, Rate: cfg.Rate,
 		FrameBytes: cfg.FrameBytes, CreditBytes: cfg.CreditBytes, LeaseBytes: int(min(leaseBytesMax, cfg.ArenaBytes/8)), Sums: cfg.Sums, Arena: n.arena, Pages: cfg.Pages,
 		Nanotime: nanotime, Wake: n.wake, WakePeer: n.wakePeer, Room: n.room, Fail: n.fail, Recovery: n.recovery(), Copier: n.copying.copier(),
+		Shadows: n.shadows(),
 	}
 	if p := worker.NewPersister(persist.Config{Store: cfg.Streams, Warn: cfg.Warn}); p != nil {
 		n.persisting = newPersisting(n, p)

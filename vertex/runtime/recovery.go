@@ -22,6 +22,9 @@ type Recovery struct {
 	Journal func(stage int, changed func()) (Journal, []journal.Record, error)
 	// Loaded is called once the worker stands and no part of Images will be read any more; it may be nil.
 	Loaded func() error
+	// Image reads the image of a stage after the tick up to which it was told to trim, for a shadow run; loaded is to be called once its parts were read.
+	// It may be called from any goroutine, and block.
+	Image func(stage int, t frame.Tick) (im *Image, loaded func() error, err error)
 	// Save takes the image of this node's tasks of a stage after a marked tick, and releases it. It must not block, and may be called from any
 	// goroutine. What becomes of it is told to the manager by whoever saves it.
 	Save func(stage int, t frame.Tick, image snapshot.Image)
@@ -68,6 +71,9 @@ func (w *Worker) Trim(needs [][]frame.Tick) error {
 		if len(nodes) != w.cfg.Nodes {
 			return fmt.Errorf("needs of %d nodes for stage %d, want %d", len(nodes), i, w.cfg.Nodes)
 		}
+	}
+	if w.shadows != nil {
+		w.shadows.trimmed(needs)
 	}
 	for i := range w.cfg.Plan.Edges {
 		e := &w.cfg.Plan.Edges[i]
@@ -164,12 +170,18 @@ func (w *Worker) openRecovery() error {
 		if w.stages[i].journal, w.stages[i].replay, err = w.cfg.Recovery.Journal(i, w.wakeAll); err != nil {
 			return fmt.Errorf("stage %s: journal: %w", st.Name, err)
 		}
+		if w.shadows != nil && st.twice() == nil {
+			w.stages[i].journal = remember(w.stages[i].journal, w.stages[i].replay)
+		}
 	}
 	return nil
 }
 
 // tasksOf are a stage's tasks on this node.
 func (w *Worker) tasksOf(stage int) shuffle.TaskRange {
+	if w.cfg.part.leavesOut(stage) {
+		return shuffle.TaskRange{First: w.cfg.Plan.Stages[stage].FirstTask}
+	}
 	return w.cfg.Plan.TasksOn(stage, w.cfg.Node, w.cfg.Nodes)
 }
 
@@ -187,6 +199,9 @@ func (w *Worker) coresOf(stage int) int {
 // tasksOn are a stage's tasks on a core.
 func (w *Worker) tasksOn(stage, core int) shuffle.TaskRange {
 	st := &w.cfg.Plan.Stages[stage]
+	if w.cfg.part.leavesOut(stage) {
+		return shuffle.TaskRange{First: st.FirstTask}
+	}
 	return w.cluster.On(shuffle.TaskRange{First: st.FirstTask, Count: st.Tasks}, w.cfg.Node, frame.CoreID(core))
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/ringlog/journal"
@@ -24,7 +25,7 @@ func (c *Core) newSource(st *stageRun, f *fused, image *vertex.ImageReader) (*so
 	}
 	var inputs []journal.Record
 	for _, r := range w.stages[st.index].replay {
-		if r.Task != f.task || r.Last <= st.executed {
+		if r.Task != f.task || r.Last <= st.executed || r.First > w.cfg.part.limit() {
 			continue
 		}
 		if r.Input != nil {
@@ -42,6 +43,7 @@ func (c *Core) newSource(st *stageRun, f *fused, image *vertex.ImageReader) (*so
 		}
 		s.replay = append(s.replay, r)
 	}
+	s.again = w.cfg.part != nil
 	w.addSource(s)
 	wake := func() {
 		st.quiet.stirred.Store(true)
@@ -53,6 +55,9 @@ func (c *Core) newSource(st *stageRun, f *fused, image *vertex.ImageReader) (*so
 		}
 	} else if err := s.load(image, st.st.Source, wake); err != nil {
 		return nil, fmt.Errorf("stage %s: image after tick %d: task %d: %w", st.st.Name, st.executed, f.task, err)
+	}
+	if s.again && slices.ContainsFunc(s.splits, func(sp *splitState) bool { return sp.tape != nil }) {
+		return nil, fmt.Errorf("%w: the input of stage %s is read once", ErrNoShadow, st.st.Name)
 	}
 	if err := s.inherit(inputs); err != nil {
 		return nil, fmt.Errorf("stage %s: task %d: %w", st.st.Name, f.task, err)

@@ -71,6 +71,7 @@ type sourceTask struct {
 	taken    uint64 // rows read, in all lives
 	lateRows uint64 // of them
 
+	again   bool             // nothing is cut but what is written down
 	full    bool             // the open tick gets no more rows: the journal has no room
 	piece   int              // bytes of input in a record, at most
 	replay  []journal.Record // of the last life, to be cut again
@@ -138,7 +139,7 @@ func (s *sourceTask) step(now int64, drained frame.Tick) (worked bool, err error
 	}
 	if s.tick == 0 {
 		next := s.cut + 1
-		if !s.replaying() && (!s.mayOpen(next, drained) || s.noRoom() && s.marks.after(s.cut) == 0) {
+		if !s.replaying() && (s.again || !s.mayOpen(next, drained) || s.noRoom() && s.marks.after(s.cut) == 0) {
 			return false, nil
 		}
 		s.tick, s.f.tick, s.tried, s.full = next, next, false, false

@@ -52,23 +52,26 @@ func (s *stageRun) next() frame.Tick {
 	if len(s.in) == 0 {
 		return 0
 	}
-	closed := frame.MaxTick
-	for _, e := range s.in {
-		closed = min(closed, s.core.port.Closed(e))
-	}
+	closed := s.closed()
 	if closed <= s.executed {
 		return 0
 	}
 	return s.executed + 1
 }
 
-// begin chooses the range of ticks to execute: empty ticks up to and including the next one that has rows or changes the CTI. A range
-// executes as its ticks would one by one, since operators do nothing in a tick without rows and without a new CTI (PROTOCOL F19).
-func (s *stageRun) begin() {
-	closed := frame.MaxTick
+// closed is the tick up to which the stage may execute.
+func (s *stageRun) closed() frame.Tick {
+	closed := s.core.worker.cfg.part.limit()
 	for _, e := range s.in {
 		closed = min(closed, s.core.port.Closed(e))
 	}
+	return closed
+}
+
+// begin chooses the range of ticks to execute: empty ticks up to and including the next one that has rows or changes the CTI. A range
+// executes as its ticks would one by one, since operators do nothing in a tick without rows and without a new CTI (PROTOCOL F19).
+func (s *stageRun) begin() {
+	closed := s.closed()
 	last, event := closed, false
 	for _, e := range s.in {
 		if t, ok := s.core.port.NextEvent(e, s.executed); ok {

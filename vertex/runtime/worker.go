@@ -50,6 +50,9 @@ type Config struct {
 	Persister shuffle.Persister
 	// Recovery keeps what the worker needs to come back; nil: reliability is off.
 	Recovery *Recovery
+	// Shadows has what was dropped early made again beside the tasks; nil: the worker fails when that is asked for. Only with Recovery.
+	Shadows *Shadows
+	part    *part // nil: all of the node's tasks are there
 }
 
 // Worker is one node's part of a job: cores, their exchange, sources and sinks. It starts nothing by itself: Drive (driver.go) or a
@@ -72,6 +75,7 @@ type Worker struct {
 	missed      atomic.Uint64
 	doomed      atomic.Bool // the task that executes rows next panics
 	lowsMu      sync.Mutex
+	shadows     *shadows // nil: there are none
 	owned       struct {
 		sinks   []vertex.Sink
 		sources []*sourceTask
@@ -115,7 +119,7 @@ func NewWorker(cfg Config) (*Worker, error) {
 	x, err := shuffle.NewExchange(shuffle.ExchangeConfig{
 		Cluster: w.cluster, Self: cfg.Node, Job: cfg.JobID, Incarnation: cfg.Incarnation, Edges: buildEdges(cfg.Plan), Arena: cfg.Arena,
 		FrameBytes: cfg.FrameBytes, CreditBytes: cfg.CreditBytes, LeaseBytes: cfg.LeaseBytes, Sums: cfg.Sums,
-		Starts: starts, Retain: cfg.Recovery != nil, Copier: cfg.Copier, Persister: cfg.Persister,
+		Starts: starts, Retain: cfg.Recovery != nil && cfg.part == nil, Asked: w.asked(), Shadow: cfg.part.of(), Copier: cfg.Copier, Persister: cfg.Persister,
 		Wake: w.wake, WakePeer: cfg.WakePeer, Room: cfg.Room, Fail: cfg.Fail, DrainedChanged: func() { w.dirty.Store(true); w.wakeAll() },
 	})
 	if err != nil {
@@ -258,7 +262,7 @@ func (w *Worker) Leave() {
 
 // Close frees readers and logs. Cores and links must have stopped.
 func (w *Worker) Close() error {
-	var errs []error
+	errs := []error{w.shadows.close()}
 	for _, s := range w.owned.sources {
 		errs = append(errs, s.close())
 	}

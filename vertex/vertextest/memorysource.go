@@ -21,6 +21,9 @@ var _ vertex.Source = (*MemorySource)(nil)
 // Schema is that of the first split.
 func (m *MemorySource) Schema() *batch.Schema { return m.Rows[0].Schema }
 
+// Reread implements vertex.Rereader.
+func (m *MemorySource) Reread() bool { return true }
+
 // Splits names the batches split-0, split-1, …
 func (m *MemorySource) Splits() ([]vertex.Split, error) {
 	s := make([]vertex.Split, len(m.Rows))

@@ -98,7 +98,7 @@ func (w *workers) newWorker(p *plan.Plan, a control.Assignment, limits rpc.Limit
 		Lateness: time.Duration(limits.LatenessUs) * time.Microsecond, Rate: limits.RatePerS,
 		FrameBytes: limits.FrameBytes, SegmentBytes: limits.SegmentBytes, CreditBytes: limits.CreditBytes, Links: vruntime.LinkMode(limits.Links),
 		ArenaBytes: limits.ArenaBytes, SpillDir: limits.SpillDir, Token: w.job.Token, Listen: listen, Sums: a.Nodes > 1,
-		Pages: n.newPages, LinkEvents: w.linkEvents(), Recovery: recovery, Warn: warn, Streams: streams, Holders: holders(a.Peers), Journals: n.journals(a, limits), Images: images,
+		Pages: n.newPages, ShadowPages: n.lendPages, LinkEvents: w.linkEvents(), Recovery: recovery, Warn: warn, Streams: streams, Holders: holders(a.Peers), Journals: n.journals(a, limits), Images: images,
 	})
 	if err != nil {
 		err = errors.Join(asUnreadable(err), n.closePast()) // parts of images are read while the node is made
@@ -193,6 +193,12 @@ func (w *worker) newPages(int) state.Pages {
 	p := w.state.NewPages()
 	w.pages = append(w.pages, p)
 	return p
+}
+
+// lendPages are pages of a core of a shadow run.
+func (w *worker) lendPages() (state.Pages, func()) {
+	p := w.state.NewPages()
+	return p, p.Close
 }
 
 // freeState gives the state's memory back. No task runs any more.

@@ -121,7 +121,7 @@ func Open(cfg Config, restore []frame.Tick) (*Dir, *runtime.Recovery, error) {
 	}
 	d := &Dir{cfg: cfg, restore: restore, store: store}
 	d.mu.units = map[int]*unit{}
-	r := &runtime.Recovery{Journal: d.journal, Loaded: d.restored, Save: d.save, Lost: d.lost, Images: make([]*runtime.Image, len(restore))}
+	r := &runtime.Recovery{Journal: d.journal, Loaded: d.restored, Image: d.image, Save: d.save, Lost: d.lost, Images: make([]*runtime.Image, len(restore))}
 	for stage, tick := range restore {
 		tasks := cfg.Plan.TasksOn(stage, cfg.Node, cfg.Nodes)
 		if tasks.Count == 0 {
@@ -153,6 +153,27 @@ func (d *Dir) load(stage int, tick frame.Tick) (*runtime.Image, error) {
 	if tick == 0 {
 		return nil, nil
 	}
+	im, l, err := d.read(stage, tick)
+	if l != nil {
+		d.loaded = append(d.loaded, l)
+	}
+	return im, err
+}
+
+// image is runtime.Recovery.Image.
+func (d *Dir) image(stage int, tick frame.Tick) (*runtime.Image, func() error, error) {
+	im, l, err := d.read(stage, tick)
+	if l == nil {
+		return nil, nil, err
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, l.Close())
+	}
+	return im, l.Close, nil
+}
+
+// read reads an image, of which the parts are read until loaded is closed; that is nil if there is none.
+func (d *Dir) read(stage int, tick frame.Tick) (im *runtime.Image, loaded *snapshot.Loaded, err error) {
 	tasks := d.cfg.Plan.TasksOn(stage, d.cfg.Node, d.cfg.Nodes)
 	l, err := snapshot.Load(d.store, snapshot.JobID(d.cfg.Job), tasks.First, tick)
 	if other, twice := d.cfg.Plan.Other(stage); err != nil && twice {
@@ -163,9 +184,8 @@ func (d *Dir) load(stage int, tick frame.Tick) (*runtime.Image, error) {
 		}
 	}
 	if err != nil {
-		return nil, d.cfg.unreadable(stage, tick, err)
+		return nil, nil, d.cfg.unreadable(stage, tick, err)
 	}
-	d.loaded = append(d.loaded, l)
 	for i := range l.Parts {
 		read := l.Parts[i].Read
 		l.Parts[i].Read = func(pages [][]byte) error {
@@ -175,14 +195,14 @@ func (d *Dir) load(stage int, tick frame.Tick) (*runtime.Image, error) {
 			return nil
 		}
 	}
-	im, err := d.cfg.Plan.ParseImage(stage, tasks, l.Extra, l.Parts)
+	im, err = d.cfg.Plan.ParseImage(stage, tasks, l.Extra, l.Parts)
 	if err == nil && im.Tick != tick {
 		err = fmt.Errorf("it says that it is after tick %d", im.Tick)
 	}
 	if err != nil {
-		return nil, &UnreadableError{stage, tick, err}
+		return nil, l, &UnreadableError{stage, tick, err}
 	}
-	return im, nil
+	return im, l, nil
 }
 
 // restored is runtime.Recovery.Loaded.
