@@ -10,8 +10,8 @@
 //
 // # Format
 //
-// Times are read as YYYY-MM-DD, then T or a space, HH:MM[:SS[.fraction]], then an optional Z or offset, else UTC; a date alone is
-// its midnight. They are written as 2006-01-02T15:04:05Z, with a fraction only if it is not 0. Columns of files are found by name, in any
+// Times are read as casts of expressions read them (expr.ParseTime): YYYY-MM-DD, then nothing (midnight) or T or a space and
+// HH:MM[:SS[.fraction]], then an optional Z or offset, else UTC; years 1 to 9999. They are written as 2006-01-02T15:04:05Z, with a fraction only if it is not 0. Columns of files are found by name, in any
 // order; others are ignored and, where the format allows, not decoded. Empty cells and null are nulls; the text "NA" is text.
 //
 // # Positions

@@ -26,6 +26,9 @@ func TestParseTime(t *testing.T) {
 		"2001-01-31T23:59-0130":               "2001-02-01T01:29:00Z",
 		"2001-01-31 23:59:58.25+02":           "2001-01-31T21:59:58.25Z",
 		"2000-02-29":                          "2000-02-29T00:00:00Z",
+		"2001-01-31Z":                         "2001-01-31T00:00:00Z",
+		"2001-01-31+01:00":                    "2001-01-30T23:00:00Z",
+		"0000-12-31T23:59-00:01":              "0001-01-01T00:00:00Z",
 		"1969-12-31T23:59:59.999999":          "1969-12-31T23:59:59.999999Z",
 		"0001-01-01":                          "0001-01-01T00:00:00Z",
 		"9999-12-31T23:59:59.999999Z":         "9999-12-31T23:59:59.999999Z",
@@ -42,7 +45,7 @@ func TestParseTimeRefuses(t *testing.T) {
 		"", "x", "2001", "2001-01", "2001-1-01", "2001-01-32", "2001-02-29", "1900-02-29", "2001-13-01", "2001-00-01", "2001-01-00", "0000-01-01",
 		"2001-01-01T", "2001-01-01T1:00", "2001-01-01T24:00", "2001-01-01T23:60", "2001-01-01T23:59:60", "2001-01-01T23", "2001-01-01T23:5",
 		"2001-01-01T23:59:", "2001-01-01T23:59:5", "2001-01-01T23:59:58.", "2001-01-01T23:59.5", "2001-01-01t23:59", "2001-01-01T23:59z",
-		"2001-01-01T23:59 Z", "2001-01-01T23:59Z ", " 2001-01-01", "2001-01-01Z", "2001-01-01+01:00", "2001-01-01T23:59+1", "2001-01-01T23:59+24:00",
+		"2001-01-01T23:59 Z", "2001-01-01T23:59Z ", " 2001-01-01", "0000-02-29", "2001-01-01Z1", "2001-01-01T23:59+1", "2001-01-01T23:59+24:00",
 		"2001-01-01T23:59+01:60", "2001-01-01T23:59+01:0", "0001-01-01T00:00+00:01", "9999-12-31T23:59:59-00:01", "2001/01/01", "٢٠٠١-01-01", "NA",
 	} {
 		if v, ok := ParseTime([]byte(in)); ok {
@@ -84,7 +87,7 @@ func TestAppendTimeBeyondTheCalendar(t *testing.T) {
 }
 
 // timeShape is the grammar; package time also takes hours of one digit and offsets of a day.
-var timeShape = regexp.MustCompile(`^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)?)?$`)
+var timeShape = regexp.MustCompile(`^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)?$`)
 
 // FuzzParseTime compares what is accepted with package time, which knows each of the layouts.
 func FuzzParseTime(f *testing.F) {
@@ -92,19 +95,16 @@ func FuzzParseTime(f *testing.F) {
 		f.Add(s)
 	}
 	var layouts []string
-	for _, sep := range []string{"T", " "} {
-		for _, clock := range []string{"15:04", "15:04:05"} { // package time takes a fraction behind seconds by itself
-			for _, zone := range []string{"", "Z07:00", "-07:00", "-0700", "-07"} {
-				layouts = append(layouts, "2006-01-02"+sep+clock+zone)
-			}
+	for _, clock := range []string{"", "T15:04", "T15:04:05", " 15:04", " 15:04:05"} { // package time takes a fraction behind seconds by itself
+		for _, zone := range []string{"", "Z07:00", "-07:00", "-0700", "-07"} {
+			layouts = append(layouts, "2006-01-02"+clock+zone)
 		}
 	}
-	layouts = append(layouts, "2006-01-02")
 	f.Fuzz(func(t *testing.T, s string) {
 		got, taken := ParseTime([]byte(s))
 		want, ok := int64(0), false
 		for _, l := range layouts {
-			if v, e := time.Parse(l, s); e == nil && v.Year() > 0 && !strings.Contains(s, ",") {
+			if v, e := time.Parse(l, s); e == nil && !strings.Contains(s, ",") {
 				want, ok = v.Truncate(time.Microsecond).UnixMicro(), true
 			}
 		}

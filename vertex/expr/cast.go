@@ -25,7 +25,7 @@ var conversions = map[conversion]runner{
 	{batch.String, batch.Bytes}:    runSame,
 	{batch.Bytes, batch.String}:    runBytesToText,
 	{batch.String, batch.Int64}:    runParse(parseInt, (*inst).ints, "is no integer"),
-	{batch.String, batch.Timestamp}: runParse(parseTime, (*inst).ints,
+	{batch.String, batch.Timestamp}: runParse(ParseTime[string], (*inst).ints,
 		"is no time (want 2006-01-02, then T or a space and 15:04[:05[.9]], then Z or an offset)"),
 	{batch.String, batch.Float64}: runParse(parseFloat, (*inst).floats, "is no number"),
 	{batch.String, batch.Bool}:    runParse(parseBool, (*inst).bools, "is neither true nor false"),

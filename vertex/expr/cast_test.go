@@ -11,7 +11,7 @@ func TestTimesAreReadBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		us := rapid.Int64Range(-62135596800_000000, 253402300799_999999).Draw(t, "us") // years 1 to 9999
 		text := string(appendTime(nil, us))
-		if got, ok := parseTime(text); !ok || got != us {
+		if got, ok := ParseTime(text); !ok || got != us {
 			t.Fatalf("%s: got %d %v, want %d", text, got, ok, us)
 		}
 		offset := rapid.IntRange(-23*60-59, 23*60+59).Draw(t, "minutes")
@@ -20,7 +20,7 @@ func TestTimesAreReadBack(t *testing.T) {
 			return
 		}
 		for _, layout := range []string{"2006-01-02T15:04:05.999999-07:00", "2006-01-02 15:04:05.000000-0700"} {
-			if got, ok := parseTime(there.Format(layout)); !ok || got != us {
+			if got, ok := ParseTime(there.Format(layout)); !ok || got != us {
 				t.Fatalf("%s: got %d %v, want %d", there.Format(layout), got, ok, us)
 			}
 		}
@@ -40,8 +40,9 @@ func TestTimesThatAreRead(t *testing.T) {
 		"2001-02-28T00:00:00-0130":         90 * time.Minute,
 		"2001-02-28 00:00:00.000001+01:30": time.Microsecond - 90*time.Minute,
 		"2001-02-28Z":                      0,
+		"2001-02-28+01:30":                 -90 * time.Minute,
 	} {
-		if got, ok := parseTime(text); !ok || got != want.Add(after).UnixMicro() {
+		if got, ok := ParseTime(text); !ok || got != want.Add(after).UnixMicro() {
 			t.Errorf("%s: got %d %v, want %v later", text, got, ok, after)
 		}
 	}
@@ -49,8 +50,9 @@ func TestTimesThatAreRead(t *testing.T) {
 		"", "2001", "2001-02-29", "2001-13-01", "2001-00-01", "2001-01-00", "2001-02-28T24:00", "2001-02-28T00:60", "2001-02-28T00:00:60",
 		"2001-02-28T", "2001-02-28T00", "2001-02-28T00:00:00.", "2001-02-28T00:00+24", "2001-02-28T00:00+1", "2001-02-28T00:00+01:60",
 		"2001-02-28T00:00Zx", "2001-2-28", "01-02-28", " 2001-02-28", "2001-02-28 ", "2001/02/28", "2001-02-28T00:00:00,5",
+		"2001-02-28Z01", "2001-02-28+1", "2001-02-28+01:", "2001-02-28x",
 	} {
-		if got, ok := parseTime(text); ok {
+		if got, ok := ParseTime(text); ok {
 			t.Errorf("%q is read as %s", text, appendTime(nil, got))
 		}
 	}
@@ -62,7 +64,7 @@ func FuzzParseTime(f *testing.F) {
 	f.Add("0000-02-29")
 	f.Add("9999-12-31 23:59:59.999999-23:59")
 	f.Fuzz(func(t *testing.T, s string) {
-		us, ok := parseTime(s)
+		us, ok := ParseTime(s)
 		if !ok {
 			return
 		}
