@@ -23,6 +23,8 @@ type Held struct {
 	StreamsFailing string       `json:",omitempty"`
 	// CopyBytes is the memory that copies for peers take here. ServedBytes in ServedTicks were had from peers when this life began.
 	CopyBytes, ServedBytes, ServedTicks uint64
+	// Shadows are what this life has made again of what it had dropped early, at most HeldLogsMax of them.
+	Shadows []HeldShadow `json:",omitempty"`
 	// RingBytes is the memory of all its logs, SpillBytes the length of its spill file: also of what is under way within the node.
 	RingBytes, SpillBytes uint64
 	// Writing: images written by this life, from when their turn came until they were read back and counted.
@@ -72,6 +74,15 @@ type HeldStream struct {
 	Written uint64       `json:"written_bytes"`
 }
 
+// HeldShadow is what shadow runs have made again of an edge for the tasks of one node: ticks First to Last, of all of them.
+type HeldShadow struct {
+	Edge  frame.EdgeID `json:"edge"`
+	Node  frame.NodeID `json:"to_node"`
+	Runs  uint64       `json:"runs"`
+	First frame.Tick   `json:"first_tick"`
+	Last  frame.Tick   `json:"last_tick"`
+}
+
 // HeldJournal is the journal of a unit of a source stage.
 type HeldJournal struct {
 	Stage       StageID
@@ -105,8 +116,8 @@ func (h *Held) valid(stages, nodes int) error {
 		return fmt.Errorf("held: %d logs, %d journals and %d chains of images, want at most %d, %d and %d",
 			len(h.Logs), len(h.Journals), len(h.Images), HeldLogsMax, stages, stages)
 	}
-	if len(h.Copies) > HeldLogsMax || len(h.Streams) > HeldLogsMax {
-		return fmt.Errorf("held: %d copies and %d streams, want at most %d of each", len(h.Copies), len(h.Streams), HeldLogsMax)
+	if len(h.Copies) > HeldLogsMax || len(h.Streams) > HeldLogsMax || len(h.Shadows) > HeldLogsMax {
+		return fmt.Errorf("held: %d copies, %d streams and %d shadow runs, want at most %d of each", len(h.Copies), len(h.Streams), len(h.Shadows), HeldLogsMax)
 	}
 	for _, l := range h.Logs {
 		if int(l.From) >= stages || int(l.To) >= stages || int(l.Node) >= nodes {

@@ -137,10 +137,12 @@ type WorkerStatus struct {
 	RingBytes   uint64 `json:"ring_bytes"`
 	SpillBytes  uint64 `json:"spill_bytes"`
 	// CopyBytes is the memory of copies for other nodes. ServedBytes in ServedTicks were had from others when this life began.
-	CopyBytes   uint64   `json:"copy_bytes"`
-	ServedBytes uint64   `json:"served_bytes"`
-	ServedTicks uint64   `json:"served_ticks"`
-	Writing     Transfer `json:"writing"`
+	CopyBytes   uint64 `json:"copy_bytes"`
+	ServedBytes uint64 `json:"served_bytes"`
+	ServedTicks uint64 `json:"served_ticks"`
+	// Shadows are what it has made again of what it had dropped early, beside its tasks.
+	Shadows []HeldShadow `json:"shadow_runs,omitempty"`
+	Writing Transfer     `json:"writing"`
 	// Streams are what it persists. StreamsFailing is why the store fails; empty: it does not.
 	Streams        []HeldStream `json:"streams,omitempty"`
 	StreamsFailing string       `json:"streams_failing,omitempty"`
@@ -223,7 +225,7 @@ func (m *Machine) workerStatus(s *Status) {
 		t := WorkerStatus{Node: nodeID(n), PID: w.pid, Incarnation: w.incarnation, State: w.word(), StoreAwayNs: m.awayNs(w)}
 		if h := w.held; h != nil {
 			t.RingBytes, t.SpillBytes, t.Writing = h.RingBytes, h.SpillBytes, h.Writing
-			t.CopyBytes, t.ServedBytes, t.ServedTicks = h.CopyBytes, h.ServedBytes, h.ServedTicks
+			t.CopyBytes, t.ServedBytes, t.ServedTicks, t.Shadows = h.CopyBytes, h.ServedBytes, h.ServedTicks, h.Shadows
 			t.Streams, t.StreamsFailing = h.Streams, h.StreamsFailing
 		}
 		s.Workers = append(s.Workers, t)

@@ -80,6 +80,9 @@ func showRetention(w io.Writer, s seen) {
 			fmt.Fprintf(w, "    copies for others take %s of memory; when it began, it had %s of %s ticks back from others\n",
 				report.Bytes(k.CopyBytes), report.Bytes(k.ServedBytes), report.Count(k.ServedTicks))
 		}
+		for _, r := range k.Shadows {
+			fmt.Fprintf(w, "    %s shadow runs made ticks %s to %s of edge %d again for node %d\n", report.Count(r.Runs), tick(r.First), tick(r.Last), r.Edge, r.Node)
+		}
 		for j := range k.Streams {
 			fmt.Fprintf(w, "    edge %d: %s\n", k.Streams[j].Edge, streamLag(&k.Streams[j]))
 		}

@@ -36,6 +36,7 @@
 //     tasks on a node, and its sinks) together. Who passed a mark before it came says so (Progress.Missed).
 //   - An image that is loaded is checked against the plan and is not trusted otherwise. It holds CTIs of the in-edges, each operator's state,
 //     positions of splits and outputs, and what was counted up to there.
+//   - What was dropped early and is asked for is made again beside the tasks, by a worker of its own with the stages that are needed (Shadows, StepShadows).
 //   - Frames are kept until they are trimmed, and peers that come back get them again: Node.Relink makes the links with a peer's new life.
 //
 // # Concurrency

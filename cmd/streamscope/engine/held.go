@@ -37,6 +37,11 @@ func (w *worker) held() *control.Held {
 	}
 	w.heldCopies(h)
 	w.heldStreams(h)
+	for _, s := range w.node.Shadowed() {
+		if len(h.Shadows) < control.HeldLogsMax {
+			h.Shadows = append(h.Shadows, control.HeldShadow(s))
+		}
+	}
 	for _, u := range past.Units {
 		if u.Images > 0 {
 			h.Images = append(h.Images, control.HeldImages{
