@@ -61,6 +61,7 @@ type Exchange struct {
 	from    []*incoming // by node; nil for self
 	done    []edgeDone
 	raced   []bool // by edge: its source tasks are there twice
+	flaw    Flaw
 	// persisted is by edge the tick up to which frames need not be kept to be persisted.
 	persisted []atomic.Uint64
 }

@@ -112,9 +112,9 @@ func (in *inEdge) split(bk *bucket, s subRef, dst []subRef) ([]subRef, error) {
 // resent reports rows of a tick that is closed already. Unordered rows name no source task: there the whole node must have closed it.
 func (in *inEdge) resent(src frame.TaskID, t frame.Tick, from frame.NodeID) bool {
 	if !in.e.Unordered {
-		return t <= in.prog.closedBy[src-in.e.Source.First]
+		return t <= in.prog.closedBy[src-in.e.Source.First] && in.x.flaw != NotFinal
 	}
-	return t <= in.closedByNode(from)
+	return t <= in.closedByNode(from) && in.x.flaw != NotFinal
 }
 
 func (in *inEdge) closedByNode(n frame.NodeID) frame.Tick {

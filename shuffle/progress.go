@@ -46,6 +46,7 @@ type progress struct {
 	// where nobody asks.
 	passedBy []frame.CTI
 	changes  []change
+	counts   bool       // see Flaw
 	last     frame.Tick // the last tick that a task closed without saying that no event follows
 }
 
@@ -86,6 +87,11 @@ func (p *progress) close(e frame.CloseEntry) error {
 		i := int(t - p.tasks.First)
 		was := p.closedBy[i]
 		switch {
+		case e.LastTick <= was && p.counts:
+			if err := p.countAgain(e); err != nil {
+				return err
+			}
+			continue
 		case e.LastTick <= was:
 			continue
 		case e.FirstTick > was+1:

@@ -26,6 +26,7 @@ var canaries = []struct {
 	{"empty document", "docs", "netio/doc.go", "// Package netio\npackage netio\n", "no document"},
 	{"strange folder", "docs", "utils/doc.go", "// Package utils is what nobody could name; it stands where no code may stand.\npackage utils\n", "code stands in"},
 	{"sleep", "lint", "netio/l_test.go", "package netio\nimport \"time\"\nfunc f() { time.Sleep(1) }\n", "time.Sleep in a test"},
+	{"broken rule", "lint", "vertex/runtime/w.go", "package runtime\nfunc f(x X) { x.Break(1) }\n", "only tests and control/simtest"},
 	{"bare skip", "lint", "netio/l_test.go", "package netio\nfunc f(t T) { t.Skip() }\n", "gives its reason"},
 	{"skip now", "lint", "netio/l_test.go", "package netio\nfunc f(t T) { t.SkipNow() }\n", "gives its reason"},
 	{"long", "lint", "netio/l.go", "package netio\n" + strings.Repeat("\n", MaxLines), "601 lines"},

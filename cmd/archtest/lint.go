@@ -16,13 +16,17 @@ var promises = regexp.MustCompile(`\b(TO` + `DO|FIX` + `ME)\b|(//|#|/\*)\s*XX` +
 // machinePaths are home folders and workplaces, which mean nothing on another machine.
 var machinePaths = regexp.MustCompile(`(^|[^A-Za-z0-9_.])/(ro` + `ot|wo` + `rk|ho` + `me/[a-z]+|Us` + `ers/[A-Za-z]+)/`)
 
-// Lint finds what no reader wants to meet: waits and unexplained skips in tests, overlong files, promises, paths of one machine.
+// Lint finds what no reader wants to meet: waits and unexplained skips in tests, overlong files, promises, paths of one machine,
+// and rules that are broken outside of tests and the simulator.
 func Lint(files []File) []Violation {
 	var out []Violation
 	for _, f := range files {
 		out = append(out, lintText(f)...)
 		if f.Go != nil && f.IsTest() {
 			out = append(out, lintTest(f)...)
+		}
+		if f.Go != nil && !f.IsTest() && !strings.HasPrefix(f.Path, "control/simtest/") {
+			out = append(out, lintFlaws(f)...)
 		}
 	}
 	return out
@@ -63,6 +67,18 @@ func lintTest(f File) []Violation {
 			out = append(out, Violation{f.at(n.Pos()), "time.Sleep in a test: inject time or wait for the event"})
 		case sel.Sel.Name == "SkipNow" && len(call.Args) == 0, sel.Sel.Name == "Skip" && isTestValue(sel.X) && len(call.Args) == 0:
 			out = append(out, Violation{f.at(n.Pos()), "a skipped test gives its reason"})
+		}
+		return true
+	})
+	return out
+}
+
+// lintFlaws finds who breaks rules of the engine: that is for tests and the simulator alone.
+func lintFlaws(f File) []Violation {
+	var out []Violation
+	ast.Inspect(f.Go, func(n ast.Node) bool {
+		if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "Break" {
+			out = append(out, Violation{f.at(n.Pos()), "only tests and control/simtest break rules"})
 		}
 		return true
 	})

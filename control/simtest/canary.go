@@ -9,7 +9,7 @@ import (
 )
 
 // Canary is a rule that a run breaks on purpose, to see that the simulator notices. Rules are broken around the engine, in what the
-// simulator plays: disks, links, commands.
+// simulator plays: disks, links, commands; those of a receiver's own bookkeeping in it, by a shuffle.Flaw.
 type Canary string
 
 // The canaries, by the numbers of PROTOCOL where they have one.

@@ -7,12 +7,15 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/ringlog/journal"
 	"github.com/streamscope/streamscope/ringlog/replica"
+	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/vertex/runtime"
 )
 
-// Canaries of admission, journals and logs.
+// Canaries of admission, journals, logs and receivers.
 const (
 	A5   Canary = "A5: logs are bounded: nothing is spilled"
+	MR1  Canary = "MR1: rows of ticks that their source task has closed are taken again"
+	MR2  Canary = "MR2: closes are counted, also those that come again"
 	R12  Canary = "R12: what is drained is no part of an attach"
 	R13  Canary = "R13: what a journal has is cut again as admission allows"
 	R16b Canary = "R16b: a journal without room holds its source before marks, too"
@@ -76,6 +79,17 @@ func withoutLost(s replica.Set, living []replica.Member) replica.Set {
 		s.Members = nil
 	}
 	return s
+}
+
+// flaw is what is broken inside a receiver.
+func (c Canary) flaw() shuffle.Flaw {
+	switch c {
+	case MR1:
+		return shuffle.NotFinal
+	case MR2:
+		return shuffle.Counted
+	}
+	return shuffle.NoFlaw
 }
 
 // aboutManagers tells whether the rule only matters where managers follow each other.

@@ -39,6 +39,8 @@ var canaries = []struct {
 	{M25, &large, 0},
 	{M26, &large, 0},
 	{A5, &large, 0},
+	{MR1, &large, 170},
+	{MR2, &large, 0},
 	{R1, &large, 0},
 	{R12, &small, 0},
 	{R16b, &atPeers, 30},

@@ -230,8 +230,11 @@ func (w *worker) make(a control.Assignment, recovery *runtime.Recovery) (err err
 	if w.persister = w.newPersister(&cfg); w.persister != nil {
 		cfg.Persister = w.persister
 	}
-	if w.w, err = runtime.NewWorker(cfg); err == nil && w.persister != nil {
-		w.persister.Attach(w.w.Exchange())
+	if w.w, err = runtime.NewWorker(cfg); err == nil {
+		w.w.Exchange().Break(w.sim.cfg.Broken.flaw())
+		if w.persister != nil {
+			w.persister.Attach(w.w.Exchange())
+		}
 	}
 	w.end = w.sim.net.Node(netio.Config{
 		Identity:      wire.Identity{Job: w.sim.cfg.Plan.Job, Node: w.node, Incarnation: max(1, w.incarnation), Token: []byte("secret")},
