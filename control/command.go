@@ -44,10 +44,10 @@ func Enqueue(waiting []Effect, cmd Effect) []Effect {
 }
 
 // CommandsMax bounds the commands that wait for a worker, of a run of so many workers and stages: those that come once a connection, the newest needs, the
-// marks that may be open, what is to be known of each peer, and the journal of each stage.
+// marks that may be open, what is to be known of each peer, and who keeps the journal and the images of each stage.
 func CommandsMax(workers, stages int) int {
 	const once, trims = 5, 1 // Start, Connect, Run, Adopt, Stop
-	return once + trims + marksMax + 2*(workers-1) + stages
+	return once + trims + marksMax + 2*(workers-1) + 2*stages
 }
 
 // voids reports whether nothing is lost if a worker never hears of an older command of the same manager: the newer one says all of it.
@@ -64,7 +64,7 @@ func voids(cmd, old Effect) bool {
 		return same && o.Epoch == c.Epoch && o.Peer.Node == c.Peer.Node
 	case Activated: // the set in the store
 		o, same := old.(Activated)
-		return same && o.Epoch == c.Epoch && o.Stage == c.Stage
+		return same && o.Epoch == c.Epoch && o.Stage == c.Stage && o.Images == c.Images
 	}
 	return false
 }

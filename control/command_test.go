@@ -9,13 +9,19 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
+// activeSet names who keeps a stage's journal, or its images.
+type activeSet struct {
+	stage  StageID
+	images bool
+}
+
 // heard is what a worker knows of its commands, in whatever number they came.
 type heard struct {
 	needs     frame.Tick
 	marks     [marksMax]frame.Tick // the newest
 	peers     map[frame.NodeID]frame.Incarnation
 	admitted  map[frame.NodeID]frame.Incarnation
-	journals  map[StageID]uint64
+	sets      map[activeSet]uint64
 	connected bool
 }
 
@@ -33,7 +39,7 @@ func (h *heard) obey(e Effect) {
 	case Admit:
 		h.admitted[e.Peer.Node] = e.Peer.Incarnation
 	case Activated:
-		h.journals[e.Stage] = e.Set.Version
+		h.sets[activeSet{e.Stage, e.Images}] = e.Set.Version
 	}
 }
 
@@ -41,7 +47,7 @@ func (h *heard) obey(e Effect) {
 func TestEnqueueLosesNothing(t *testing.T) {
 	const workers, stages = 4, 3
 	fresh := func() *heard {
-		return &heard{peers: map[frame.NodeID]frame.Incarnation{}, admitted: map[frame.NodeID]frame.Incarnation{}, journals: map[StageID]uint64{}}
+		return &heard{peers: map[frame.NodeID]frame.Incarnation{}, admitted: map[frame.NodeID]frame.Incarnation{}, sets: map[activeSet]uint64{}}
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		atOnce, seldom := fresh(), fresh()
@@ -61,7 +67,8 @@ func TestEnqueueLosesNothing(t *testing.T) {
 			case 3:
 				cmd = Admit{Peer: peer}
 			case 4:
-				cmd = Activated{Stage: StageID(rapid.IntRange(0, stages-1).Draw(t, "stage")), Set: JournalSet{Version: uint64(i)}}
+				stage, images := StageID(rapid.IntRange(0, stages-1).Draw(t, "stage")), rapid.Bool().Draw(t, "images")
+				cmd = Activated{Stage: stage, Images: images, Set: JournalSet{Version: uint64(i)}}
 			default:
 				if len(waiting) > 0 {
 					seldom.obey(waiting[0])
