@@ -10,9 +10,11 @@ import (
 	"github.com/streamscope/streamscope/netio"
 	"github.com/streamscope/streamscope/netio/wire"
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/ringlog/journal"
 	"github.com/streamscope/streamscope/ringlog/replica"
 	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/shuffle/copies"
+	"github.com/streamscope/streamscope/state/snapshot/peers"
 )
 
 // Bounds of copying.
@@ -35,8 +37,8 @@ type copying struct {
 	soon     []atomic.Bool  // by node: it is about to be woken
 	reads    sync.WaitGroup // of spilled frames, one for each life of a peer at most
 	mu       sync.Mutex     // one change of links at a time
-	journals journals
-	images   images
+	journals byStage[*journal.Peers]
+	images   byStage[*peers.Store]
 }
 
 // copied reports whether peers keep anything: journals, or what an edge of the plan carries.

@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/streamscope/streamscope/ringlog/replica"
@@ -28,31 +27,6 @@ const imagePatience = 5 * time.Second
 
 // imagePieceMax bounds a piece, which is copied as a whole here and there.
 const imagePieceMax = 256 << 10
-
-// images are the stores of the units whose images peers keep.
-type images struct {
-	mu      sync.Mutex
-	byStage map[int]*peers.Store
-}
-
-func (im *images) all() map[int]*peers.Store {
-	im.mu.Lock()
-	defer im.mu.Unlock()
-	all := make(map[int]*peers.Store, len(im.byStage))
-	for stage, s := range im.byStage {
-		all[stage] = s
-	}
-	return all
-}
-
-func (im *images) add(stage int, s *peers.Store) {
-	im.mu.Lock()
-	defer im.mu.Unlock()
-	if im.byStage == nil {
-		im.byStage = map[int]*peers.Store{}
-	}
-	im.byStage[stage] = s
-}
 
 // openImages takes over the images that former lives have left, and has the node's past made of them.
 func (c *copying) openImages() error {

@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/streamscope/streamscope/netio"
@@ -22,31 +21,6 @@ type Journals struct {
 
 // journalPatience is how long a new life waits for those who keep what former ones have written down.
 const journalPatience = 5 * time.Second
-
-// journals are the journals of a node that are kept by peers.
-type journals struct {
-	mu      sync.Mutex
-	byStage map[int]*journal.Peers
-}
-
-func (j *journals) all() map[int]*journal.Peers {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	all := make(map[int]*journal.Peers, len(j.byStage))
-	for s, p := range j.byStage {
-		all[s] = p
-	}
-	return all
-}
-
-func (j *journals) add(stage int, p *journal.Peers) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.byStage == nil {
-		j.byStage = map[int]*journal.Peers{}
-	}
-	j.byStage[stage] = p
-}
 
 // recovery is the worker's, with the journals where they are to be.
 func (n *Node) recovery() *Recovery {
