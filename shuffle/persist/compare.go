@@ -23,15 +23,15 @@ func (s *stream) compare(t frame.Tick) error {
 			return ownError{err}
 		}
 	}
-	s.pass(t)
+	s.done(t)
 	return nil
 }
 
 // contents adds up the rows of the ticks up to t that are not passed.
 func (s *stream) contents(t frame.Tick) (map[frame.Tick]content, error) {
 	got := map[frame.Tick]content{}
-	for _, w := range s.frames {
-		if w.Type != frame.Data || w.First > t {
+	for _, w := range s.through(t, s.whole) {
+		if w.Type != frame.Data {
 			continue
 		}
 		lease, err := s.p.logs.Lend(w)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
@@ -75,8 +76,8 @@ func TestStreamIsWhatWasSent(t *testing.T) {
 			}
 			store.rng = nil
 			w.check(frame.MaxTick)
-			if !l.p.streams[0].chain.open || len(l.p.streams[0].frames) > 0 {
-				t.Errorf("%d frames are still kept", len(l.p.streams[0].frames))
+			if !l.p.streams[0].chain.open || l.p.streams[0].stat().Frames > 0 || l.p.streams[0].bytes > 0 {
+				t.Errorf("still kept: %+v", l.p.streams[0].stat())
 			}
 		})
 	}
@@ -98,14 +99,14 @@ func TestLogsAreTrimmed(t *testing.T) {
 	if err := l.p.take(); err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range l.p.streams[0].frames {
+	frames := slices.Concat(l.p.streams[0].ready, l.p.streams[0].fresh)
+	for _, f := range frames {
 		lease, err := l.Lend(f)
 		if err != nil {
 			t.Fatalf("a frame of tick %d is gone before it was persisted: %v", f.First, err)
 		}
 		lease.Release()
 	}
-	frames := l.p.streams[0].frames
 	for l.PersistedTo(0) < frame.MaxTick {
 		if err := l.persist(rng); err != nil {
 			t.Fatal(err)

@@ -1,7 +1,6 @@
 package persist
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -13,19 +12,16 @@ import (
 // stream is what the source tasks of this node send on an edge.
 //
 // Invariants:
-//   - frames holds all that was written of ticks above passed, in the order of each log
 //   - passed <= chain.last: what lies between is computed again, and compared
 //   - whole is the least tick that all source tasks here have closed for all destination nodes
 type stream struct {
-	p      *Persister
-	e      *shuffle.Edge
-	chain  *chain
-	frames []shuffle.Written
-	bytes  uint64 // of frames
+	p     *Persister
+	e     *shuffle.Edge
+	chain *chain
+	backlog
 	logs   []logState
 	dirty  bool // logs have changed since whole was computed
 	whole  frame.Tick
-	passed frame.Tick
 	oldNs  int64         // since when whole ticks wait; 0: none do
 	need   atomic.Uint64 // see Persister.Need
 	lookNs int64         // when the oldest object is looked at again
@@ -42,7 +38,7 @@ type logState struct {
 
 func newStream(p *Persister, e *shuffle.Edge) *stream {
 	after := p.cfg.After(e.ID)
-	s := &stream{p: p, e: e, chain: newChain(p, e), whole: after, passed: after}
+	s := &stream{p: p, e: e, chain: newChain(p, e), whole: after, backlog: newBacklog(after)}
 	k := p.cfg.Cluster
 	for core := range k.Cores {
 		tasks := k.On(e.Source, p.cfg.Self, frame.CoreID(core))
@@ -64,10 +60,7 @@ func (s *stream) take(w shuffle.Written) error {
 			return ownError{fmt.Errorf("persisting edge %d: %w", s.e.ID, err)}
 		}
 	}
-	if w.Last > s.passed {
-		s.frames = append(s.frames, w)
-		s.bytes += uint64(w.Len)
-	}
+	s.add(w)
 	return nil
 }
 
@@ -153,7 +146,7 @@ func (s *stream) persist(nowNs int64) (worked bool, err error) {
 		s.p.wait(due)
 		return false, nil
 	}
-	pl := s.plan()
+	pl := s.plan(s.whole, uint64(s.p.cfg.ObjectBytes))
 	if pl.last == s.whole && s.whole < frame.MaxTick && pl.bytes < uint64(s.p.cfg.ObjectBytes) && nowNs < due {
 		s.p.wait(due) // much of it is of ticks that are not whole
 		return false, nil
@@ -162,67 +155,20 @@ func (s *stream) persist(nowNs int64) (worked bool, err error) {
 		return false, err
 	}
 	if s.chain.last == pl.last {
-		s.pass(pl.last)
+		s.done(pl.last)
 	} // else another life has written the object: what is in it is compared next
 	return true, nil
 }
 
-// plan is an object to be written: frames by tick, within a tick rows before closes.
-type plan struct {
-	first, last frame.Tick
-	gap         bool
-	frames      []shuffle.Written
-	bytes       uint64
-}
-
-// plan takes as many whole ticks as an object should have, one at least.
-func (s *stream) plan() plan {
-	pl := plan{first: s.passed + 1, last: s.whole}
-	for _, w := range s.frames {
-		if w.First <= s.whole {
-			pl.frames = append(pl.frames, w)
-		}
-	}
-	begin := func(w *shuffle.Written) frame.Tick { return max(w.First, pl.first) }
-	slices.SortStableFunc(pl.frames, func(a, b shuffle.Written) int {
-		return cmp.Or(cmp.Compare(begin(&a), begin(&b)), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Core, b.Core), cmp.Compare(a.Node, b.Node))
-	})
-	for i := range pl.frames {
-		w := &pl.frames[i]
-		if t := begin(w); pl.bytes >= uint64(s.p.cfg.ObjectBytes) && t > begin(&pl.frames[i-1]) {
-			pl.last, pl.frames = t-1, pl.frames[:i]
-			break
-		}
-		pl.bytes += uint64(w.Len)
-	}
-	return pl
-}
-
-const _ = uint(frame.Close - frame.Data - 1) // the order of plan
-
-// pass forgets what is persisted.
-func (s *stream) pass(t frame.Tick) {
-	s.passed, s.oldNs = t, 0
-	rest := s.frames[:0]
-	s.bytes = 0
-	for _, w := range s.frames {
-		if w.Last > t {
-			rest = append(rest, w)
-			s.bytes += uint64(w.Len)
-		}
-	}
-	if cap(rest) > framesSpare && len(rest) < cap(rest)/4 {
-		rest = slices.Clone(rest) // what waited for long had needed more room than what comes after it
-	}
-	s.frames = rest
+// done says that ticks up to t are persisted.
+func (s *stream) done(t frame.Tick) {
+	s.pass(t)
+	s.oldNs = 0
 	s.p.logs.Persisted(s.e.ID, t)
 }
 
-// framesSpare is how many frames may have room that is not used.
-const framesSpare = 4096
-
 func (s *stream) stat() Stat {
-	st := Stat{Edge: s.e.ID, Whole: s.whole, Bytes: s.bytes, Frames: uint64(len(s.frames)), Objects: s.wrote.objects, Written: s.wrote.bytes}
+	st := Stat{Edge: s.e.ID, Whole: s.whole, Bytes: s.bytes, Frames: uint64(len(s.ready) + len(s.fresh)), Objects: s.wrote.objects, Written: s.wrote.bytes}
 	st.Through = min(s.passed, s.chain.last)
 	return st
 }
