@@ -240,7 +240,7 @@ func (s *space) freeze() (*Frozen, error) {
 	}
 	im.owner.want, im.owner.taken = max(im.owner.taken, im.owner.want*7/8), 0
 	s.settle(leftPerFreeze)
-	f := &Frozen{images: im, full: full, dirty: s.dirty, pageTable: im.table(s)}
+	f := &Frozen{images: im, dirty: s.dirty, pageTable: im.table(s)}
 	im.owner.link.Number++
 	f.link = im.owner.link
 	if full {

@@ -19,7 +19,6 @@ var (
 // Release must be called once, before the memory behind Pages goes; until then, pages that the owner changes take twice their memory.
 type Frozen struct {
 	images *images
-	full   bool
 	link   Link
 	dirty  *roaring.Bitmap
 	head   headFields
@@ -29,10 +28,8 @@ type Frozen struct {
 	released bool // Invariant: guarded by images.mu
 }
 
-// Full reports whether the image is the first of its state, so that all its pages count as dirty.
-func (f *Frozen) Full() bool { return f.full }
-
-// Dirty are the numbers of the pages that changed, came or went since the image before, or since ThawPages. It is the caller's own.
+// Dirty are the numbers of the pages that changed, came or went since the image before, or since ThawPages: all pages in the first image of a state. It is
+// the caller's own.
 func (f *Frozen) Dirty() *roaring.Bitmap { return f.dirty }
 
 // Pages is the number of page numbers in use, those of missing pages and page 0 included. It must not be called after Release.

@@ -49,9 +49,6 @@ func NewMultimap(pages Pages, shapes ...RowShape) (*Multimap, error) {
 // Bytes is the memory taken from Pages, in bytes.
 func (m *Multimap) Bytes() int { return m.keys.Bytes() }
 
-// Keys is the number of keys that have rows in blocks.
-func (m *Multimap) Keys() int { return m.keys.Len() }
-
 // Rows is the number of rows of a side that lie in blocks, expired ones that wait for their block included.
 func (m *Multimap) Rows(side int) int { return m.sides[side].rows }
 

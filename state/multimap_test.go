@@ -176,8 +176,8 @@ func TestMultimapAgainstModel(t *testing.T) {
 		for side := range shapes {
 			m.Expire(side, now+1000)
 		}
-		if pages.Used() != 0 || m.Keys() != 0 || m.Rows(0) != 0 || m.Rows(1) != 0 {
-			t.Fatalf("after everything expired: %d keys, %d and %d rows, %d bytes", m.Keys(), m.Rows(0), m.Rows(1), pages.Used())
+		if pages.Used() != 0 || m.keys.Len() != 0 || m.Rows(0) != 0 || m.Rows(1) != 0 {
+			t.Fatalf("after everything expired: %d keys, %d and %d rows, %d bytes", m.keys.Len(), m.Rows(0), m.Rows(1), pages.Used())
 		}
 	})
 }
@@ -237,8 +237,8 @@ func TestMultimapIndexes(t *testing.T) {
 			delete(want, b.ref)
 			m.Drop(0, b, least.due)
 		}
-		if m.Keys() != 0 || m.Bytes() != 0 {
-			t.Fatalf("%d keys and %d bytes after all blocks were dropped", m.Keys(), m.Bytes())
+		if m.keys.Len() != 0 || m.Bytes() != 0 {
+			t.Fatalf("%d keys and %d bytes after all blocks were dropped", m.keys.Len(), m.Bytes())
 		}
 	})
 }

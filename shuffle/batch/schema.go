@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 // Kind is the type of a column.
@@ -235,6 +233,3 @@ func DecodeSchema(b []byte) (*Schema, error) {
 	}
 	return s, nil
 }
-
-// Fingerprint is a hash of the encoding: equal for equal schemas on every machine and release.
-func (s *Schema) Fingerprint() uint64 { return xxhash.Sum64(s.AppendBinary(nil)) }

@@ -148,6 +148,14 @@ func (e Expr) IsNull() Expr { return make1(opIsNull, e) }
 // Cast converts e. Floats round to the nearest even integer; texts are parsed; timestamps are microseconds as integers.
 func (e Expr) Cast(k batch.Kind) Expr { return Expr{&node{op: opCast, kind: k, args: []Expr{e}}} }
 
+// AsColumn returns the name of the column if e is nothing but a column.
+func AsColumn(e Expr) (name string, ok bool) {
+	if e.n == nil || e.n.op != opCol {
+		return "", false
+	}
+	return e.n.s, true
+}
+
 // If is then where cond is true, else otherwise: where cond is false or null. The other one is not looked at.
 func If(cond, then, otherwise Expr) Expr { return make1(opIf, cond, then, otherwise) }
 
