@@ -62,6 +62,7 @@ type Exchange struct {
 	done    []edgeDone
 	raced   []bool // by edge: its source tasks are there twice
 	flaw    Flaw
+	watch   func(w Written) // nil: nobody
 	// persisted is by edge the tick up to which frames need not be kept to be persisted.
 	persisted []atomic.Uint64
 }

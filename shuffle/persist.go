@@ -28,12 +28,24 @@ func (x *Exchange) persists(e frame.EdgeID) bool {
 	return x.cfg.Persister != nil && x.edges[e].Policy.Keep == Persist
 }
 
-// wrote tells the persister of a committed frame; first is, for a CLOSE, the tick whose rows it follows.
+// wrote tells the persister, and who watches, of a committed frame; first is, for a CLOSE, the tick whose rows it follows.
 func (x *Exchange) wrote(c frame.CoreID, h *frame.Header, pos frame.Pos, first frame.Tick) {
-	if x.persists(h.Edge) {
-		x.cfg.Persister.Wrote(Written{Edge: h.Edge, Node: h.Node, Core: c, Type: h.Type, Len: h.Len, Pos: pos, First: first, Last: h.Tick})
+	persists := x.persists(h.Edge)
+	if !persists && x.watch == nil {
+		return
+	}
+	w := Written{Edge: h.Edge, Node: h.Node, Core: c, Type: h.Type, Len: h.Len, Pos: pos, First: first, Last: h.Tick}
+	if persists {
+		x.cfg.Persister.Wrote(w)
+	}
+	if x.watch != nil {
+		x.watch(w)
 	}
 }
+
+// Watch has a function hear of all frames that the node's tasks write, as a Persister would, each before anybody reads it; they may be lent from within. A
+// simulator sees so what no link carries. It is called before anything is written.
+func (x *Exchange) Watch(hear func(w Written)) { x.watch = hear }
 
 // Lend leases a frame that a Persister was told of, and has not passed; its sum is checked, if it has one. It may be called from anywhere; an error is one of
 // the log, or frame.ErrCorrupt.

@@ -13,7 +13,7 @@ import (
 	"github.com/streamscope/streamscope/shuffle/batch"
 )
 
-// channel is what goes from one node to another on an edge.
+// channel is what goes from one node to another, or stays on it, on an edge.
 type channel struct {
 	edge     frame.EdgeID
 	from, to frame.NodeID
@@ -111,6 +111,11 @@ func (t *tap) take(b []byte) error {
 	if !head.IsFrame() {
 		return t.begin(b)
 	}
+	return t.add(b)
+}
+
+// add takes a frame of a session.
+func (t *tap) add(b []byte) error {
 	h := frame.DecodeHeader(b)
 	s := t.sessions[h.Edge]
 	switch {
@@ -129,9 +134,13 @@ func (t *tap) begin(b []byte) error {
 	}
 	for i := range m.Len() {
 		e := m.Begin(i).Edge
-		t.sessions[e] = &session{open: map[frame.Tick]content{}, closed: map[frame.TaskID]frame.Tick{}, whole: t.asked[e]}
+		t.sessions[e] = newSession(t.asked[e])
 	}
 	return nil
+}
+
+func newSession(whole frame.Tick) *session {
+	return &session{open: map[frame.Tick]content{}, closed: map[frame.TaskID]frame.Tick{}, whole: whole}
 }
 
 // data adds up the rows of a frame, each with the task that it goes to.

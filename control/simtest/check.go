@@ -7,7 +7,7 @@ import (
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
-// The invariants of PROTOCOL that are checked as a run goes on; channel.go has I1, disk.go has I4.
+// The invariants of PROTOCOL that are checked as a run goes on; channel.go and local.go have I1, disk.go has I4.
 
 // checkBases looks at what is committed: I9 BaseBehindConsumers and, of images, I11 SnapshotKept.
 func (s *Sim) checkBases() {

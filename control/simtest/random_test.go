@@ -139,19 +139,23 @@ func TestSeedsRandom(t *testing.T) {
 		sum.Shadows += r.Shadows
 		sum.Served += r.Served
 		sum.Persisted += r.Persisted
+		sum.Here += r.Here
 		sum.Adopted += r.Adopted
 		sum.Fenced += r.Fenced
 		sum.Late += r.Late
 		steps = append(steps, r.Steps)
 	}
 	slices.Sort(steps)
-	t.Logf("%d seeds, %d steps in the median, %d losses of workers, %d zombies, %d early drops, %d shadow runs for them, %d replacements instead, %d ticks had from copies, %d rows persisted, %d workers adopted, %d transactions fenced, %d commands of managers before", n, steps[len(steps)/2],
-		sum.Crashes, sum.Zombies, sum.Dropped, sum.Shadows, sum.Asked, sum.Served, sum.Persisted, sum.Adopted, sum.Fenced, sum.Late)
+	t.Logf("%d seeds, %d steps in the median, %d losses of workers, %d zombies, %d early drops, %d shadow runs for them, %d replacements instead, %d ticks had from copies, %d closed again within nodes, %d rows persisted, %d workers adopted, %d transactions fenced, %d commands of managers before", n, steps[len(steps)/2],
+		sum.Crashes, sum.Zombies, sum.Dropped, sum.Shadows, sum.Asked, sum.Served, sum.Here, sum.Persisted, sum.Adopted, sum.Fenced, sum.Late)
 	if n >= 50 && (sum.Served == 0 || sum.Persisted == 0) {
 		t.Error("no life was served from copies, or nothing was persisted")
 	}
 	if n >= 50 && (sum.Adopted == 0 || sum.Fenced == 0 || sum.Late == 0) {
 		t.Error("no worker was adopted, or no manager that had a successor did anything")
+	}
+	if n >= 50 && sum.Here == 0 {
+		t.Error("no tick within a node was closed again, and compared")
 	}
 	if n >= 50 && sum.Shadows == 0 {
 		t.Error("nobody asked for what was dropped early, or it was never made again beside the node")

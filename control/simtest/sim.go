@@ -116,6 +116,7 @@ type Result struct {
 	Fenced   int                 // transactions of managers that had a successor
 	Late     int                 // commands of managers that the worker followed no more
 	Again    int                 // ticks with rows that were closed again, with the same rows
+	Here     int                 // of Again, on channels within a node
 	Lives    []frame.Incarnation // by node
 	Settled  bool                // all bases came to what was marked when the last fault was over
 }
@@ -232,8 +233,10 @@ func (s *Sim) result(r Result) (Result, error) {
 	r.Shadows = s.shadowed
 	r.Happened, r.Settled = s.happened, s.settled
 	r.Adopted, r.Fenced, r.Late = s.told.adopted, s.told.fenced, s.told.late
-	for _, c := range s.channels {
-		r.Again += c.again
+	for c, closed := range s.channels {
+		if r.Again += closed.again; c.from == c.to {
+			r.Here += closed.again
+		}
 	}
 	if s.copying != nil {
 		r.Served = s.copying.served

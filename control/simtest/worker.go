@@ -232,6 +232,7 @@ func (w *worker) make(a control.Assignment, recovery *runtime.Recovery) (err err
 	}
 	if w.w, err = runtime.NewWorker(cfg); err == nil {
 		w.w.Exchange().Break(w.sim.cfg.Broken.flaw())
+		w.watch()
 		if w.persister != nil {
 			w.persister.Attach(w.w.Exchange())
 		}
