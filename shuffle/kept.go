@@ -14,6 +14,7 @@ type Kept struct {
 	Spilled     uint64 // of Bytes: on disk
 	Frames      uint64
 	First, Last frame.Tick // that frames are of
+	Ends        frame.Tick // the first that a frame ends with: it is above what was needed last
 	Dropped     frame.Tick // up to which they were dropped early; 0: none were
 }
 
@@ -61,6 +62,9 @@ func (o *outgoing) keeps(k Kept, layout ringlog.Layout, pieces []piece) (Kept, [
 	for _, r := range o.mu.kept[k.Edge].refs {
 		if k.Frames == 0 || r.Tick < k.First {
 			k.First = r.Tick
+		}
+		if k.Frames == 0 || r.Last < k.Ends {
+			k.Ends = r.Last
 		}
 		k.Frames, k.Bytes, k.Last = k.Frames+1, k.Bytes+uint64(r.Len), max(k.Last, r.Last)
 		segment, _ := layout.Split(r.Pos)

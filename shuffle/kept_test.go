@@ -47,7 +47,7 @@ func TestKeeps(t *testing.T) {
 	o := &outgoing{}
 	o.mu.kept = make([]kept, 1)
 	segments := map[netio.LogID]map[ringlog.SegmentNumber]uint64{0: {}, 1: {}}
-	want := Kept{First: 7}
+	want := Kept{First: 7, Ends: 8}
 	pos := [2]frame.Pos{}
 	rng := rand.New(rand.NewPCG(1, 3))
 	for i := range 200 {

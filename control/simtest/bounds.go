@@ -26,6 +26,7 @@ func (s *Sim) checkHeld() {
 		return
 	}
 	s.checkMail(w)
+	s.checkKept(w)
 	l := s.cfg.Limits
 	if st := w.arena.Stats(); int64(st.Segments)*int64(st.SegmentBytes) > l.ArenaBytes {
 		s.fail(fmt.Errorf("I18: the logs of node %d have %d segments of %d bytes, want at most %d bytes", w.node, st.Segments, st.SegmentBytes, l.ArenaBytes))

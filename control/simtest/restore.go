@@ -84,6 +84,7 @@ func (w *worker) trim(needs control.Needs) error {
 	if w.sim.cfg.Broken == OneTooFar {
 		needs = oneTooFar(needs)
 	}
+	w.heard(needs)
 	return w.w.Trim(needs)
 }
 

@@ -41,6 +41,7 @@ type worker struct {
 	epoch       control.Epoch
 	dead        bool
 	quiet       []frame.Tick       // by stage: up to it nothing is emitted
+	needs       control.Needs      // up to where it was told to trim; nil: nowhere
 	relinks     []netio.Peer       // that wait for the links with the former life to end
 	replayed    map[int]frame.Tick // by stage: up to where its journal went, for R13
 

@@ -1,0 +1,44 @@
+package simtest
+
+import (
+	"fmt"
+
+	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/ringlog/frame"
+)
+
+// heard notes what the worker may remove from now on.
+func (w *worker) heard(needs control.Needs) {
+	if w.needs == nil {
+		w.needs = make(control.Needs, len(needs))
+		for p := range needs {
+			w.needs[p] = make([]frame.Tick, len(needs[p]))
+		}
+	}
+	for p := range needs {
+		for n, t := range needs[p] {
+			w.needs[p][n] = max(w.needs[p][n], t)
+		}
+	}
+}
+
+// checkKept looks at what a worker keeps for new lives: references to frames and, at peers, records. All of it is of ticks above what it has heard to be
+// needed, also while faults last. Where source tasks are there twice somebody may
+// be reading what nobody needs.
+func (s *Sim) checkKept(w *worker) {
+	if w.needs == nil {
+		return
+	}
+	for _, k := range w.w.Exchange().Kept(nil) {
+		e := &s.cfg.Plan.Edges[k.Edge]
+		if need := w.needs[e.To][k.Node]; k.Ends <= need && s.shapes[e.From].Others == nil {
+			s.fail(fmt.Errorf("I18: node %d keeps a frame of edge %d for node %d that ends with tick %d, trimmed to %d", w.node, k.Edge, k.Node, k.Ends, need))
+		}
+	}
+	for stage, j := range w.journals {
+		st := j.Stats()
+		if need := w.needs[stage][w.node]; st.Records > 0 && st.First <= need {
+			s.fail(fmt.Errorf("I18: node %d keeps a record of stage %d, tick %d, at peers, trimmed to %d", w.node, stage, st.First, need))
+		}
+	}
+}
