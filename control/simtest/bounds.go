@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/ringlog/replica"
 )
 
 // checkMail looks at the commands of the present manager that wait for a worker.
@@ -34,7 +35,9 @@ func (s *Sim) checkHeld() {
 	if c := w.copier; c != nil {
 		held := int64(0)
 		for _, h := range c.streams.Held() {
-			held += h.Bytes
+			if h.Stream.Kind == replica.Log { // what bounds the others is their owner's
+				held += h.Bytes
+			}
 		}
 		if held > s.copying.holdBytes+int64(l.FrameBytes) {
 			s.fail(fmt.Errorf("I18: node %d holds %d bytes of copies, want at most %d", w.node, held, s.copying.holdBytes))

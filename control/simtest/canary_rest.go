@@ -20,6 +20,7 @@ const (
 	R13  Canary = "R13: what a journal has is cut again as admission allows"
 	R16b Canary = "R16b: a journal without room holds its source before marks, too"
 	R17  Canary = "R17: a source whose journal is lost with all its peers goes on without it"
+	R24a Canary = "R24a: an image at peers counts before all of them have it"
 )
 
 // Receive leaves out of an attach what is drained (R12).

@@ -45,6 +45,7 @@ var canaries = []struct {
 	{R12, &small, 0},
 	{R16b, &atPeers, 30},
 	{R17, &atPeers, 0},
+	{R24a, &smallImages, 0},
 	{R35, &small, 3425},
 	{R37, &small, 790},
 	{Unfenced, &small, 430},

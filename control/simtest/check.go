@@ -35,6 +35,10 @@ func (s *Sim) checkBases() {
 
 // image is what units restart from: an image of their own, or of the other instances of their tasks.
 func (s *Sim) image(stage int, n frame.NodeID, t frame.Tick) ([]byte, bool) {
+	if s.cfg.Faults.ImagePeers > 0 {
+		image, ok := s.left(stage, n).counts[t]
+		return []byte(image), ok
+	}
 	image, ok := s.disks[n].images[control.Saved{Stage: control.StageID(stage), Tick: t}]
 	if others := s.shapes[stage].Others; !ok && others != nil {
 		image, ok = s.disks[others[n].Node].images[control.Saved{Stage: others[n].Stage, Tick: t}]

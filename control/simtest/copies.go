@@ -25,10 +25,10 @@ type copying struct {
 	waited    int    // lives that did not wait for all answers
 }
 
-// copyFor prepares copies, if an edge has any, or a journal.
+// copyFor prepares copies, if an edge has any, or a journal, or images.
 func (s *Sim) copyFor() {
 	copied := func(e runtime.Edge) bool { return e.Policy.Copies > 0 }
-	if s.cfg.Faults.JournalPeers == 0 && !slices.ContainsFunc(s.cfg.Plan.Edges, copied) {
+	if s.cfg.Faults.JournalPeers == 0 && s.cfg.Faults.ImagePeers == 0 && !slices.ContainsFunc(s.cfg.Plan.Edges, copied) {
 		return
 	}
 	s.copying = &copying{seldom: 2 << s.rng.IntN(6), holdBytes: 2 << 10 << s.rng.IntN(10), window: 1 << 10 << s.rng.IntN(10)}
@@ -62,8 +62,8 @@ type copyWait struct {
 	in   bool
 }
 
-// newCopier makes the copies of a worker and asks its peers for those of its former lives. It is nil where nothing is copied.
-func newCopier(w *worker, a control.Assignment, images []*runtime.Image) *copier {
+// newCopier makes the copies of a worker. It is nil where nothing is copied.
+func newCopier(w *worker, a control.Assignment) *copier {
 	s := w.sim
 	if s.copying == nil {
 		return nil
@@ -81,6 +81,7 @@ func newCopier(w *worker, a control.Assignment, images []*runtime.Image) *copier
 		for _, j := range w.journals {
 			j.Living(c.streams.Linked())
 		}
+		w.images.linked()
 	}})
 	c.copies = runtime.NewCopies(s.cfg.Plan, n, s.cfg.Limits.Cores, self, c.streams, s.copying.window)
 	c.end = s.copying.net.Node(netio.Config{
@@ -93,9 +94,15 @@ func newCopier(w *worker, a control.Assignment, images []*runtime.Image) *copier
 	for _, p := range a.Peers {
 		c.link(netio.Peer{Node: p.Node, Incarnation: p.Incarnation}, false)
 	}
-	if s.cfg.Broken == M19 {
-		return c
+	return c
+}
+
+// fetch asks peers for what former lives wrote behind images.
+func (c *copier) fetch(images []*runtime.Image) {
+	if c == nil || c.w.incarnation == 1 || c.w.sim.cfg.Broken == M19 {
+		return
 	}
+	s := c.w.sim
 	c.fetched = c.copies.Fetch(func(e frame.EdgeID) frame.Tick {
 		if im := images[s.cfg.Plan.Edges[e].From]; im != nil {
 			return im.Tick
@@ -103,7 +110,6 @@ func newCopier(w *worker, a control.Assignment, images []*runtime.Image) *copier
 		return 0
 	}, int64(s.cfg.Limits.ArenaBytes))
 	c.until = s.steps + s.rng.IntN(4000)
-	return c
 }
 
 // connect makes the links with a peer that are not there yet.

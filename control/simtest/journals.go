@@ -86,20 +86,11 @@ const slowNs = 2e6
 // openJournals asks peers for what former lives wrote, and has the worker built once they have answered.
 func (w *worker) openJournals(a control.Assignment, build func(*runtime.Recovery) error, r *runtime.Recovery) error {
 	s, p := w.sim, w.sim.cfg.Plan
-	var living []replica.Member
-	for _, q := range a.Peers {
-		living = append(living, replica.Member{Node: q.Node, Life: q.Incarnation})
-	}
-	active := map[int]replica.Set{}
-	for _, u := range a.Journals {
-		set := replica.Set{Version: u.Set.Version, Life: u.Set.Life}
-		for _, m := range u.Set.Members {
-			set.Members = append(set.Members, replica.Member{Node: m.Node, Life: m.Life})
+	living, active := living(a), activeSets(a.Journals)
+	if s.cfg.Broken == R17 {
+		for stage, set := range active {
+			active[stage] = withoutLost(set, living)
 		}
-		if s.cfg.Broken == R17 {
-			set = withoutLost(set, living)
-		}
-		active[int(u.Stage)] = set
 	}
 	w.journals = map[int]*peerJournal{}
 	for i := range p.Stages {
@@ -120,23 +111,69 @@ func (w *worker) openJournals(a control.Assignment, build func(*runtime.Recovery
 		}
 		return j, records, err
 	}
-	w.patience = s.steps + startStepsMax
-	w.build = func() error { return build(r) }
+	w.await(build, r)
 	return nil
 }
 
-// tryBuild makes the worker if its journals are here.
-func (w *worker) tryBuild() {
+// await has the worker built once all that peers keep is here.
+func (w *worker) await(build func(*runtime.Recovery) error, r *runtime.Recovery) {
+	w.patience = w.sim.steps + startStepsMax
+	w.build = func() error { return build(r) }
+}
+
+// living are the peers that a life is told of.
+func living(a control.Assignment) (all []replica.Member) {
+	for _, q := range a.Peers {
+		all = append(all, replica.Member{Node: q.Node, Life: q.Incarnation})
+	}
+	return all
+}
+
+// activeSets are the active sets that a life is told of, by stage.
+func activeSets(all []control.UnitJournal) map[int]replica.Set {
+	active := map[int]replica.Set{}
+	for _, u := range all {
+		active[int(u.Stage)] = replicaSet(u.Set)
+	}
+	return active
+}
+
+func replicaSet(set control.JournalSet) replica.Set {
+	s := replica.Set{Version: set.Version, Life: set.Life}
+	for _, m := range set.Members {
+		s.Members = append(s.Members, replica.Member{Node: m.Node, Life: m.Life})
+	}
+	return s
+}
+
+func controlSet(s replica.Set) control.JournalSet {
+	set := control.JournalSet{Version: s.Version, Life: s.Life}
+	for _, m := range s.Members {
+		set.Members = append(set.Members, control.JournalMember{Node: m.Node, Life: m.Life})
+	}
+	return set
+}
+
+// here tells whether all that peers keep of former lives is.
+func (w *worker) here() bool {
 	for _, stage := range slices.Sorted(maps.Keys(w.journals)) {
 		select {
 		case <-w.journals[stage].Done():
 		default:
-			if w.sim.steps > w.patience {
-				w.build = nil
-				w.tell(control.Failed{From: w.from(), Reason: "peers that keep the journal do not answer"})
-			}
-			return
+			return false
 		}
+	}
+	return w.images.here()
+}
+
+// tryBuild makes the worker if its journals and images are here.
+func (w *worker) tryBuild() {
+	if !w.here() {
+		if w.sim.steps > w.patience {
+			w.build = nil
+			w.tell(control.Failed{From: w.from(), Reason: "peers that keep the journal, or images, do not answer"})
+		}
+		return
 	}
 	build := w.build
 	w.build = nil
@@ -150,6 +187,7 @@ func (w *worker) tryBuild() {
 		for _, j := range w.journals {
 			j.Living(w.copier.streams.Linked())
 		}
+		w.images.linked()
 		if w.copier.fetched == nil {
 			w.ready()
 		}
@@ -162,13 +200,35 @@ func (w *worker) lost(err error) {
 		if _, jerr := j.Records(); !errors.Is(jerr, replica.ErrLost) {
 			continue
 		}
-		for _, m := range w.sim.stored.Journals[control.Unit{Stage: control.StageID(stage), Node: w.node}].Members {
-			if o := w.sim.workers[m.Node]; !o.dead && o.incarnation == m.Life && !o.doomed && !o.failed { // one that has failed is being replaced
-				w.sim.fail(fmt.Errorf("%w, but node %d lives in its life %d", err, m.Node, m.Life))
-			}
-		}
+		w.checkLost(w.sim.stored.Journals, stage, err)
 	}
 	w.tell(control.Failed{From: w.from(), Reason: err.Error(), Final: true})
+}
+
+// checkLost looks whether it is true that nobody lives any more who kept what a unit's life was to take over. One that has failed is being replaced, and so is one that
+// was silent for longer than its lease: that is looked at when the run has ended.
+func (w *worker) checkLost(sets map[control.Unit]control.JournalSet, stage int, err error) {
+	s := w.sim
+	for _, c := range sets[control.Unit{Stage: control.StageID(stage), Node: w.node}].Members {
+		m := replica.Member{Node: c.Node, Life: c.Life}
+		switch o := s.workers[m.Node]; {
+		case o.dead || o.incarnation != m.Life || o.doomed || o.failed:
+		case s.cfg.Faults.LeaseNs > 0 && !slices.Contains(w.living, m):
+			s.silent = append(s.silent, m)
+		default:
+			s.fail(fmt.Errorf("%w, but node %d lives in its life %d", err, m.Node, m.Life))
+		}
+	}
+}
+
+// checkSilent looks at the end whether those were replaced that were taken for lost.
+func (s *Sim) checkSilent() error {
+	for _, m := range s.silent {
+		if s.workers[m.Node].incarnation == m.Life {
+			return fmt.Errorf("R24a: %v was taken for lost, and is there at the end", m)
+		}
+	}
+	return nil
 }
 
 // wish tells the manager which sets are to be activated.
@@ -181,20 +241,16 @@ func (w *worker) wish() {
 		if !ok {
 			continue
 		}
-		set := control.JournalSet{Version: s.Version, Life: s.Life}
-		for _, m := range s.Members {
-			set.Members = append(set.Members, control.JournalMember{Node: m.Node, Life: m.Life})
-		}
-		w.tell(control.Activate{From: w.from(), Stage: control.StageID(stage), Set: set})
+		w.tell(control.Activate{From: w.from(), Stage: control.StageID(stage), Set: controlSet(s)})
 	}
+	w.images.wish()
 }
 
-func (w *worker) activated(stage control.StageID, set control.JournalSet) {
-	s := replica.Set{Version: set.Version, Life: set.Life}
-	for _, m := range set.Members {
-		s.Members = append(s.Members, replica.Member{Node: m.Node, Life: m.Life})
-	}
-	if j := w.journals[int(stage)]; j != nil {
-		j.Activated(s)
+func (w *worker) activated(cmd control.Activated) {
+	stage, set := int(cmd.Stage), replicaSet(cmd.Set)
+	if cmd.Images {
+		w.images.stores[stage].Guard().Activated(set)
+	} else if j := w.journals[stage]; j != nil {
+		j.Activated(set)
 	}
 }

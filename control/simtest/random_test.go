@@ -73,10 +73,10 @@ func (rr *randomRun) do() (Result, []Fault, error) {
 	rr.plan, g.sink.appends = g.plan, rr.broken == M20
 	l, f := rr.class.draw(rng)
 	as.prepare(rand.New(rand.NewPCG(rr.seed, 19)), g.plan, &l, f)
-	if as == "" || as == EarlyImage {
+	if (as == "" || as == EarlyImage) && f.ImagePeers == 0 {
 		drawPersist(rand.New(rand.NewPCG(rr.seed, 17)), g.plan)
 	}
-	if as == "" || as == M01b {
+	if (as == "" || as == M01b) && f.ImagePeers == 0 {
 		drawTwins(rand.New(rand.NewPCG(rr.seed, 16)), g.planned, l.Nodes)
 	}
 	if as == "" || as == LostInput {

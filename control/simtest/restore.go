@@ -35,31 +35,41 @@ func (w *worker) recovery(a control.Assignment) (*runtime.Recovery, error) {
 	if w.sim.cfg.Broken == R13 {
 		r.Journal = w.noting(r.Journal)
 	}
+	if w.sim.cfg.Faults.ImagePeers > 0 { // they are read once peers have given them
+		r.Save, r.Lost = func(stage int, t frame.Tick, im snapshot.Image) { w.images.save(stage, t, im) }, func(stage int, t frame.Tick, err error) { w.images.lost(stage, t, err) }
+		return r, nil
+	}
+	return r, w.restore(a, r, func(stage int, t frame.Tick) ([]byte, bool) { return w.sim.image(stage, w.node, t) })
+}
+
+// restore reads the images that the worker goes on from.
+func (w *worker) restore(a control.Assignment, r *runtime.Recovery, from func(stage int, t frame.Tick) ([]byte, bool)) error {
+	p := w.sim.cfg.Plan
 	for i, t := range a.Restore {
 		tasks := p.TasksOn(i, a.Node, a.Nodes)
 		if t == 0 || tasks.Count == 0 {
 			continue
 		}
 		saved := control.Saved{Stage: control.StageID(i), Tick: t}
-		image, ok := w.sim.image(i, w.node, t)
+		image, ok := from(i, t)
 		if !ok {
-			return nil, fmt.Errorf("I11: no image of stage %d after tick %d", i, t)
+			return fmt.Errorf("I11: no image of stage %d after tick %d", i, t)
 		}
 		l, err := snapshot.Decode(image)
 		if errors.Is(err, snapshot.ErrDamaged) && w.sim.damaged {
-			return nil, &unreadable{saved}
+			return &unreadable{saved}
 		}
 		if err == nil {
 			r.Images[i], err = p.ParseImage(i, tasks, l.Extra, l.Parts)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("stage %d, tick %d: %w", i, t, err)
+			return fmt.Errorf("stage %d, tick %d: %w", i, t, err)
 		}
 	}
 	if w.sim.cfg.Broken == M22 {
 		w.sim.breakImages(r.Images)
 	}
-	return r, nil
+	return nil
 }
 
 type unreadable struct{ control.Saved }
@@ -73,6 +83,7 @@ func (w *worker) trim(needs control.Needs) error {
 		return nil
 	}
 	w.sim.disks[w.node].trim(needs, w.node)
+	w.images.trim(needs)
 	w.sim.trimmedTo(needs)
 	w.sim.checkBases()
 	if w.sim.cfg.Broken == Delivered {
@@ -106,8 +117,12 @@ func (w *worker) mark(t frame.Tick) {
 
 func (w *worker) progress() control.Reported {
 	p := w.w.Progress()
-	r := control.Reported{From: w.from(), Executed: p.Executed, Opened: p.Opened, Missed: p.Missed, Unsaved: slices.Clone(w.sim.disks[w.node].unsaved)}
-	for _, s := range w.sim.disks[w.node].saved() {
+	saved, unsaved := w.sim.disks[w.node].saved(), w.sim.disks[w.node].unsaved
+	if w.images != nil {
+		saved, unsaved = w.images.saved(), w.images.unsaved
+	}
+	r := control.Reported{From: w.from(), Executed: p.Executed, Opened: p.Opened, Missed: p.Missed, Unsaved: slices.Clone(unsaved)}
+	for _, s := range saved {
 		if !w.counts(int(s.Stage), s.Tick) || w.sim.cfg.Broken.countsAcks() && !w.acked(int(s.Stage)) {
 			continue
 		}

@@ -126,6 +126,14 @@ func (s *Sim) complete() bool {
 	})
 }
 
+// savedOn are the images that a node keeps.
+func (s *Sim) savedOn(n frame.NodeID) []control.Saved {
+	if im := s.workers[n].images; im != nil {
+		return im.saved()
+	}
+	return s.disks[n].saved()
+}
+
 // checkBounded looks at what is kept.
 func (s *Sim) checkBounded() {
 	most := imagesMax + openMarks*int(s.stored.Epoch-1)
@@ -134,7 +142,7 @@ func (s *Sim) checkBounded() {
 	}
 	for n, d := range s.disks {
 		images := map[control.StageID]int{}
-		for im := range d.images {
+		for _, im := range s.savedOn(frame.NodeID(n)) {
 			replayed := s.cfg.Plan.Stages[im.Stage].Strategy == runtime.Replay // needs those of the window, too
 			if images[im.Stage]++; images[im.Stage] > most && s.cfg.Faults.Flaky == 0 && !replayed && !s.excused(int(im.Stage)) {
 				s.fail(fmt.Errorf("I18: node %d keeps more than %d images of stage %d, bases %+v", n, most, im.Stage, s.stored.Bases[im.Stage][n]))

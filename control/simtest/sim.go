@@ -9,6 +9,7 @@ import (
 	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/netio/simnet"
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/ringlog/replica"
 	"github.com/streamscope/streamscope/vertex/runtime"
 	"github.com/streamscope/streamscope/vertex/vertextest"
 )
@@ -39,6 +40,8 @@ type Faults struct {
 	JournalPeers int
 	// JournalBytes bounds what nobody has trimmed of such a journal; 0: the default of package journal.
 	JournalBytes int
+	// ImagePeers is how many other nodes keep the images of each unit; 0: its node's disk does.
+	ImagePeers int
 	// Output of the plan's sink: it survives the processes.
 	Output *vertextest.MemoryOutput
 	// Settled, if set, is called once all faults are over and all bases have come to what was marked then. A source may wait for it with its end.
@@ -63,10 +66,13 @@ type Sim struct {
 	fault   error // of the engine's own
 
 	// With recovery:
-	copying *copying // nil: no edge has copies
-	streams *streams // nil: no edge is persisted
-	written written  // in journals at peers
-	disks   []*disk  // by node
+	copying *copying                     // nil: no edge has copies
+	streams *streams                     // nil: no edge is persisted
+	written written                      // in journals at peers
+	images  map[control.Unit]*imagesLeft // at peers
+	found   int                          // images that lives had from peers
+	silent  []replica.Member             // that were taken for lost while they lived
+	disks   []*disk                      // by node
 	stored  control.Stored
 	// registrar is by node the manager that has registered the incarnation that counts.
 	registrar []control.Epoch
@@ -108,6 +114,7 @@ type Result struct {
 	Asked   int    // that somebody asked for such, and the node was replaced
 	Shadows int    // that it was made again beside the node
 	Served  uint64 // ticks that new lives had from copies
+	Found   int    // images that they had from peers
 	// Persisted are the rows of edges that were, all compared.
 	Persisted uint64
 
@@ -231,7 +238,7 @@ func (s *Sim) clock() {
 func (s *Sim) result(r Result) (Result, error) {
 	r.Steps, r.Crashes, r.Zombies, r.Damaged, r.Dropped, r.Asked = s.steps, s.crashed, s.zombiesSeen, s.damaged, s.dropped, s.regenerated
 	r.Shadows = s.shadowed
-	r.Happened, r.Settled = s.happened, s.settled
+	r.Happened, r.Settled, r.Found = s.happened, s.settled, s.found
 	r.Adopted, r.Fenced, r.Late = s.told.adopted, s.told.fenced, s.told.late
 	for c, closed := range s.channels {
 		if r.Again += closed.again; c.from == c.to {
@@ -255,7 +262,7 @@ func (s *Sim) result(r Result) (Result, error) {
 	if !r.Outcome.OK() {
 		return r, errors.New(r.Outcome.Reason)
 	}
-	err := s.checkStreams()
+	err := errors.Join(s.checkStreams(), s.checkSilent())
 	r.Persisted = s.persisted
 	return r, err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/streamscope/streamscope/netio/wire"
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/ringlog/replica"
 	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/shuffle/persist"
 	"github.com/streamscope/streamscope/state"
@@ -30,7 +31,9 @@ type worker struct {
 	copier    *copier              // nil: nothing is copied
 	persister *persist.Persister   // nil: nothing is persisted
 	journals  map[int]*peerJournal // by stage, where peers keep them
-	build     func() error         // makes the worker once its journals are here; nil: it is made, or there is nothing to wait for
+	images    *images              // where peers keep them
+	living    []replica.Member     // the peers that it was told of when it started
+	build     func() error         // makes the worker once its journals and images are here; nil: it is made, or there is nothing to wait for
 	patience  int                  // step up to which it waits for them
 	running   bool
 	finished  bool
@@ -153,7 +156,7 @@ func (w *worker) deliver() {
 	case control.Adopt:
 		err = w.adopted(cmd)
 	case control.Activated:
-		w.activated(cmd.Stage, cmd.Set)
+		w.activated(cmd)
 	case control.Admit:
 		w.copier.admit(cmd.Peer)
 	case control.Relink:
@@ -203,12 +206,29 @@ func (w *worker) start(a control.Assignment) (err error) {
 	if err != nil {
 		return err
 	}
-	if recovery != nil {
-		w.copier = newCopier(w, a, recovery.Images)
-	}
 	build := func(recovery *runtime.Recovery) error { return w.make(a, recovery) }
-	if recovery != nil && w.sim.cfg.Faults.JournalPeers > 0 {
+	if recovery == nil {
+		return build(nil)
+	}
+	w.copier, w.living = newCopier(w, a), living(a)
+	if w.sim.cfg.Faults.ImagePeers > 0 {
+		w.openImages(a)
+		build = func(recovery *runtime.Recovery) error {
+			if err := w.images.restore(a, recovery); err != nil {
+				return err
+			}
+			w.copier.fetch(recovery.Images)
+			return w.make(a, recovery)
+		}
+	} else {
+		w.copier.fetch(recovery.Images)
+	}
+	switch {
+	case w.sim.cfg.Faults.JournalPeers > 0:
 		return w.openJournals(a, build, recovery)
+	case w.images != nil:
+		w.await(build, recovery)
+		return nil
 	}
 	return build(recovery)
 }
@@ -284,6 +304,7 @@ func (w *worker) step() {
 	if w.persister != nil {
 		w.persist()
 	}
+	w.images.step()
 	if w.stepShadows() {
 		return
 	}
@@ -321,7 +342,8 @@ func (w *worker) giveBack() {
 
 // close gives everything back.
 func (w *worker) close() error {
-	w.running, w.build, w.journals = false, nil, nil
+	w.images.close()
+	w.running, w.build, w.journals, w.images = false, nil, nil, nil
 	if w.end != nil {
 		w.end.Kill()
 		w.end = nil
