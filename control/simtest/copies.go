@@ -32,6 +32,9 @@ func (s *Sim) copyFor() {
 		return
 	}
 	s.copying = &copying{seldom: 2 << s.rng.IntN(6), holdBytes: 2 << 10 << s.rng.IntN(10), window: 1 << 10 << s.rng.IntN(10)}
+	if s.cfg.Faults.ImagePeers > 0 { // journals go before images: links that are too slow for these would never carry an image
+		s.copying.seldom = min(s.copying.seldom, 4)
+	}
 	s.copying.net.Held = s.held
 	if s.cfg.Broken == M06 {
 		s.copying.holdBytes = 1

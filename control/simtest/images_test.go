@@ -3,6 +3,7 @@ package simtest
 import (
 	"math/rand/v2"
 	"testing"
+	"time"
 )
 
 // imagesAtPeers are runs whose images are kept by one or two peers, and their journals too, or by disks.
@@ -12,6 +13,9 @@ func imagesAtPeers(c class) class {
 		l, f := draw(rng)
 		f.ImagePeers, f.JournalPeers = 1+rng.IntN(2), rng.IntN(3)
 		l.Nodes = max(l.Nodes, f.ImagePeers+1+rng.IntN(2), f.JournalPeers+1)
+		if l.Schedule.Length > 0 { // journals go before images, and shorter ticks may fill slow links with journals for ever
+			l.Schedule.Length = max(l.Schedule.Length, 10*time.Microsecond)
+		}
 		var some []Kind
 		for k := range kinds {
 			if k != CrashAll && rng.IntN(2) == 0 {
