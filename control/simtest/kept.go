@@ -22,11 +22,15 @@ func (w *worker) heard(needs control.Needs) {
 	}
 }
 
+// keptSeldom is how many steps lie between two looks at what is kept, each of which may be at very many frames.
+const keptSeldom = 512
+
 // checkKept looks at what a worker keeps for new lives: references to frames and, at peers, records. All of it is of ticks above what it has heard to be
 // needed, also while faults last. Where source tasks are there twice somebody may
 // be reading what nobody needs.
-func (s *Sim) checkKept(w *worker) {
-	if w.needs == nil {
+func (s *Sim) checkKept() {
+	w := s.workers[s.steps/keptSeldom%len(s.workers)]
+	if s.steps%keptSeldom != 0 || w.w == nil || w.needs == nil {
 		return
 	}
 	for _, k := range w.w.Exchange().Kept(nil) {
