@@ -40,7 +40,7 @@ func runEngine(ctx context.Context, r jobRun) (report.Stats, error) {
 	o := r.options
 	stats, err := engine.Run(ctx, engine.Config{
 		Jobs: definitions, Name: r.job, Workers: o.Workers, Cores: r.cores, Tasks: o.Tasks, Stderr: r.stderr, Log: r.log,
-		Command: workerProcess(o), ByNode: o.WorkerLauncher != "", ListenHost: o.ListenHost,
+		Command: workerProcess(o), ListenHost: o.ListenHost,
 		Job:  engine.Job{Inputs: o.Inputs, Airports: o.Airports, Out: o.Out, BadRows: policies[o.BadRow.Policy], DivertTo: o.BadRow.File},
 		Tick: control.TickRule{LengthNs: int64(o.Tick.Length), LimitByte: int64(o.Tick.Bytes)},
 		Limits: rpc.Limits{

@@ -20,9 +20,6 @@
 // them, and Lost when their process is gone. A worker whose connection breaks may attach again; commands to it are dropped meanwhile, since
 // the machine tells it what it missed.
 //
-// With Spawn.SpareAfter one more process of the same program is started, some time after the last worker, and waits for that line: the next life of
-// whichever node takes it, and does not wait for a program to start. Until then it is nobody, and no event speaks of it.
-//
 // # Concurrency
 //
 // Run blocks its caller. All goroutines and children that it started have ended when it returns, but for those of a run that was fenced: the

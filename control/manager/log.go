@@ -27,22 +27,10 @@ func newLog(dir string, node frame.NodeID) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	if err := keepLog(dir, node); err != nil {
-		return nil, err
-	}
-	return createLog(logPath(dir, node))
-}
-
-// keepLog gives the log of a worker's last life the name that is its place beside the next one.
-func keepLog(dir string, node frame.NodeID) error {
 	path := logPath(dir, node)
 	if err := os.Rename(path, path+".1"); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+		return nil, err
 	}
-	return nil
-}
-
-func createLog(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_RDWR|os.O_APPEND, 0o644)
 }
 

@@ -32,9 +32,6 @@ type Spawn struct {
 	Token string
 	// Outlive, if set, has workers outlive this process, with recovery.
 	Outlive *Outlive
-	// SpareAfter, if set, has a process started, so long after the last worker, that waits to be told whose life it is to be (see spare). Only
-	// with Outlive, and if Command is the same for all nodes.
-	SpareAfter time.Duration
 }
 
 // Outlive is how workers outlive their manager.
@@ -61,7 +58,7 @@ func Processes(s Spawn) func(Hub) (Host, error) {
 		if err != nil {
 			return nil, err
 		}
-		h := &processes{spawn: s, hub: hub, children: map[frame.NodeID]*child{}, url: URL(l), left: make(chan struct{}), over: make(chan struct{})}
+		h := &processes{spawn: s, hub: hub, children: map[frame.NodeID]*child{}, url: URL(l), left: make(chan struct{})}
 		h.welcome()
 		h.server = rpc.Server(h.handler())
 		h.running.Go(func() {
@@ -102,11 +99,9 @@ type processes struct {
 	url     string
 	running sync.WaitGroup
 	left    chan struct{} // closed by Leave
-	over    chan struct{} // closed by Leave and by Close
 
 	mu       sync.Mutex
 	children map[frame.NodeID]*child // the newest by node; guarded by mu, entries stay
-	spare    spare                   // guarded by mu
 }
 
 // child is one worker process, of this manager or of one before.
@@ -117,7 +112,6 @@ type child struct {
 	cmd         *exec.Cmd     // nil: of one before
 	life        *os.File      // write end: its end tells the child that we are gone, unless it outlives us
 	exited      chan struct{} // closed when the process is gone
-	err         error         // how it ended, once exited is closed
 	attached    chan struct{} // closed when its connection has ended; nil while there was none. Guarded by processes.mu
 	stderr      tail
 }
@@ -133,47 +127,21 @@ func (h *processes) Start(node frame.NodeID, i frame.Incarnation) error {
 	h.mu.Unlock()
 	h.introduce(node, c)
 	h.running.Go(func() { h.watch(node, c) })
-	h.keepSpare()
 	return nil
 }
 
-// launch has a process be a worker: the one that waits, or a new one.
 func (h *processes) launch(node frame.NodeID, i frame.Incarnation) (*child, error) {
-	c := h.takeSpare(node)
-	if c == nil {
-		cmd, err := h.command(node)
-		if err != nil {
-			return nil, err
-		}
-		if c, err = h.begin(cmd, func(c *child) error { return h.connect(c, node) }); err != nil {
-			return nil, err
-		}
+	cmd, err := h.command(node)
+	if err != nil {
+		return nil, err
 	}
-	c.incarnation = i
-	return c, nil
-}
-
-// introduce tells a process who it is. It may say hello at once, so that it has to be the node's child by then.
-func (h *processes) introduce(node frame.NodeID, c *child) {
-	hello := agent.Parent{URL: h.url, Token: h.spawn.Token, Node: node, Epoch: h.hub.Epoch(), Incarnation: c.incarnation}
-	if o := h.spawn.Outlive; o != nil {
-		hello.Address, hello.Patience = o.Address, o.Patience
-	}
-	if err := hello.Write(c.life); err != nil {
-		// The child is gone already; watch tells how it ended.
-		c.life.Close()
-	}
-}
-
-// begin starts a process, which then waits to be told who it is. connect gives it its standard files.
-func (h *processes) begin(cmd *exec.Cmd, connect func(*child) error) (*child, error) {
 	hear, life, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer hear.Close()
-	c := &child{cmd: cmd, life: life, exited: make(chan struct{}), stderr: tail{to: h.spawn.Stderr}}
-	if err := connect(c); err != nil {
+	c := &child{incarnation: i, cmd: cmd, life: life, exited: make(chan struct{}), stderr: tail{to: h.spawn.Stderr}}
+	if err := h.connect(c, node); err != nil {
 		life.Close()
 		return nil, err
 	}
@@ -191,11 +159,19 @@ func (h *processes) begin(cmd *exec.Cmd, connect func(*child) error) (*child, er
 		return nil, err
 	}
 	c.pid, c.kill = cmd.Process.Pid, func() { _ = cmd.Process.Kill() } // it fails only if the process is gone already
-	h.running.Go(func() {
-		c.err = cmd.Wait()
-		close(c.exited)
-	})
 	return c, nil
+}
+
+// introduce tells a process who it is. It may say hello at once, so that it has to be the node's child by then.
+func (h *processes) introduce(node frame.NodeID, c *child) {
+	hello := agent.Parent{URL: h.url, Token: h.spawn.Token, Node: node, Epoch: h.hub.Epoch(), Incarnation: c.incarnation}
+	if o := h.spawn.Outlive; o != nil {
+		hello.Address, hello.Patience = o.Address, o.Patience
+	}
+	if err := hello.Write(c.life); err != nil {
+		// The child is gone already; watch tells how it ended.
+		c.life.Close()
+	}
 }
 
 // connect gives a child its standard files: those of this process and a pipe, or none and a file, if it may outlive this process.
@@ -232,18 +208,28 @@ func (h *processes) command(node frame.NodeID) (*exec.Cmd, error) {
 
 // watch waits for the end of a child and tells it after all that the child has said.
 func (h *processes) watch(node frame.NodeID, c *child) {
+	var err error
 	if h.spawn.Outlive == nil {
 		c.stderr.copy()
+		err = c.cmd.Wait()
 	} else {
-		c.stderr.follow(0, c.exited, h.left)
+		read := make(chan struct{})
+		ended := make(chan struct{})
+		go func() {
+			defer close(read)
+			c.stderr.follow(0, ended, h.left)
+		}()
+		err = c.cmd.Wait()
+		close(ended)
+		<-read
 	}
-	<-c.exited
 	c.life.Close()
-	h.ended(node, c, c.err)
+	h.ended(node, c, err)
 }
 
 // ended tells the end of a worker.
 func (h *processes) ended(node frame.NodeID, c *child, err error) {
+	close(c.exited)
 	h.mu.Lock()
 	attached := c.attached
 	h.mu.Unlock()
@@ -299,7 +285,6 @@ func (h *processes) Kill(node frame.NodeID, i frame.Incarnation) {
 
 // Close implements Host.
 func (h *processes) Close() {
-	h.endSpare()
 	h.mu.Lock()
 	children := h.children
 	h.mu.Unlock()
@@ -331,6 +316,5 @@ func (h *processes) Leave() {
 		return
 	}
 	close(h.left)
-	h.endSpare()
 	_ = h.server.Close()
 }

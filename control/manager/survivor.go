@@ -27,7 +27,6 @@ func (h *processes) welcome() {
 		h.children[s.Node] = c
 		h.running.Go(func() { h.accompany(s, c) })
 	}
-	h.keepSpare()
 }
 
 // accompany is watch for a process that is not a child: of its end no more is known than what it wrote last.
@@ -42,7 +41,6 @@ func (h *processes) accompany(s Survivor, c *child) {
 	c.stderr.follow(end, gone, h.left)
 	<-gone
 	if !closed(h.left) {
-		close(c.exited)
 		h.ended(s.Node, c, errGone)
 	}
 }

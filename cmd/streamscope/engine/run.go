@@ -39,10 +39,8 @@ type Config struct {
 	Limits  rpc.Limits
 	// Recovery, if set, lets the run survive the loss of workers and of this process.
 	Recovery *Recovery
-	// Command makes the command that starts the worker of a node; nil: this binary with the argument "worker". ByNode: it differs from node to node, so
-	// that no process can be started before it is known for which.
+	// Command makes the command that starts the worker of a node; nil: this binary with the argument "worker".
 	Command func(frame.NodeID) *exec.Cmd
-	ByNode  bool
 	// ListenHost is where workers reach this process; "": the loopback address. Where they reach each other is up to them (Process).
 	ListenHost string
 	Stderr     io.Writer // takes what children write on standard error, line by line
@@ -59,8 +57,6 @@ const (
 	startPatience = 30 * time.Second
 	stopPatience  = 2 * time.Second
 	progressEvery = 50 * time.Millisecond
-	// spareAfter is when a process is started that waits to take a worker's place: once who was lost last is back, as a rule.
-	spareAfter = time.Second
 )
 
 // epoch of the one manager that a run has.

@@ -75,13 +75,9 @@ func (cfg *Config) meetWorkers(run *manager.Config, d *data, o *office) error {
 		return fmt.Errorf("--data-dir %s: %w", d.dir, err)
 	}
 	if cfg.outlive() {
-		s := manager.Spawn{Command: cfg.Command, Stderr: cfg.Stderr, Token: cfg.Job.Token, Outlive: &manager.Outlive{
+		run.NewHost = manager.Processes(manager.Spawn{Command: cfg.Command, Stderr: cfg.Stderr, Token: cfg.Job.Token, Outlive: &manager.Outlive{
 			Listener: o.listen, Address: o.path, Patience: cfg.Recovery.ManagerPatience, LogDir: filepath.Join(d.dir, "log"), Survivors: goOn,
-		}}
-		if !cfg.ByNode {
-			s.SpareAfter = spareAfter
-		}
-		run.NewHost = manager.Processes(s)
+		}})
 	}
 	return nil
 }
