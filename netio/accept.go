@@ -107,7 +107,7 @@ func (e *Endpoint) admit(h *wire.Hello) (*Link, wire.Reason) {
 	if r := e.cfg.Judge(h); r != wire.Welcome {
 		return nil, r
 	}
-	l := e.expected(h.Node)
+	l := e.expected(h.Node, h.Lane)
 	if l == nil {
 		return nil, wire.UnknownNode
 	}
@@ -135,6 +135,7 @@ func (e *Endpoint) admit(h *wire.Hello) (*Link, wire.Reason) {
 // answer accepts the hello and moves the connection to netpoll.
 func (e *Endpoint) answer(nc net.Conn, l *Link, h *wire.Hello) (*conn, error) {
 	ack := e.cfg.Greet(h.Node, h.Incarnation, h.Connection)
+	ack.Lane = h.Lane
 	if _, err := nc.Write(wire.AppendHello(nil, wire.TypeHelloAck, &ack)); err != nil {
 		return nil, lost(err)
 	}

@@ -3,7 +3,7 @@
 //
 // An Endpoint belongs to one life of one node of one job. A link from A to B is one connection, which A dials: A's Outgoing
 // gathers frames, B's Incoming takes them, and B's messages (package wire) come back on the same connection. There is a link per
-// ordered pair of nodes. A link outlives its connections: a cut one is dialled again, with backoff, until somebody closes it.
+// ordered pair of nodes and lane: the ordinary one is lane 0. A link outlives its connections: a cut one is dialled again, with backoff, until somebody closes it.
 // Queue and Receiver are the two halves of credit; whoever implements Outgoing and Incoming drives them.
 //
 // # Format

@@ -37,6 +37,7 @@ type Endpoint struct {
 
 type linkKey struct {
 	node     frame.NodeID
+	lane     uint8
 	outgoing bool
 }
 
@@ -111,7 +112,7 @@ func tell(user any, l *Link) {
 func (e *Endpoint) add(l *Link) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	key := linkKey{l.peer.Node, l.outgoing}
+	key := l.key()
 	if e.mu.closed {
 		return ErrClosed
 	}
@@ -126,16 +127,18 @@ func (e *Endpoint) add(l *Link) error {
 func (e *Endpoint) forget(l *Link) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	key := linkKey{l.peer.Node, l.outgoing}
+	key := l.key()
 	if e.mu.links[key] == l {
 		delete(e.mu.links, key)
 	}
 }
 
-func (e *Endpoint) expected(node frame.NodeID) *Link {
+func (l *Link) key() linkKey { return linkKey{l.peer.Node, l.peer.Lane, l.outgoing} }
+
+func (e *Endpoint) expected(node frame.NodeID, lane uint8) *Link {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.mu.links[linkKey{node, false}]
+	return e.mu.links[linkKey{node, lane, false}]
 }
 
 // enroll puts c under the watch; false if the endpoint is closed.

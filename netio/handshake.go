@@ -87,6 +87,7 @@ func (r *refusal) Error() string { return fmt.Sprintf("refused: %v: %q", r.Reaso
 // greet says hello on nc and judges the answer. The error is a *refusal, or wraps ErrLost, wire.ErrGarbage or wire.ErrOversized.
 func (e *Endpoint) greet(nc net.Conn, peer Peer, number uint64) (wire.Hello, error) {
 	hello := e.cfg.Greet(peer.Node, peer.Incarnation, number)
+	hello.Lane = peer.Lane
 	if _, err := nc.Write(wire.AppendHello(nil, wire.TypeHello, &hello)); err != nil {
 		return wire.Hello{}, lost(err)
 	}
@@ -111,7 +112,7 @@ func (e *Endpoint) greet(nc net.Conn, peer Peer, number uint64) (wire.Hello, err
 	reason := e.cfg.Judge(&ack)
 	switch {
 	case reason != wire.Welcome:
-	case ack.Node != peer.Node || ack.Connection != number:
+	case ack.Node != peer.Node || ack.Connection != number || ack.Lane != peer.Lane:
 		reason = wire.WrongNode
 	case ack.Incarnation != peer.Incarnation:
 		reason = wire.Stale

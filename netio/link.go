@@ -15,6 +15,8 @@ type Peer struct {
 	Node        frame.NodeID
 	Incarnation frame.Incarnation
 	Addr        string // host:port; for Dial only
+	// Lane tells the links to and from a node apart, of which there may be several; 0: the ordinary ones.
+	Lane uint8
 }
 
 // Link is one link of an endpoint, in one direction. Its methods may be called from anywhere.
@@ -73,10 +75,14 @@ func (l *Link) Peer() Peer { return l.peer }
 func (l *Link) Outgoing() bool { return l.outgoing }
 
 func (l *Link) String() string {
+	towards := "from"
 	if l.outgoing {
-		return fmt.Sprintf("link to node %d", l.peer.Node)
+		towards = "to"
 	}
-	return fmt.Sprintf("link from node %d", l.peer.Node)
+	if l.peer.Lane != 0 {
+		return fmt.Sprintf("lane %d %s node %d", l.peer.Lane, towards, l.peer.Node)
+	}
+	return fmt.Sprintf("link %s node %d", towards, l.peer.Node)
 }
 
 // Wake says that there is something to gather: frames or messages. It never blocks.

@@ -19,7 +19,7 @@ func Run(t *testing.T, start func(t *testing.T) Net) {
 		{"Order", order}, {"SmallestWindow", smallestWindow}, {"Window", window}, {"EntitledOvertakes", entitledOvertakes},
 		{"RangesOfTicks", ranges}, {"CutAndResume", cutAndResume}, {"Bye", bye}, {"ByeOfReceiver", byeOfReceiver},
 		{"LyingSenders", lyingSenders}, {"LyingReceivers", lyingReceivers}, {"Refused", refused}, {"RefusesToAttach", refusesToAttach},
-		{"CutInAttach", cutInAttach}, {"Panics", panics}, {"Counts", counts}, {"BothWays", bothWays},
+		{"CutInAttach", cutInAttach}, {"Panics", panics}, {"Counts", counts}, {"BothWays", bothWays}, {"Lanes", lanes},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.f(t, start(t)) })
 	}
@@ -197,6 +197,26 @@ func bothWays(t *testing.T, n Net) {
 	}
 }
 
+// Lanes between two nodes are links of their own: what is cut on one is not on the other.
+func lanes(t *testing.T, n Net) {
+	a, b := nodes(n)
+	p := joinLane(t, n, a, b, 1, 2, 0, 1<<20, 1)
+	q := joinLane(t, n, a, b, 1, 2, 200, 1<<20, 1, 2)
+	p.load(5, 2, 1000)
+	q.load(7, 1, 2000)
+	p.done(t)
+	q.done(t)
+	q.out.Cut(netio.ErrLost)
+	q.attached(2)
+	p.load(1, 1, 100)
+	q.load(1, 1, 200)
+	p.done(t)
+	q.done(t)
+	if p.sender.Attaches() != 1 {
+		t.Errorf("lane 0 was attached %d times, want once", p.sender.Attaches())
+	}
+}
+
 func refused(t *testing.T, n Net) {
 	for _, c := range []struct {
 		name   string
@@ -209,6 +229,7 @@ func refused(t *testing.T, n Net) {
 		{"job", func(c *netio.Config) { c.Job = "other" }, netio.Peer{Node: 1, Incarnation: 1}, wire.WrongJob, true},
 		{"stale", func(*netio.Config) {}, netio.Peer{Node: 1, Incarnation: 2}, wire.Stale, true},
 		{"unknown", func(*netio.Config) {}, netio.Peer{Node: 3, Incarnation: 1}, wire.UnknownNode, false},
+		{"lane", func(*netio.Config) {}, netio.Peer{Node: 1, Incarnation: 1, Lane: 1}, wire.UnknownNode, false},
 		{"ahead", func(c *netio.Config) { c.Incarnation = 2 }, netio.Peer{Node: 1, Incarnation: 1}, wire.NotYet, false},
 	} {
 		good, to := nodes(n)

@@ -67,14 +67,19 @@ func join(t *testing.T, n Net, windowBytes int, edges ...frame.EdgeID) *pair {
 
 func joinNodes(t *testing.T, n Net, from, to Node, fromID, toID frame.NodeID, windowBytes int, edges ...frame.EdgeID) *pair {
 	t.Helper()
+	return joinLane(t, n, from, to, fromID, toID, 0, windowBytes, edges...)
+}
+
+func joinLane(t *testing.T, n Net, from, to Node, fromID, toID frame.NodeID, lane uint8, windowBytes int, edges ...frame.EdgeID) *pair {
+	t.Helper()
 	p := &pair{net: n, from: from, to: to, edges: edges, want: map[frame.EdgeID][]Tick{}, loaded: map[frame.EdgeID]frame.Tick{}}
 	p.sender, p.sink = NewSender(edges, n.Changed), NewSink(windowBytes, edges, n.Changed)
 	var err error
-	if p.in, err = to.Expect(netio.Peer{Node: fromID, Incarnation: 1}, p.sink); err != nil {
+	if p.in, err = to.Expect(netio.Peer{Node: fromID, Incarnation: 1, Lane: lane}, p.sink); err != nil {
 		t.Fatal(err)
 	}
 	p.sink.SetWake(p.in.Wake)
-	if p.out, err = from.Dial(netio.Peer{Node: toID, Incarnation: 1, Addr: to.Addr()}, p.sender); err != nil {
+	if p.out, err = from.Dial(netio.Peer{Node: toID, Incarnation: 1, Addr: to.Addr(), Lane: lane}, p.sender); err != nil {
 		t.Fatal(err)
 	}
 	p.sender.SetWake(p.out.Wake)

@@ -102,6 +102,7 @@ func (l *Link) dial() {
 	}
 	l.last++
 	greeting := l.node.cfg.Greet(l.peer.Node, l.peer.Incarnation, l.last)
+	greeting.Lane = l.peer.Lane
 	hello, err := parseHello(wire.AppendHello(nil, wire.TypeHello, &greeting))
 	if err != nil {
 		to.refuse(wire.Welcome)
@@ -167,7 +168,7 @@ func (n *Node) judge(h *wire.Hello) (*Link, wire.Reason) {
 	if r := n.cfg.Judge(h); r != wire.Welcome {
 		return nil, r
 	}
-	in := n.links[linkKey{h.Node, false}]
+	in := n.links[linkKey{h.Node, h.Lane, false}]
 	if in == nil {
 		return nil, wire.UnknownNode
 	}

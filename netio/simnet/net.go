@@ -34,6 +34,7 @@ type Node struct {
 
 type linkKey struct {
 	node     frame.NodeID
+	lane     uint8
 	outgoing bool
 }
 
@@ -124,7 +125,7 @@ func (n *Node) Expect(peer netio.Peer, in netio.Incoming) (*Link, error) {
 }
 
 func (n *Node) add(peer netio.Peer, outgoing bool) (*Link, error) {
-	key := linkKey{peer.Node, outgoing}
+	key := linkKey{peer.Node, peer.Lane, outgoing}
 	if n.dead {
 		return nil, netio.ErrClosed
 	}

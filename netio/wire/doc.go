@@ -17,7 +17,7 @@
 // frames that are neighbours in a log travel as they lie there, and every unit begins at a multiple of 64.
 //
 //	HELLO, HELLO-ACK  magic u32, version u16, job length u16, node u32, incarnation u32, to node u32, to incarnation u32,
-//	                  session u64, token length u16, 6 bytes zero, job, token
+//	                  session u64, token length u16, lane u8, 5 bytes zero, job, token
 //	REFUSE            reason u32, text length u32, text
 //	ATTACH, CREDIT    per edge: edge u32, session u32, open u64, allowed u64, closed u64, drained u64
 //	BEGIN             per edge: edge u32, session u32

@@ -19,7 +19,7 @@ func seeds() [][]byte {
 		AppendEntry(nil, TypeCopy, &Entry{Stream{1, 2, 3, 4, 5}, 6, FlagGap, 8, 9, 10, 11}, []byte("bytes")),
 		AppendEntry(nil, TypeFetched, &Entry{Stream{1, 2, 3, 4, 5}, 6, FlagEnd | FlagMore, 8, 9, 10, 11}, nil),
 		AppendRefuse(nil, Refuse{Stale, "old"}),
-		AppendHello(nil, TypeHello, &Hello{Version: Version, Job: "job", Token: []byte("token"), Connection: 9}),
+		AppendHello(nil, TypeHello, &Hello{Version: Version, Job: "job", Token: []byte("token"), Connection: 9, Lane: 3}),
 		AppendHello(nil, TypeHelloAck, &Hello{Version: 77}),
 		{64, 0, 0, 0, 1, 0, 0, 0}, {0xff, 0xff, 0xff, 0xff, 0x84, 0, 0xff, 0xff}, {},
 	}
@@ -113,7 +113,7 @@ func encode(t *testing.T, m Message) []byte {
 		if err == nil && h.Version == Version {
 			b := AppendHello(nil, m.Type, &h)
 			b[6], b[7] = byte(m.count), byte(m.count>>8)
-			copy(b[HeadLen+34:HeadLen+40], m.body[34:]) // not looked at
+			copy(b[HeadLen+35:HeadLen+40], m.body[35:40]) // not looked at
 			return b
 		}
 	default:

@@ -11,7 +11,7 @@ const (
 	magic = 0x4b4c5353 // "SSLK"
 
 	// Version of the link protocol. Peers of different versions refuse each other.
-	Version = 3
+	Version = 4
 
 	// MaxNameLen bounds job names and tokens, in bytes.
 	MaxNameLen = 255
@@ -33,7 +33,9 @@ type Hello struct {
 	ToIncarnation frame.Incarnation
 	// Connection numbers the connections that the dialling node made on this link, over its incarnation; never used twice.
 	Connection uint64
-	Token      []byte
+	// Lane is 0 for the ordinary link between two nodes, and tells further ones beside it apart.
+	Lane  uint8
+	Token []byte
 }
 
 // AppendHello appends h as a HELLO or HELLO-ACK. Job and Token must not be longer than MaxNameLen.
@@ -49,7 +51,7 @@ func AppendHello(b []byte, t Type, h *Hello) []byte {
 	b = le.AppendUint32(b, uint32(h.ToIncarnation))
 	b = le.AppendUint64(b, h.Connection)
 	b = le.AppendUint16(b, uint16(len(h.Token)))
-	b = append(b, 0, 0, 0, 0, 0, 0)
+	b = append(b, h.Lane, 0, 0, 0, 0, 0)
 	b = append(b, h.Job...)
 	b = append(b, h.Token...)
 	return finish(b, at, 0)
@@ -82,6 +84,7 @@ func ParseHello(m Message) (Hello, error) {
 	h.ToNode = frame.NodeID(le.Uint32(b[16:]))
 	h.ToIncarnation = frame.Incarnation(le.Uint32(b[20:]))
 	h.Connection = le.Uint64(b[24:])
+	h.Lane = b[34]
 	h.Job = string(b[helloFixed : helloFixed+job])
 	h.Token = append([]byte(nil), b[helloFixed+job:]...)
 	return h, nil

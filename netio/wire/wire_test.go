@@ -67,8 +67,8 @@ func TestGolden(t *testing.T) {
 			"38000000 93000100 01000200 03000000 04000000 05000000 06000000 07000000 0800000000000000 0900000000000000 60d9326b73836e88"},
 		{"copied", AppendCopied(nil, Copied{Stream{1, 2, 3, 4, 5}, 6, 7}), "30000000 94000100 01000200 03000000 04000000 05000000 06000000 00000000 0700000000000000 987993c55a7da4d8"},
 		{"refuse", AppendRefuse(nil, Refuse{Stale, "old"}), "13000000 82000000 07000000 03000000 6f6c64"},
-		{"hello", AppendHello(nil, TypeHello, &Hello{Version: 1, Job: "j", Node: 2, Incarnation: 3, ToNode: 4, ToIncarnation: 5, Connection: 6, Token: []byte("tk")}),
-			"33000000 80000000 53534c4b 0100 0100 02000000 03000000 04000000 05000000 0600000000000000 0200 000000000000 6a 746b"},
+		{"hello", AppendHello(nil, TypeHello, &Hello{Version: 1, Job: "j", Node: 2, Incarnation: 3, ToNode: 4, ToIncarnation: 5, Connection: 6, Lane: 7, Token: []byte("tk")}),
+			"33000000 80000000 53534c4b 0100 0100 02000000 03000000 04000000 05000000 0600000000000000 0200 070000000000 6a 746b"},
 	} {
 		want, err := hex.DecodeString(strings.ReplaceAll(c.want, " ", ""))
 		if err != nil {
@@ -140,7 +140,7 @@ func TestHelloRoundTrip(t *testing.T) {
 			Version: Version, Job: rapid.StringN(0, -1, MaxNameLen).Draw(t, "job"),
 			Node: frame.NodeID(rapid.Uint32().Draw(t, "node")), Incarnation: frame.Incarnation(rapid.Uint32().Draw(t, "incarnation")),
 			ToNode: frame.NodeID(rapid.Uint32().Draw(t, "to")), ToIncarnation: frame.Incarnation(rapid.Uint32().Draw(t, "to incarnation")),
-			Connection: rapid.Uint64().Draw(t, "connection"), Token: rapid.SliceOfN(rapid.Byte(), 1, MaxNameLen).Draw(t, "token"),
+			Connection: rapid.Uint64().Draw(t, "connection"), Lane: rapid.Uint8().Draw(t, "lane"), Token: rapid.SliceOfN(rapid.Byte(), 1, MaxNameLen).Draw(t, "token"),
 		}
 		u := units(t, AppendHello(nil, TypeHelloAck, &want))[0]
 		if len(u) > MaxHelloLen {
