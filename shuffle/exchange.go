@@ -61,6 +61,7 @@ type Exchange struct {
 	from    []*incoming // by node; nil for self
 	done    []edgeDone
 	raced   []bool // by edge: its source tasks are there twice
+	passed  []bool // by edge: its destination tasks are there twice, so that what they need may pass a life that is replaced
 	flaw    Flaw
 	watch   func(w Written) // nil: nobody
 	// persisted is by edge the tick up to which frames need not be kept to be persisted.

@@ -1,8 +1,11 @@
 package shuffle
 
 import (
+	"errors"
 	"slices"
 
+	"github.com/streamscope/streamscope/netio"
+	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
 
@@ -64,14 +67,25 @@ func (in *inEdge) dropRival(from frame.NodeID, e frame.CloseEntry) {
 	}
 }
 
-// race notes which edges have another of the same rows.
+// race notes which edges have another of the same rows, and which lead to tasks that are there twice.
 func (x *Exchange) race() {
-	x.raced = make([]bool, len(x.edges))
+	x.raced, x.passed = make([]bool, len(x.edges)), make([]bool, len(x.edges))
 	for i := range x.edges {
-		if in := x.edges[i].Instances; in.Second {
+		in := x.edges[i].Instances
+		if in.Second {
 			x.raced[i], x.raced[in.First] = true, true
 		}
+		if in.Twice {
+			x.passed[i], x.passed[in.Other] = true, true
+		}
 	}
+}
+
+// replaced tells whether a frame cannot be had that an instance still waits for, since what it needs has passed it: it was left behind, and its next life goes on
+// from the other instance's image. The trim may come here before the link with the life that was replaced ends. That life gets nothing more; Renew
+// begins anew. Called with o.mu held.
+func (o *outgoing) replaced(e frame.EdgeID, r netio.Ref, err error) bool {
+	return errors.Is(err, ringlog.ErrTrimmed) && o.x.passed[e] && o.mu.kept != nil && max(r.Tick, r.Last) <= o.mu.kept[e].need
 }
 
 // skip has a new session of an edge begin after what this node has executed, which may be more than this edge has brought: it was

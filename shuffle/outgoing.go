@@ -177,7 +177,9 @@ func (o *outgoing) Gather(pieces [][]byte, maxBytes int) [][]byte {
 		}
 		if err != nil { // nothing may pass it
 			o.lentBy(a, -1)
-			o.x.cfg.Fail(fmt.Errorf("sending to node %d: %w", o.to, err))
+			if !o.replaced(grant.Edge, r, err) {
+				o.x.cfg.Fail(fmt.Errorf("sending to node %d: %w", o.to, err))
+			}
 			break
 		}
 		q.Next()

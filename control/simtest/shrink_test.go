@@ -25,7 +25,7 @@ func (rr randomRun) shrink(err error, faults []Fault, steps int) string {
 			return false
 		}
 		_, _, again := with.do()
-		if again == nil || errors.Is(again, ErrNoEnd) != errors.Is(err, ErrNoEnd) {
+		if again == nil || journalLost(again) || errors.Is(again, ErrNoEnd) != errors.Is(err, ErrNoEnd) {
 			return false
 		}
 		rr, err = with, again

@@ -28,3 +28,12 @@ func TestSlowInstanceEnds(t *testing.T) {
 	}
 	t.Logf("%d steps, %d lives of the slow node", r.Steps, r.Lives[1])
 }
+
+// TestReplacedInstanceGetsNothingMore: an instance that was left behind dies, its next life goes on from the other's image, and who feeds both hears what may be
+// trimmed before its link with the dead life ends. It has no frames any more for that life, and goes on.
+func TestReplacedInstanceGetsNothingMore(t *testing.T) {
+	rr := &randomRun{seed: 5101551, class: small, steps: small.endless}
+	if _, _, err := rr.do(); err != nil {
+		t.Fatal(err)
+	}
+}
