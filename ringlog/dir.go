@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/streamscope/streamscope/ringlog/vfs"
 )
 
 const (
@@ -62,7 +64,7 @@ func (a *Arena) sortStale(name string) error {
 }
 
 func readSegmentHeader(name string) (SegmentHeader, error) {
-	f, err := os.Open(name)
+	f, err := vfs.Open(name)
 	if err != nil {
 		return SegmentHeader{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/ringlog/vfs"
 )
 
 // Inspect prints and checks a segment file, or all of a directory, read-only; also while another process writes to them, whose open
@@ -83,7 +84,7 @@ func inspectFile(name string, w io.Writer) error {
 
 // readSegmentFile reads a file that is no larger than a segment can be.
 func readSegmentFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
+	f, err := vfs.Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +93,7 @@ func readSegmentFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() > MaxSegmentBytes || !info.Mode().IsRegular() {
+	if info.Size() > MaxSegmentBytes {
 		return nil, fmt.Errorf("%w: a file of %d bytes is no segment", ErrCorrupt, info.Size())
 	}
 	b := make([]byte, info.Size())

@@ -23,7 +23,7 @@ type Rule struct {
 // Rules is the one direction of imports, from the bottom up.
 var Rules = []Rule{
 	{Pkg: "ringlog/frame", Pure: true},
-	{Pkg: "ringlog/vfs", May: []string{"ringlog/frame"}},
+	{Pkg: "ringlog/vfs"},
 	{Pkg: "ringlog/replica", May: []string{"ringlog/...", "netio/..."}, Goroutines: true},
 	{Pkg: "ringlog/journal", May: []string{"ringlog/...", "netio/..."}, Goroutines: true},
 	{Pkg: "ringlog/...", May: []string{"ringlog/..."}, Goroutines: true},
@@ -47,7 +47,7 @@ var Rules = []Rule{
 	{Pkg: "vertex/expr", May: []string{"vertex", "ringlog/frame", "shuffle/batch"}, Pure: true},
 	{Pkg: "vertex/ops", May: []string{"vertex", "vertex/expr", "state", "ringlog/frame", "shuffle/batch", "shuffle/partition"}, Pure: true},
 	{Pkg: "vertex/vertextest", May: []string{"vertex/...", "state/...", "ringlog/frame", "shuffle/batch", "shuffle/partition"}},
-	{Pkg: "vertex/connect", May: []string{"vertex", "vertex/expr", "ringlog/frame", "shuffle/batch"}, Goroutines: true},
+	{Pkg: "vertex/connect", May: []string{"vertex", "vertex/expr", "ringlog/frame", "ringlog/vfs", "shuffle/batch"}, Goroutines: true},
 	{Pkg: "vertex/connect/...", May: []string{"vertex", "vertex/expr", "vertex/connect/...", "ringlog/frame", "shuffle/batch"}, Goroutines: true},
 	{Pkg: "vertex/runtime/datadir", May: []string{"vertex/...", "state/...", "ringlog/..."}},
 	{Pkg: "vertex/runtime", May: []string{"vertex/...", "state/...", "shuffle/...", "ringlog/...", "netio/..."}, Goroutines: true},

@@ -51,6 +51,10 @@ func ReadBolt(path string, wait time.Duration) (*Bolt, error) {
 }
 
 func openBolt(path string, wait time.Duration, o *bbolt.Options) (*Bolt, error) {
+	// bbolt would read and write whatever is there.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("metadata store: %s: not a regular file (%v)", path, info.Mode().Type())
+	}
 	b := &Bolt{path: path}
 	// bbolt takes 0 for ever.
 	o.Timeout = max(wait, time.Millisecond)

@@ -11,6 +11,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/control/meta"
 	"github.com/streamscope/streamscope/control/meta/metatest"
@@ -163,9 +165,13 @@ func TestDamagedFiles(t *testing.T) {
 // TestNoPlace opens stores where none can be.
 func TestNoPlace(t *testing.T) {
 	dir := t.TempDir()
-	for _, path := range []string{dir, filepath.Join(dir, "no", "meta.db")} {
+	pipe := filepath.Join(dir, "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{dir, pipe, filepath.Join(dir, "no", "meta.db")} {
 		if _, err := meta.OpenBolt(path, time.Millisecond); err == nil || errors.Is(err, meta.ErrDamaged) || !strings.Contains(err.Error(), path) {
-			t.Errorf("%s: got %v, want what the kernel says, and the path", path, err)
+			t.Errorf("%s: got %v, want what is there, and the path", path, err)
 		}
 	}
 	empty := filepath.Join(dir, "empty")

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/ringlog/vfs"
 )
 
 // Address is where a run's manager is found, and what it is told apart by. It stands in a file of the run's data directory, for workers that
@@ -59,17 +59,9 @@ func (a Address) Remove(path string) error {
 // ReadAddress reads the file of a run that is known by its token. Any error means that there is no manager for the moment.
 func ReadAddress(path, token string) (Address, error) {
 	var a Address
-	f, err := os.Open(path)
+	text, err := vfs.ReadFile(path, addressMaxBytes)
 	if err != nil {
 		return a, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, addressMaxBytes+1))
-	if err != nil {
-		return a, err
-	}
-	if len(text) > addressMaxBytes {
-		return a, fmt.Errorf("%w: %s: more than %d bytes", ErrAddress, path, addressMaxBytes)
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()

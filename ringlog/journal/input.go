@@ -2,7 +2,8 @@ package journal
 
 import (
 	"fmt"
-	"os"
+
+	"github.com/streamscope/streamscope/ringlog/vfs"
 )
 
 // InputMaxBytes bounds the bytes of one Input.
@@ -44,7 +45,7 @@ func (in *Input) Load() ([]byte, error) {
 	if in.file.path == "" {
 		return in.bytes, nil
 	}
-	f, err := os.Open(in.file.path)
+	f, err := vfs.Open(in.file.path)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/ringlog/vfs"
 )
 
 const ending = ".journal"
@@ -67,7 +69,7 @@ func scan(dir string, take func(s *segment, number uint64, r Record)) ([]*segmen
 	}
 	for i, s := range segments {
 		path := filepath.Join(dir, name(s.seq))
-		b, err := os.ReadFile(path)
+		b, err := beginning(path, math.MaxInt64)
 		if err != nil {
 			return nil, err
 		}
@@ -120,7 +122,7 @@ func headers(dir string) (segments []*segment, err error) {
 
 // beginning reads up to n bytes of a file.
 func beginning(path string, n int64) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := vfs.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -2,12 +2,13 @@ package snapshot
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/streamscope/streamscope/ringlog/vfs"
 )
 
 // disk is what a directory store needs of a file system; tests put one under it that fails and forgets.
@@ -68,14 +69,11 @@ func (osDisk) SyncDir(path string) error {
 }
 
 func (osDisk) Open(path string) (Object, error) {
-	f, err := os.Open(path)
+	f, err := vfs.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no regular file", path)
-	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/streamscope/streamscope/ringlog/vfs"
 )
 
 // ManifestName is the file that lists the parts of an output in a directory. What it does not list is not output.
@@ -161,7 +163,12 @@ func ReadManifest(dir string) (*Manifest, error) {
 }
 
 func readManifest(path string) (*Manifest, error) {
-	text, err := os.ReadFile(path)
+	f, err := vfs.Open(path)
+	if err != nil {
+		return nil, pathError(path, err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(f)
 	if err != nil {
 		return nil, pathError(path, err)
 	}

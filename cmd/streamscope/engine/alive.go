@@ -16,6 +16,7 @@ import (
 	"github.com/streamscope/streamscope/control/manager"
 	"github.com/streamscope/streamscope/control/rpc"
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/ringlog/vfs"
 )
 
 // aliveName and addressName are the folder of workers that live, and the manager's address, in a data directory.
@@ -23,6 +24,9 @@ const (
 	aliveName   = "alive"
 	addressName = "manager"
 )
+
+// presenceBytesMax bounds the file of a worker that lives.
+const presenceBytesMax = 80
 
 // presence shows that a worker lives: a file that is locked until it is closed, or the process ends.
 type presence struct{ f *os.File }
@@ -114,8 +118,8 @@ func whoLives(dir string) ([]manager.Survivor, error) {
 
 // locked tells whether the process of a file lives.
 func locked(path string) (bool, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
+	f, err := vfs.Open(path)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, vfs.ErrNotRegular) {
 		return false, nil
 	} else if err != nil {
 		return false, err
@@ -130,7 +134,7 @@ func locked(path string) (bool, error) {
 
 // readPresence reads who it is that lives.
 func readPresence(path, name string) (manager.Survivor, error) {
-	text, err := os.ReadFile(path)
+	text, err := vfs.ReadFile(path, presenceBytesMax)
 	if err != nil {
 		return manager.Survivor{}, err
 	}

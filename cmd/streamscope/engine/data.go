@@ -15,6 +15,7 @@ import (
 	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/control/meta"
 	"github.com/streamscope/streamscope/control/plan"
+	"github.com/streamscope/streamscope/ringlog/vfs"
 	"github.com/streamscope/streamscope/shuffle/batch"
 	"github.com/streamscope/streamscope/vertex/connect"
 )
@@ -63,6 +64,9 @@ const (
 	StoreName = "meta.db"
 	tokenName = "token"
 )
+
+// tokenBytesMax bounds the file of the token.
+const tokenBytesMax = 1024
 
 // lockPatience is how long a run waits for the manager of an earlier one to be gone, and for workers that it has killed.
 const lockPatience = 5 * time.Second
@@ -114,7 +118,7 @@ func (d *data) close() error { return d.store.Close() }
 
 // readToken reads the token of the directory, or makes one.
 func readToken(path string) (string, error) {
-	b, err := os.ReadFile(path)
+	b, err := vfs.ReadFile(path, tokenBytesMax)
 	if err == nil {
 		token := strings.TrimSuffix(string(b), "\n")
 		if raw, err := hex.DecodeString(token); err != nil || len(raw) == 0 || len(token) != len(connect.NewToken()) {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/streamscope/streamscope/control"
+	"github.com/streamscope/streamscope/ringlog/vfs"
 )
 
 // statusName is the file of a data directory that says what is kept, and why.
@@ -82,24 +82,9 @@ func (f *statusFile) write(s *control.Status) error {
 // ReadStatus reads what the run of a data directory said last of what it keeps, and whether it still runs.
 func ReadStatus(dir string) (s *control.Status, alive bool, err error) {
 	path := filepath.Join(dir, statusName)
-	info, err := os.Stat(path) // before it is opened: that could wait
+	text, err := vfs.ReadFile(path, statusBytesMax)
 	if err != nil {
 		return nil, false, noStatus(dir, err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, false, fmt.Errorf("%s: %v, want a regular file", path, info.Mode().Type())
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, false, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, statusBytesMax+1))
-	if err != nil {
-		return nil, false, err
-	}
-	if len(text) > statusBytesMax {
-		return nil, false, fmt.Errorf("%s: more than %d bytes: not written by a run", path, statusBytesMax)
 	}
 	s = &control.Status{}
 	if err := json.Unmarshal(text, s); err != nil {
@@ -127,7 +112,7 @@ func noStatus(dir string, err error) error {
 
 // managed tells whether a manager holds the directory's store. The lock that is tried is given back at once.
 func managed(dir string) bool {
-	f, err := os.Open(filepath.Join(dir, StoreName))
+	f, err := vfs.Open(filepath.Join(dir, StoreName))
 	if err != nil {
 		return false
 	}

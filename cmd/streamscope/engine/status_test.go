@@ -74,8 +74,8 @@ func TestStatusIsNotTrusted(t *testing.T) {
 		in("other", text(`{"version":7}`)):                                        fmt.Sprintf("version 7, want %d", control.StatusVersion),
 		in("words", text("hello")):                                                "not what a run writes",
 		in("types", text(`{"version":1,"units":3}`)):                              "not what a run writes",
-		in("folder", func(p string) error { return os.Mkdir(p, 0o755) }):          "want a regular file",
-		in("pipe", func(p string) error { return unix.Mkfifo(p, 0o644) }):         "want a regular file",
+		in("folder", func(p string) error { return os.Mkdir(p, 0o755) }):          "not a regular file",
+		in("pipe", func(p string) error { return unix.Mkfifo(p, 0o644) }):         "not a regular file",
 		in("huge", func(p string) error { return sparse(p, statusBytesMax+100) }): "more than",
 		filepath.Join(in("x", text("")), statusName):                              "is a file, want the --data-dir",
 	} {
