@@ -59,3 +59,12 @@ func TestSeedsImagesAtPeers(t *testing.T) {
 		t.Error("too little happened to mean anything")
 	}
 }
+
+// TestImagesBegunAnewAreKept: a life that finds no images begins anew, at a peer where the life before had removed as many as it writes first. They were acknowledged, and
+// not kept.
+func TestImagesBegunAnewAreKept(t *testing.T) {
+	rr := &randomRun{seed: 5100181, class: smallImages}
+	if _, _, err := rr.do(); err != nil && !journalLost(err) {
+		t.Fatal(err)
+	}
+}

@@ -94,3 +94,30 @@ func TestDropOfFormerLife(t *testing.T) {
 		t.Errorf("held %+v, want the entry", got)
 	}
 }
+
+// A life that found no images numbers its own from 1 again: what the one before dropped at a peer that it had not counted yet is none of them.
+func TestDropOfFormerLifeSparesThoseBegunAnew(t *testing.T) {
+	h := NewHolder(1 << 20)
+	s := Stream{Kind: Images, ID: 7}
+	for life := frame.Incarnation(1); life <= 2; life++ {
+		if _, err := h.Promise(s, wire.Promise{Stream: s.wire(), Incarnation: life, Life: life}); err != nil {
+			t.Fatal(err)
+		}
+		e := wire.Entry{Stream: s.wire(), Life: life, Number: 1, Tick: 1, Sum: sumOf(s, life, 1, 1, []byte("x"))}
+		if taken, err := h.Copy(s, &e, []byte("x")); !taken || err != nil {
+			t.Fatalf("life %d: taken %v, %v", life, taken, err)
+		}
+		if life == 1 {
+			h.Drop(s, wire.Drop{Stream: s.wire(), Tick: 4})
+		}
+	}
+	held := 0
+	h.Read(s, wire.Fetch{Stream: s.wire(), Life: 2, MaxBytes: 1 << 20}, func(e *wire.Entry, _ []byte) {
+		if e.Flags&wire.FlagEnd == 0 {
+			held++
+		}
+	})
+	if held != 1 {
+		t.Errorf("%d entries of life 2 are held, want 1: it was acknowledged", held)
+	}
+}

@@ -28,7 +28,7 @@ type Holder struct {
 // heldStream is what is kept of one stream.
 type heldStream struct {
 	promised frame.Incarnation
-	dropped  frame.Tick // up to here nobody asks
+	dropped  frame.Tick // up to here nobody asks; of Images, whose numbers are each life's own, the promised life
 	lives    []*heldLife
 }
 
@@ -72,6 +72,9 @@ func (h *Holder) Promise(s Stream, p wire.Promise) (wire.Held, error) {
 		}
 		st = &heldStream{}
 		h.streams[s] = st
+	}
+	if s.Kind == Images && p.Incarnation > st.promised {
+		st.dropped = 0 // a life that found nothing begins with the first number again
 	}
 	st.promised = max(st.promised, p.Incarnation)
 	answer := wire.Held{Stream: p.Stream, Promised: st.promised, Life: p.Life}
