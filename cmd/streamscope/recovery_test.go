@@ -252,10 +252,38 @@ func TestDataDirRefuses(t *testing.T) {
 		"--data-dir file":          "file: not a directory",
 		"--data-dir damaged":       "damaged",
 		"--data-dir /proc/nowhere": "/proc/nowhere",
+		// Nothing is begun where the run itself is refused.
+		"--data-dir new --edge-policy a->b=retain":      "there is no edge a->b",
+		"--data-dir new --stage-strategy pairs=replay":  "may remember rows for ever",
+		"--data-dir new --input absent.csv":             "absent.csv: no such file",
+		"--data-dir new --out absent/x.csv --workers 2": "directory absent does not exist",
 	} {
 		r := runBinary(t, dir, append([]string{"run", "flights", "--out", "x.csv"}, strings.Fields(flags)...)...)
 		if r.status == 0 || !strings.Contains(string(r.stderr), words) || bytes.Contains(r.stderr, []byte("goroutine")) {
 			t.Errorf("%s: status %d, want words %q:\n%s", flags, r.status, words, r.stderr)
+		}
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+// A run that has ended is not run again, and says so only of an output that is there.
+func TestEndedRunWithoutItsOutput(t *testing.T) {
+	t.Parallel()
+	for _, out := range []string{"out.csv", "out.csv/"} {
+		dir := t.TempDir()
+		run := []string{"run", "flights", "--out", out, "--data-dir", "data"}
+		for _, want := range []string{"16,391 out", "has ended before: its output is there"} {
+			if r := runBinary(t, dir, run...); r.status != 0 || !bytes.Contains(r.stderr, []byte(want)) {
+				t.Errorf("%s: status %d, want %q\n%s", out, r.status, want, r.stderr)
+			}
+		}
+		if err := os.RemoveAll(filepath.Join(dir, "out.csv")); err != nil {
+			t.Fatal(err)
+		}
+		if r := runBinary(t, dir, run...); r.status != 1 || !bytes.Contains(r.stderr, []byte("its output is not there any more")) {
+			t.Errorf("%s was removed: status %d\n%s", out, r.status, r.stderr)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cespare/xxhash/v2"
+	"golang.org/x/sys/unix"
 
 	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/control/meta"
@@ -71,7 +72,8 @@ const tokenBytesMax = 1024
 // lockPatience is how long a run waits for the manager of an earlier one to be gone, and for workers that it has killed.
 const lockPatience = 5 * time.Second
 
-func openData(dir string) (*data, error) {
+// openData opens a data directory, which is made if it is not there, for the run with the token that tokenOf gave.
+func openData(dir, token string) (*data, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("--data-dir: %w", err)
 	}
@@ -79,9 +81,9 @@ func openData(dir string) (*data, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--data-dir %s: %w", dir, err)
 	}
-	d := &data{dir: dir, store: store}
+	d := &data{dir: dir, token: token, store: store}
 	if err = d.complete(); err == nil {
-		d.token, err = readToken(filepath.Join(dir, tokenName))
+		err = d.keepToken()
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("--data-dir %s: %w", dir, err), store.Close())
@@ -116,21 +118,36 @@ func (d *data) complete() error {
 
 func (d *data) close() error { return d.store.Close() }
 
-// readToken reads the token of the directory, or makes one.
-func readToken(path string) (string, error) {
+// tokenOf reads the token of a data directory, or makes one for a directory that has none. Nothing is written: a run may still be refused.
+func tokenOf(dir string) (string, error) {
+	path := filepath.Join(dir, tokenName)
 	b, err := vfs.ReadFile(path, tokenBytesMax)
-	if err == nil {
-		token := strings.TrimSuffix(string(b), "\n")
-		if raw, err := hex.DecodeString(token); err != nil || len(raw) == 0 || len(token) != len(connect.NewToken()) {
-			return "", fmt.Errorf("%s: got %.40q, want a token as a run makes it", path, token)
-		}
-		return token, nil
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR): // openData says what is wrong with the directory, if anything is
+		return connect.NewToken(), nil
+	case err != nil:
+		return "", fmt.Errorf("--data-dir %s: %w", dir, err)
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return "", err
+	token := strings.TrimSuffix(string(b), "\n")
+	if raw, err := hex.DecodeString(token); err != nil || len(raw) == 0 || len(token) != len(connect.NewToken()) {
+		return "", fmt.Errorf("--data-dir %s: %s: got %.40q, want a token as a run makes it", dir, path, token)
 	}
-	token := connect.NewToken()
-	return token, writeSynced(path, token+"\n")
+	return token, nil
+}
+
+// keepToken writes the token of a directory that is begun.
+func (d *data) keepToken() error {
+	switch now, err := tokenOf(d.dir); {
+	case err != nil:
+		return err
+	case now == d.token:
+		return nil
+	}
+	path := filepath.Join(d.dir, tokenName)
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s: another run has begun here meanwhile; repeat the command", path)
+	}
+	return writeSynced(path, d.token+"\n")
 }
 
 // writeSynced writes a small file so that it is there whole, or not at all.

@@ -16,7 +16,7 @@ func TestPartsOfADirectoryAreMissing(t *testing.T) {
 	begun := func(t *testing.T) string {
 		t.Helper()
 		dir := t.TempDir()
-		d, err := openData(dir)
+		d, err := openAgain(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +54,7 @@ func TestPartsOfADirectoryAreMissing(t *testing.T) {
 			}
 		}
 		for range 2 { // the first try must not make it look like a directory that was just begun
-			d, err := openData(dir)
+			d, err := openAgain(dir)
 			if err == nil {
 				err = d.close()
 			}
@@ -62,6 +62,36 @@ func TestPartsOfADirectoryAreMissing(t *testing.T) {
 				t.Errorf("without %s: got %v, want %q", what, err, c.want)
 			}
 		}
+	}
+}
+
+func openAgain(dir string) (*data, error) {
+	token, err := tokenOf(dir)
+	if err != nil {
+		return nil, err
+	}
+	return openData(dir, token)
+}
+
+// Of two runs that begin at once in a directory that was not there one is told of the other.
+func TestOtherRunBeganMeanwhile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	ours, err := tokenOf(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := openAgain(dir)
+	if err == nil {
+		err = d.close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openData(dir, ours); err == nil || !strings.Contains(err.Error(), "another run has begun here meanwhile") {
+		t.Errorf("got %v", err)
+	}
+	if d, err := openAgain(dir); err != nil || d.token == ours || d.close() != nil {
+		t.Errorf("with the token that is there: %v", err)
 	}
 }
 

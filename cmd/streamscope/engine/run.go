@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -68,7 +69,30 @@ func Run(ctx context.Context, cfg Config) (control.RunStats, error) {
 		return cfg.runRecoverable(ctx)
 	}
 	cfg.Job.Token = connect.NewToken()
-	return cfg.run(ctx, nil)
+	b, err := cfg.build()
+	if err != nil {
+		return control.RunStats{}, err
+	}
+	return cfg.run(ctx, b, nil)
+}
+
+// built is a job with its plan.
+type built struct {
+	graph   *job.Graph
+	plan    *plan.Plan
+	options plan.Options
+}
+
+// build plans the job. All that is to be said against it is said here, before anything is written.
+func (cfg *Config) build() (b built, err error) {
+	b.options = plan.Options{Tasks: cfg.Tasks, Fuse: true}
+	if cfg.Recovery != nil {
+		b.options.Reliability = cfg.Recovery.Reliability
+	}
+	if b.graph, err = cfg.Jobs.graph(cfg.Name, cfg.Job); err == nil {
+		b.plan, err = plan.Build(b.graph, b.options)
+	}
+	return b, err
 }
 
 // runRecoverable runs the job with what its data directory holds.
@@ -90,37 +114,34 @@ func (cfg *Config) runRecoverable(ctx context.Context) (stats control.RunStats, 
 		cfg.Log.Warn("standard output is at-least-once: after a failure rows may come again, since nothing takes them back; --out FILE has each once")
 	}
 	cfg.Limits.SnapshotStore, cfg.Limits.ImagePeers, cfg.Limits.JournalPeers = cfg.Recovery.SnapshotStore, cfg.Recovery.ImagePeers, cfg.Recovery.JournalPeers
-	d, err := openData(cfg.Recovery.Dir)
+	if cfg.Job.Token, err = tokenOf(cfg.Recovery.Dir); err != nil {
+		return stats, err
+	}
+	b, err := cfg.build()
+	if err != nil {
+		return stats, err
+	}
+	d, err := openData(cfg.Recovery.Dir, cfg.Job.Token)
 	if err != nil {
 		return stats, err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
-	cfg.Job.Token, cfg.Limits.DataDir = d.token, d.dir
+	cfg.Limits.DataDir = d.dir
 	if cfg.Limits.SpillDir == "" {
 		cfg.Limits.SpillDir = filepath.Join(d.dir, "spill")
 	}
 	if err := os.MkdirAll(cfg.Limits.SpillDir, 0o755); err != nil {
 		return stats, fmt.Errorf("--spill-dir: %w", err)
 	}
-	return cfg.run(ctx, d)
+	return cfg.run(ctx, b, d)
 }
 
 // run runs the job; d is nil without recovery.
-func (cfg *Config) run(ctx context.Context, d *data) (control.RunStats, error) {
-	options := plan.Options{Tasks: cfg.Tasks, Fuse: true}
-	if cfg.Recovery != nil {
-		options.Reliability = cfg.Recovery.Reliability
-	}
-	graph, err := cfg.Jobs.graph(cfg.Name, cfg.Job)
-	if err != nil {
-		return control.RunStats{}, err
-	}
-	p, err := plan.Build(graph, options)
-	if err != nil {
-		return control.RunStats{}, err
-	}
+func (cfg *Config) run(ctx context.Context, b built, d *data) (control.RunStats, error) {
+	p, options := b.plan, b.options
 	var choice *objective.Choice
 	if d != nil {
+		var err error
 		if choice, err = cfg.choose(p, d); err != nil {
 			return control.RunStats{}, err
 		}
@@ -133,7 +154,7 @@ func (cfg *Config) run(ctx context.Context, d *data) (control.RunStats, error) {
 	if err != nil {
 		return control.RunStats{}, err
 	}
-	output := output(graph.Committers())
+	output := output(b.graph.Committers())
 	run := manager.Config{
 		Control: control.Config{
 			Epoch: epoch, Workers: max(1, cfg.Workers), Cores: coresPerWorker(cfg.Cores, cfg.Workers),
@@ -208,9 +229,22 @@ func (cfg *Config) recoverable(run *manager.Config, d *data, p *plan.Plan, outpu
 			cfg.Log.Info(fmt.Sprintf("resumed at tick %d", tick))
 		}
 	} else if stored.Outcome == control.OutputVisible {
-		cfg.Log.Info(fmt.Sprintf("the job of %s has ended before: its output is there; remove the directory to run it again", d.dir))
+		if err := cfg.endedBefore(d); err != nil {
+			return nil, errors.Join(err, office.close())
+		}
 	}
 	return office, nil
+}
+
+// endedBefore says that there is nothing left to do, if the output is still there.
+func (cfg *Config) endedBefore(d *data) error {
+	for _, out := range []string{cfg.Job.Out, cfg.Job.DivertTo} {
+		if _, err := os.Stat(strings.TrimRight(out, "/")); out != "" && err != nil {
+			return fmt.Errorf("the job of %s has ended before, but its output is not there any more: %w; remove the directory to run it again", d.dir, err)
+		}
+	}
+	cfg.Log.Info(fmt.Sprintf("the job of %s has ended before: its output is there; remove the directory to run it again", d.dir))
+	return nil
 }
 
 // resumedAt is the least tick at which a unit restarts; false for a run that begins.
