@@ -95,7 +95,7 @@ With --duration it is one run of that length, in which memory and disk are watch
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVar(&cfg.Job, "job", jobs[0].name, "the job")
-	f.StringArrayVar(&cfg.Input, "input", nil, "read events from this file, as `run` does; may be repeated (default: the embedded week)")
+	f.StringArrayVar(&cfg.Input, "input", nil, "read events from this file, as run does; may be repeated (default: the embedded week)")
 	f.IntVar(&cfg.Workers, "workers", 3, "worker processes")
 	f.IntVar(&cfg.Faults, "kills", 50, "faults to inject")
 	f.DurationVar(&cfg.Duration, "duration", 0, "one run of so long, with all faults in it, that must take no more memory and disk in its last quarter than in the third")

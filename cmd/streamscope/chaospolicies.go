@@ -18,12 +18,12 @@ func (p *chaosPolicies) register(set *pflag.FlagSet) {
 	for _, f := range options.Flags() {
 		for _, name := range chaosPolicyFlags {
 			if f.Name == name {
-				set.Var(textFlag{f.Target(&p.raw), f.Meta}, f.Name, fmt.Sprintf("as of `run`: %s (default: %s)", f.Help, f.Default))
+				set.Var(textFlag{f.Target(&p.raw), f.Meta}, f.Name, fmt.Sprintf("as of run: %s (default: %s)", f.Help, f.Default))
 			}
 		}
 	}
-	set.Var(listFlag{&p.raw.EdgePolicies, "STAGE->STAGE=POLICY"}, "edge-policy", "as of `run`; may be repeated")
-	set.Var(listFlag{&p.raw.StageStrategies, "STAGE=STRATEGY"}, "stage-strategy", "as of `run`; may be repeated")
+	set.Var(listFlag{&p.raw.EdgePolicies, "STAGE->STAGE=POLICY"}, "edge-policy", "as of run; may be repeated")
+	set.Var(listFlag{&p.raw.StageStrategies, "STAGE=STRATEGY"}, "stage-strategy", "as of run; may be repeated")
 }
 
 // args are the flags as they are handed on, and what `run` would say against them.

@@ -135,7 +135,7 @@ func TestInspectSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, stdout, stderr := fakeApp(counts)
-	if status := a.main([]string{"inspect", "snapshot", dir}); status != 0 || !strings.Contains(stdout.String(), "job 7 task 2 tick 5, full") {
+	if status := a.main([]string{"inspect", "snapshot", dir}); status != 0 || !strings.Contains(stdout.String(), "job 0000000000000007 task 2 tick 5, full") {
 		t.Errorf("inspect snapshot %s: status %d\n%s%s", dir, status, stdout, stderr)
 	}
 	names, err := filepath.Glob(filepath.Join(dir, "*", "*", "*.snap"))

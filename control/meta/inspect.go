@@ -45,7 +45,11 @@ func describe(id Identity, rec control.Stored) string {
 		s += id.Settings + "\n"
 	}
 	for _, e := range rec.Schedule.Entries {
-		s += fmt.Sprintf("ticks from %d: since %d ns, %d ns or %d bytes long\n", e.First, e.StartNs, e.LengthNs, e.LimitByte)
+		if e.LengthNs > 0 {
+			s += fmt.Sprintf("ticks from %d on: %v each, since %s\n", e.First, time.Duration(e.LengthNs), time.Unix(0, int64(e.StartNs)).UTC().Format(time.RFC3339Nano))
+		} else {
+			s += fmt.Sprintf("ticks from %d on: %d bytes of a source each\n", e.First, e.LimitByte)
+		}
 	}
 	for n, inc := range rec.Incarnations {
 		s += fmt.Sprintf("node %d: incarnation %d\n", n, inc)

@@ -69,7 +69,8 @@ func (id Identity) matches(found Identity) error {
 	case found.Nodes != id.Nodes:
 		return differs("workers", found.Nodes, id.Nodes)
 	case found.Settings != id.Settings:
-		return differs(setting(found.Settings, id.Settings))
+		name, was, is := setting(found.Settings, id.Settings)
+		return fmt.Errorf("%w: %s: it was begun with %v, this run has %v; give it as it was, name another directory, or remove this one to begin anew", ErrOther, name, was, is)
 	case found != id:
 		return differs("plan", fmt.Sprintf("%s of %d stages", hex(found.Plan), found.Stages), fmt.Sprintf("%s of %d stages", hex(id.Plan), id.Stages))
 	}

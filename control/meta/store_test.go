@@ -94,8 +94,8 @@ func TestWordsForOthers(t *testing.T) {
 		{func(o *meta.Identity) { o.Job = "count" }, `job: it was begun with "flights", this run has "count"`},
 		{func(o *meta.Identity) { o.Plan = 0xdef }, "plan: it was begun with 0000000000000abc of 5 stages, this run has 0000000000000def of 5 stages"},
 		{func(o *meta.Identity) { o.Schema = 2 }, "schema: it was begun with 0000000000000001, this run has 0000000000000002"},
-		{func(o *meta.Identity) { o.Settings = "--out \"a b\"\n--tasks 5" }, "--tasks: it was begun with 4, this run has 5; name another"},
-		{func(o *meta.Identity) { o.Settings = "--out \"c\"\n--tasks 4" }, `--out: it was begun with "a b", this run has "c"; name another`},
+		{func(o *meta.Identity) { o.Settings = "--out \"a b\"\n--tasks 5" }, "--tasks: it was begun with 4, this run has 5; give it as it was, name another"},
+		{func(o *meta.Identity) { o.Settings = "--out \"c\"\n--tasks 4" }, `--out: it was begun with "a b", this run has "c"; give it as it was, name another`},
 		{func(o *meta.Identity) { o.Settings += "\n--more 1" }, "--more: it was begun with none, this run has 1"},
 		{func(o *meta.Identity) { o.Settings = "--out \"a b\"" }, "--tasks: it was begun with 4, this run has none"},
 		{func(o *meta.Identity) { o.Nodes = 2 }, "workers: it was begun with 3, this run has 2"},
@@ -215,7 +215,7 @@ func TestInspect(t *testing.T) {
 	want := `format 2, job "flights", plan 0000000000000abc, schema 000000000000000d, 3 stages on 2 nodes
 epoch 1, output open, newest mark 30
 --tasks 4
-ticks from 1: since 7 ns, 5000000 ns or 0 bytes long
+ticks from 1 on: 5ms each, since 1970-01-01T00:00:00.000000007Z
 node 0: incarnation 0
 node 1: incarnation 4
 stage 2 on node 1: base 30, before it 20

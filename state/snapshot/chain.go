@@ -80,7 +80,7 @@ func (c *Chain) Reload() error {
 	}
 	done := m.Generation == c.manifest.Generation+1 && slices.Equal(m.Snapshots, c.tried)
 	if m.Generation != c.manifest.Generation && !done {
-		return fmt.Errorf("snapshots of job %d task %d: commit %d is another's, the last of this one was %d: %w", c.Job, c.Task, m.Generation, c.manifest.Generation, ErrConflict)
+		return fmt.Errorf("snapshots of job %016x task %d: commit %d is another's, the last of this one was %d: %w", c.Job, c.Task, m.Generation, c.manifest.Generation, ErrConflict)
 	}
 	c.manifest, c.version, c.failed, c.last = *m, version, nil, nil
 	return nil
@@ -94,7 +94,7 @@ func readManifest(s Store, job JobID, task frame.TaskID) (*manifest, Version, er
 	}
 	m, err := decodeManifest(b)
 	if err == nil && (m.Job != job || m.Task != task) {
-		err = fmt.Errorf("manifest of job %d task %d, want job %d task %d", m.Job, m.Task, job, task)
+		err = fmt.Errorf("manifest of job %016x task %d, want job %016x task %d", m.Job, m.Task, job, task)
 	}
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w", name, err)
@@ -118,7 +118,7 @@ func (c *Chain) commit(snapshots []Entry) error {
 	}
 	version, err := c.Store.Swap(folder(c.Job, c.Task)+manifestName, c.version, b)
 	if err != nil {
-		c.failed, c.tried = fmt.Errorf("snapshots of job %d task %d must be read again: %w", c.Job, c.Task, err), snapshots
+		c.failed, c.tried = fmt.Errorf("snapshots of job %016x task %d must be read again: %w", c.Job, c.Task, err), snapshots
 		return c.failed
 	}
 	c.manifest, c.version = m, version
@@ -171,7 +171,7 @@ func (c *Chain) Write(tick frame.Tick, im *Image) (Entry, error) {
 		err = c.commit(append(slices.Clip(c.manifest.Snapshots), e))
 	}
 	if err != nil {
-		return Entry{}, fmt.Errorf("snapshot of job %d task %d at tick %d: %w", c.Job, c.Task, tick, err)
+		return Entry{}, fmt.Errorf("snapshot of job %016x task %d at tick %d: %w", c.Job, c.Task, tick, err)
 	}
 	c.wrote(im, sums, e.Full)
 	return e, nil

@@ -104,7 +104,7 @@ func TestStrangersAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	rewrite(t, filepath.Join(other, manifestName), b)
-	if _, err := Load(s, 9, 4, 1); err == nil || !strings.Contains(err.Error(), "manifest of job 9 task 3, want job 9 task 4") {
+	if _, err := Load(s, 9, 4, 1); err == nil || !strings.Contains(err.Error(), "manifest of job 0000000000000009 task 3, want job 0000000000000009 task 4") {
 		t.Errorf("a manifest of another task: %v", err)
 	}
 	first, err := os.ReadFile(filepath.Join(dir, folder(9, 3), entries[0].File))
@@ -299,7 +299,7 @@ func TestInspectPrints(t *testing.T) {
 	if err := Inspect(dir, &out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"job 9 task 3 tick 1, full", "increment on tick 1", "part 7: all pages", "part 1: changed pages", "commit 3, 2 snapshots",
+	for _, want := range []string{"job 0000000000000009 task 3 tick 1, full", "increment on tick 1", "part 7: all pages", "part 1: changed pages", "commit 3, 2 snapshots",
 		"tick 2: " + entries[1].File + ", 2 files, 2 parts", "3 snapshot files and manifests"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, &out)

@@ -85,7 +85,7 @@ func (open opener) inspectFile(path string, w io.Writer) (err error) {
 	if f.Increment {
 		kind = fmt.Sprintf("increment on tick %d", f.Base)
 	}
-	fmt.Fprintf(w, "%s: job %d task %d tick %d, %s, %d bytes, extra %d bytes, state hash %016x\n",
+	fmt.Fprintf(w, "%s: job %016x task %d tick %d, %s, %d bytes, extra %d bytes, state hash %016x\n",
 		filepath.Base(path), f.Job, f.Task, f.Tick, kind, f.size, f.extra, f.hash)
 	for i := range f.index {
 		p := &f.index[i]
@@ -125,7 +125,7 @@ func (open opener) inspectManifest(path string, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%s: job %d task %d, commit %d, %d snapshots\n", filepath.Base(path), m.Job, m.Task, m.Generation, len(m.Snapshots))
+	fmt.Fprintf(w, "%s: job %016x task %d, commit %d, %d snapshots\n", filepath.Base(path), m.Job, m.Task, m.Generation, len(m.Snapshots))
 	var errs []error
 	for _, e := range m.Snapshots {
 		l, err := load(folderStore{open: open, dir: filepath.Dir(path)}, m, e.Tick)

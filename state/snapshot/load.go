@@ -47,7 +47,7 @@ func Load(s Store, job JobID, task frame.TaskID, tick frame.Tick) (*Loaded, erro
 		return nil, err
 	}
 	if _, ok := m.find(tick); !ok {
-		return nil, fmt.Errorf("snapshot of job %d task %d at tick %d: %w", job, task, tick, ErrNotFound)
+		return nil, fmt.Errorf("snapshot of job %016x task %d at tick %d: %w", job, task, tick, ErrNotFound)
 	}
 	return load(s, m, tick)
 }
