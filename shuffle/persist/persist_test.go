@@ -146,6 +146,9 @@ func TestGapIsSaid(t *testing.T) {
 	if err != nil || len(reports) != 1 || len(reports[0].Gaps) != 1 || reports[0].Gaps[0] != (Range{through + 1, after}) {
 		t.Fatalf("%+v, %v; want a gap of %d to %d", reports, err, through+1, after)
 	}
+	if first.warned != 0 || next.warned != 1 {
+		t.Errorf("told %d times by the first life, %d times by the one that found the gap, want 0 and 1", first.warned, next.warned)
+	}
 	nothing := func(*Rows) error { return nil }
 	if err := streams[0].Read(1, through+1, nothing); !errors.Is(err, ErrMissing) {
 		t.Errorf("reading into the gap: %v", err)

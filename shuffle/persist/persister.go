@@ -26,7 +26,7 @@ type Config struct {
 	// ObjectBytes is about how large objects become, Age how long whole ticks wait for more. 0 means 8 MiB, and 1 s.
 	ObjectBytes int64
 	Age         time.Duration
-	// Warn, if set, is told when a store begins to fail, and when it does no more. It must not block.
+	// Warn, if set, is told when a store begins to fail, and when it does no more, and of gaps. It must not block.
 	Warn func(error)
 }
 
