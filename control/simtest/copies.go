@@ -21,8 +21,10 @@ type copying struct {
 	seldom    int // one step in so many is of its network
 	holdBytes int64
 	window    int
-	served    uint64 // ticks
-	waited    int    // lives that did not wait for all answers
+	// flushBytes is what kernels take at a time, and keep on the way; 0: any. Where images are at peers they wait behind no more than that.
+	flushBytes int
+	served     uint64 // ticks
+	waited     int    // lives that did not wait for all answers
 }
 
 // copyFor prepares copies, if an edge has any, or a journal, or images.
@@ -32,8 +34,9 @@ func (s *Sim) copyFor() {
 		return
 	}
 	s.copying = &copying{seldom: 2 << s.rng.IntN(6), holdBytes: 2 << 10 << s.rng.IntN(10), window: 1 << 10 << s.rng.IntN(10)}
-	if s.cfg.Faults.ImagePeers > 0 { // journals go before images: links that are too slow for these would never carry an image
-		s.copying.seldom = min(s.copying.seldom, 4)
+	if s.cfg.Faults.ImagePeers > 0 {
+		s.copying.flushBytes = 1 << 10 << s.rng.IntN(8)
+		s.copying.net.BufferBytes = s.copying.flushBytes
 	}
 	s.copying.net.Held = s.held
 	if s.cfg.Broken == M06 {
@@ -89,7 +92,7 @@ func newCopier(w *worker, a control.Assignment) *copier {
 	c.copies = runtime.NewCopies(s.cfg.Plan, n, s.cfg.Limits.Cores, self, c.streams, s.copying.window)
 	c.end = s.copying.net.Node(netio.Config{
 		Identity:      wire.Identity{Job: s.cfg.Plan.Job + "/copies", Node: w.node, Incarnation: w.incarnation, Token: []byte("secret")},
-		MaxFrameBytes: s.cfg.Limits.FrameBytes + wire.EntryHeadLen,
+		MaxFrameBytes: s.cfg.Limits.FrameBytes + wire.EntryHeadLen, FlushBytes: s.copying.flushBytes,
 	})
 	if w.incarnation == 1 {
 		return c

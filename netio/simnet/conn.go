@@ -34,7 +34,7 @@ type pipe struct {
 func (c *conn) possible(steps []step, n *Net) []step {
 	if c.out != nil {
 		steps = c.option(steps, c.lent == nil && c.out.awake && !c.forward.said, (*conn).gatherOut)
-		steps = c.option(steps, c.lent != nil, (*conn).take)
+		steps = c.option(steps, c.lent != nil && c.forward.takes(n.BufferBytes), (*conn).take)
 		steps = c.option(steps, c.backward.ready() && !n.held(c.to, c.from), (*conn).deliverOut)
 	}
 	if c.in != nil {
@@ -49,6 +49,17 @@ func (c *conn) option(steps []step, can bool, do func(c *conn, r *rand.Rand)) []
 		steps = append(steps, step{conn: c, do: do})
 	}
 	return steps
+}
+
+// takes tells whether the kernel takes what was gathered, with room for so many bytes on the way; 0: any.
+func (p *pipe) takes(bufferBytes int) bool {
+	onWay := 0
+	for _, u := range p.units {
+		if onWay += len(u); bufferBytes > 0 && onWay >= bufferBytes {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *pipe) ready() bool { return len(p.units) > 0 || p.shut || p.failed != nil }

@@ -15,6 +15,8 @@ type Net struct {
 	// Held, if set, tells at every step whether nothing gets from one node to another: neither what is on the way, nor the end of a
 	// connection, nor the making of one.
 	Held func(from, to frame.NodeID) bool
+	// BufferBytes is how much of a direction may be on its way when the kernel takes what was gathered; 0: any.
+	BufferBytes int
 
 	nodes   []*Node
 	links   []*Link // outgoing ones, which dial

@@ -14,42 +14,68 @@ type gathering struct {
 	o      *outgoing
 	pieces [][]byte
 	buf    []byte
-	from   int // in buf: what is not a piece yet
-	left   int // bytes
-	refill int // of these, for what the peer is behind with
+	from   int  // in buf: what is not a piece yet
+	apart  int  // bytes of pieces
+	limit  int  // bytes
+	refill int  // of these, for what the peer is behind with
+	short  bool // something was due, and there was no room
 }
 
+// bytes is how much there is.
+func (g *gathering) bytes() int { return g.apart + len(g.buf) - g.from }
+
 // room tells whether more fits: two pieces and a last one have to.
-func (g *gathering) room() bool {
-	return len(g.pieces)+3 <= netio.MaxPieces && g.left > len(g.buf)-g.from
-}
+func (g *gathering) room() bool { return len(g.pieces)+3 <= netio.MaxPieces && g.bytes() < g.limit }
 
 func (g *gathering) flush() {
 	if len(g.buf) > g.from {
 		g.pieces = append(g.pieces, g.buf[g.from:])
-		g.left -= len(g.buf) - g.from
+		g.apart += len(g.buf) - g.from
 		g.from = len(g.buf)
 	}
 }
 
+// serve adds what is due of the streams of a kind, as far as it fits: first of those that the peer is not behind with. It returns how many bytes that were.
+func (g *gathering) serve(k Kind) int {
+	before, all := g.bytes(), g.o.node.ofKind(k)
+	turn := func(i int) *Owned {
+		if k != Journal {
+			i = (g.o.turn + i) % len(all)
+		}
+		return all[i]
+	}
+	inFlight := 0
+	for i := range all {
+		inFlight += g.stream(turn(i))
+	}
+	g.refill = min(g.refill, refillWindow-inFlight)
+	for i := range all {
+		g.catchUp(turn(i))
+	}
+	return g.bytes() - before
+}
+
 // stream adds what is due of a stream, unless the peer is behind with it: then it returns how many bytes of it are in flight.
 func (g *gathering) stream(w *Owned) (behind int) {
-	if w.fenced != 0 || !g.room() {
+	p := w.member(g.o.peer)
+	switch {
+	case w.fenced != 0:
 		return 0
-	}
-	life, p := w.tail.life, w.member(g.o.peer)
-	if p == nil || p.idle {
+	case !g.room():
+		g.short = g.short || p.waits()
+		return 0
+	case p == nil || p.idle:
 		g.drop(w)
 		return 0
 	}
 	if !p.opened {
 		p.opened = true
-		g.buf = wire.AppendPromise(g.buf, wire.Promise{Stream: w.tail.stream.wire(), Incarnation: life, Life: life})
+		g.buf = wire.AppendPromise(g.buf, wire.Promise{Stream: w.tail.stream.wire(), Incarnation: w.tail.life, Life: w.tail.life})
 	}
 	if p.ready {
 		g.drop(w)
 	}
-	for g.room() {
+	for {
 		k, gap := p.next()
 		if k == nil {
 			return 0
@@ -57,11 +83,14 @@ func (g *gathering) stream(w *Owned) (behind int) {
 		if p.behind(k) && w.tail.stream.Kind == Log {
 			return p.inBytes
 		}
+		if !g.room() {
+			g.short = true
+			return 0
+		}
 		if !g.entry(w, p, k, gap) {
 			return 0
 		}
 	}
-	return 0
 }
 
 // catchUp adds entries of a Log that the peer is behind with, at its pace.
@@ -70,9 +99,13 @@ func (g *gathering) catchUp(w *Owned) {
 	if w.fenced != 0 || p == nil || p.idle {
 		return
 	}
-	for g.refill > 0 && g.room() {
+	for g.refill > 0 {
 		k, gap := p.next()
 		if k == nil || !p.behind(k) {
+			return
+		}
+		if !g.room() {
+			g.short = true
 			return
 		}
 		size := k.size
@@ -119,7 +152,7 @@ func (g *gathering) entry(w *Owned, p *member, k *kept, gap bool) bool {
 	g.buf = wire.AppendEntryHead(g.buf, wire.TypeCopy, &e, len(b))
 	g.flush()
 	g.pieces = append(g.pieces, b)
-	g.left -= frame.PadLen(len(b))
+	g.apart += frame.PadLen(len(b))
 	if lent != nil {
 		g.o.lent = append(g.o.lent, lent)
 	}

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/streamscope/streamscope/netio"
@@ -102,6 +103,13 @@ func (n *Node) HeldBytes() (all, logs int64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.mu.holder.bytes, n.mu.holder.logBytes
+}
+
+// ofKind are the streams of a kind. The lock is held.
+func (n *Node) ofKind(k Kind) []*Owned {
+	from, _ := slices.BinarySearchFunc(n.mu.order, k, func(w *Owned, k Kind) int { return int(w.tail.stream.Kind) - int(k) })
+	to, _ := slices.BinarySearchFunc(n.mu.order, k+1, func(w *Owned, k Kind) int { return int(w.tail.stream.Kind) - int(k) })
+	return n.mu.order[from:to]
 }
 
 // linked tells whether a life of a peer is the one that this node has, or makes, a link to.

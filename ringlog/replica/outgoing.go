@@ -12,9 +12,11 @@ type outgoing struct {
 	peer  Member
 	up    bool
 	asked []*asked
-	turn  int // where the next round over the Logs begins
-	buf   []byte
-	lent  []Lent
+	turn  int // where the next round over the streams of a kind begins
+	// owed is what a kind has of its share, in bytes, for having waited behind others; below 0: it had more.
+	owed [Images + 1]int
+	buf  []byte
+	lent []Lent
 	// read is an entry of a Log that is read from a disk, or is about to be; nil: none is. Guarded by the node's lock.
 	read *reading
 	// dropped says what each stream's DROP on this connection was.
@@ -28,6 +30,9 @@ const (
 	// the pace of refilling, which leaves the link, and the processors, to those who are not.
 	refillBytes  = 256 << 10
 	refillWindow = 1 << 20
+	// shareParts: those that go first leave a kind that waits one byte in so many, and owe it shareMax at most.
+	shareParts = 4
+	shareMax   = 1 << 20
 )
 
 // Attach implements netio.Outgoing.
@@ -95,11 +100,12 @@ func (o *outgoing) abandon() []*asked {
 	return lost
 }
 
-// Gather implements netio.Outgoing: first what is asked and promised, then Journals, then Logs in turns, those that the peer is behind with, and at last Images.
+// Gather implements netio.Outgoing: first what is asked and promised, then Journals, then Logs in turns, those that the peer is behind with, and at last Images. A kind that waits has
+// its share before those that go before it.
 // What lies on a disk is read meanwhile, one entry at a time, and goes when it is there.
 func (o *outgoing) Gather(pieces [][]byte, maxBytes int) [][]byte {
-	g := gathering{o: o, pieces: pieces, buf: o.buf[:0], left: maxBytes, refill: refillBytes}
-	read := o.gather(&g)
+	g := gathering{o: o, pieces: pieces, buf: o.buf[:0], refill: refillBytes}
+	read := o.gather(&g, maxBytes)
 	g.flush()
 	o.buf = g.buf[:0]
 	if read != nil {
@@ -109,34 +115,35 @@ func (o *outgoing) Gather(pieces [][]byte, maxBytes int) [][]byte {
 }
 
 // gather takes what is there. It returns an entry that has to be read from a disk.
-func (o *outgoing) gather(g *gathering) *reading {
+func (o *outgoing) gather(g *gathering, maxBytes int) *reading {
 	n := o.node
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	g.limit = maxBytes
 	for _, a := range o.asked {
 		if !a.said && g.room() {
 			g.buf = a.append(g.buf)
 		}
 	}
-	logs := 0
-	for ; logs < len(n.mu.order) && n.mu.order[logs].tail.stream.Kind == Journal; logs++ {
-		g.stream(n.mu.order[logs])
+	var took [Images + 1]int // bytes
+	for k := Images; k > Journal; k-- {
+		if o.owed[k] > 0 {
+			g.limit = min(maxBytes, g.bytes()+o.owed[k])
+			took[k] = g.serve(k)
+			o.owed[k] -= took[k]
+		}
 	}
-	images := logs
-	for ; images < len(n.mu.order) && n.mu.order[images].tail.stream.Kind == Log; images++ {
-	}
-	rest := n.mu.order[logs:images]
-	inFlight := 0
-	for i := range rest {
-		inFlight += g.stream(rest[(o.turn+i)%len(rest)])
-	}
-	g.refill = min(g.refill, refillWindow-inFlight)
-	for i := range rest {
-		g.catchUp(rest[(o.turn+i)%len(rest)])
-	}
-	rest = n.mu.order[images:]
-	for i := range rest {
-		g.stream(rest[(o.turn+i)%len(rest)])
+	g.limit = maxBytes
+	before := 0 // of the kinds that go before one
+	for k := Journal; k <= Images; k++ {
+		g.short = false
+		took[k] += g.serve(k)
+		most := 0 // who does not wait saves nothing up
+		if g.short {
+			most = shareMax
+		}
+		o.owed[k] = min(most, o.owed[k]+before/(shareParts-1))
+		before += took[k]
 	}
 	o.turn++
 	return o.begin()

@@ -52,6 +52,15 @@ type member struct {
 	idle     bool // it is not to have copies any more
 }
 
+// waits tells whether anything is to be said to the member, now. nil is none.
+func (p *member) waits() bool {
+	if p == nil || p.idle {
+		return false
+	}
+	k, _ := p.next()
+	return k != nil || !p.opened
+}
+
 // Own begins a stream of this life. Each stream is opened once.
 func (n *Node) Own(s Stream, cfg OwnedConfig) *Owned {
 	if cfg.MaxBytes == 0 {
