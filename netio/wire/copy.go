@@ -65,7 +65,7 @@ type Copied struct {
 	Number uint64
 }
 
-// Drop says that nobody will ask for entries of ticks up to Tick, nor for any of lives below Life.
+// Drop says that nobody will ask for entries of ticks up to Tick, or of as many as Ticks says that end with it, nor for any of lives below Life.
 type Drop struct {
 	Stream Stream
 	Life   frame.Incarnation

@@ -31,7 +31,7 @@
 //	PROMISE           stream, incarnation u32, life u32
 //	HELD              stream, promised u32, life u32, last u64, count u64
 //	COPIED            stream, life u32, 0 u32, number u64
-//	DROP              stream, life u32, 0 u32, tick u64
+//	DROP              stream, life u32, ticks u32, tick u64
 //	FETCH             stream, life u32, bytes u32, from u64, above u64
 //
 // and then, but for HELLO, HELLO-ACK and REFUSE, which are said before the version is known, and COPY and FETCHED, a sum u64: XXH64 of the message
