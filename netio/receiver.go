@@ -175,6 +175,9 @@ func (r *Receiver) SetClosed(id frame.EdgeID, tick frame.Tick) {
 	r.raise(e, &e.now.Closed, tick)
 }
 
+// Closed is what SetClosed has said.
+func (r *Receiver) Closed(id frame.EdgeID) frame.Tick { return r.edge(id).now.Closed }
+
 // SetDrained says that ticks up to tick are done with, here and downstream. A lower one has no effect.
 func (r *Receiver) SetDrained(id frame.EdgeID, tick frame.Tick) {
 	e := r.edge(id)

@@ -71,7 +71,7 @@ func (o *outgoing) dropEarly(e frame.EdgeID) frame.Tick {
 	defer o.mu.Unlock()
 	q, k := o.mu.queues[e], &o.mu.kept[e]
 	again := o.x.cfg.Incarnation > 1 && k.need <= k.began
-	t := q.Closed()
+	t := min(q.Closed(), o.followed(e))
 	if q.Grant().Session == 0 || again || t <= max(k.need, k.dropped) {
 		return 0
 	}
@@ -84,7 +84,7 @@ func (o *outgoing) dropEarly(e frame.EdgeID) frame.Tick {
 	return t
 }
 
-// hasDropped is the error of a peer that asks for ticks which are not there any more. Called with o.mu held.
-func (o *outgoing) hasDropped(g wire.Grant) error {
-	return fmt.Errorf("%w: node %d asks for edge %d after tick %d, ticks up to %d are not kept", ErrDropped, o.to, g.Edge, g.Closed, o.mu.kept[g.Edge].dropped)
+// hasDropped is the error of a peer that asks for ticks which are not there any more.
+func (o *outgoing) hasDropped(g wire.Grant, dropped frame.Tick) error {
+	return fmt.Errorf("%w: node %d asks for edge %d after tick %d, ticks up to %d are not kept", ErrDropped, o.to, g.Edge, g.Closed, dropped)
 }

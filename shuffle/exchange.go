@@ -41,6 +41,10 @@ type ExchangeConfig struct {
 	// Asked is told what peers ask for that was dropped early: Exchange.NewShadow is to answer it, or the node to fail with ErrDropped. It must not block.
 	// nil: the node fails at once.
 	Asked func(asks []Ask)
+	// Lanes is the number of links beside the ordinary one that lead from each node to each other, see Exchange.Lanes; WakeLane is their WakePeer. They are
+	// numbered from 1 on. Only with Asked.
+	Lanes    int
+	WakeLane func(n frame.NodeID, lane uint8)
 	// Shadow, if set, is what the exchange is for. Only without Retain.
 	Shadow *Shadow
 	// Fail is called with an error of this node's own that a link met: a log that cannot be read or written, or ErrDropped.
@@ -59,6 +63,8 @@ type Exchange struct {
 	ports   []*Port
 	peers   []*outgoing // by node; nil for self
 	from    []*incoming // by node; nil for self
+	lanes   [][]*lane   // by node
+	ends    [][]laneEnd // by node
 	done    []edgeDone
 	raced   []bool // by edge: its source tasks are there twice
 	passed  []bool // by edge: its destination tasks are there twice, so that what they need may pass a life that is replaced
@@ -123,6 +129,7 @@ func NewExchange(cfg ExchangeConfig) (*Exchange, error) {
 		}
 		x.from[n] = in
 	}
+	x.openLanes()
 	if x.MayDrop() {
 		cfg.Arena.OnFull(x.DropEarly)
 	}

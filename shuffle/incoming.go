@@ -55,7 +55,7 @@ func newIncoming(x *Exchange, from frame.NodeID) (*incoming, error) {
 	for i := range x.edges {
 		e := &x.edges[i]
 		src, dst := x.cluster.OnNode(e.Source, from), x.cluster.OnNode(e.Destination, x.self)
-		if src.Count > 0 && dst.Count > 0 {
+		if src.Count > 0 && dst.Count > 0 && (x.cfg.Shadow == nil || x.cfg.Shadow.reads[i]) {
 			in.edges[i] = &linkEdge{e: e, prog: newProgress(src, x.cfg.start(e.ID).of(e.Source, src)), local: dst, ticks: map[frame.Tick]tickRows{}}
 			ids = append(ids, e.ID)
 		}

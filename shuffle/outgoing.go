@@ -19,6 +19,8 @@ type outgoing struct {
 	x     *Exchange
 	to    frame.NodeID
 	drain []atomic.Uint64 // by edge
+	main  *outgoing       // of a lane: the ordinary link to the same node; else nil
+	lane  uint8           // 0: the ordinary link
 	mu    struct {
 		sync.Mutex
 		queues []*netio.Queue              // by edge; nil where nothing goes to this node
@@ -27,6 +29,8 @@ type outgoing struct {
 		needs  map[frame.EdgeID]frame.Tick // of edges that are raced
 		sent   resends
 		again  []*again // by edge: what is made again for the node; nil unless it may be
+		// followers are by edge the lanes that send it, too; nil unless there may be some. Their locks are taken behind this one.
+		followers [][]*outgoing
 	}
 	lent      []ringlog.Lease
 	lentAgain []*again // those whose frames are lent
@@ -50,8 +54,8 @@ func newOutgoing(x *Exchange, to frame.NodeID) *outgoing {
 	}
 	if x.cfg.Retain {
 		o.mu.kept, o.mu.needs = make([]kept, len(x.edges)), map[frame.EdgeID]frame.Tick{}
-		if x.MayDrop() && x.cfg.Asked != nil {
-			o.mu.again = make([]*again, len(x.edges))
+		if x.makesAgain() {
+			o.mu.again, o.mu.followers = make([]*again, len(x.edges)), make([][]*outgoing, len(x.edges))
 		}
 	}
 	return o
@@ -64,6 +68,7 @@ func (o *outgoing) push(c frame.CoreID, h *frame.Header, pos frame.Pos, after fr
 	o.mu.queues[h.Edge].Push(r)
 	if o.mu.kept != nil {
 		o.mu.kept[h.Edge].add(r)
+		o.follow(h.Edge, r)
 	}
 	o.mu.Unlock()
 	o.x.cfg.WakePeer(o.to)
@@ -140,8 +145,10 @@ func (o *outgoing) grant(t wire.Type, g wire.Grant) error {
 		return fmt.Errorf("%w: %v for edge %d, which does not lead there", netio.ErrUnknownEdge, t, g.Edge)
 	}
 	if t == wire.TypeAttach {
-		if err := o.missing(g); err != nil {
-			return err
+		if o.mu.kept != nil {
+			if err := o.missing(g, o.mu.kept[g.Edge].dropped); err != nil {
+				return err
+			}
 		}
 		return o.mu.queues[g.Edge].Attach(g)
 	}
@@ -195,7 +202,7 @@ func (o *outgoing) Gather(pieces [][]byte, maxBytes int) [][]byte {
 // lend leases a frame. The caller holds the lock, which is let go while a frame is read from disk, or its sum looked at: cores that push wait for neither.
 func (o *outgoing) lend(e frame.EdgeID, r netio.Ref) (lease ringlog.Lease, a *again, err error) {
 	log, a := o.logOf(e, r)
-	again := o.mu.sent.again(e, r.Tick)
+	again := o.mu.sent.again(e, r.Tick) || o.main != nil // what a lane carries was sent before
 	o.lentBy(a, 1)
 	if again || !log.InMemory(r.Pos) {
 		o.mu.Unlock()

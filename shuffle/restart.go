@@ -98,6 +98,7 @@ func (x *Exchange) Need(e frame.EdgeID, n frame.NodeID, t frame.Tick) {
 	o.mu.Lock()
 	t = o.mayTrim(e, t)
 	o.mu.kept[e].trim(t)
+	o.outrun(e, t)
 	o.mu.Unlock()
 	x.trim(frame.Chain{Edge: e, Node: n}, t)
 	if x.copies(e) {

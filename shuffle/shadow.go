@@ -1,6 +1,7 @@
 package shuffle
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/streamscope/streamscope/netio"
@@ -14,6 +15,7 @@ type Ask struct {
 	Edge           frame.EdgeID
 	Node           frame.NodeID
 	After, Through frame.Tick
+	Lane           uint8 // of the node, whose shadow asks; 0: the node itself does
 }
 
 // again is an ask until the node has what it asked for. The frames that answer it lie in the logs of a Shadow, and go before those that were kept.
@@ -42,12 +44,12 @@ type Shadow struct {
 	reads, writes []bool // by edge: its destination tasks, its source tasks are there
 }
 
-// NewShadow begins to answer asks that ExchangeConfig.Asked was told of; nil if nobody wants that any more. By edge reads says that the edge's
+// NewShadow begins to answer asks that ExchangeConfig.Asked was told of at a time; nil if nobody wants that any more. By edge reads says that the edge's
 // destination tasks on this node are to be there, writes that its source tasks are. It may be called from any goroutine.
 func (x *Exchange) NewShadow(asks []Ask, reads, writes []bool) *Shadow {
 	s := &Shadow{of: x, reads: reads, writes: writes}
 	for _, ask := range asks {
-		if a := x.peers[ask.Node].answer(ask, s); a != nil {
+		if a := x.asker(ask).answer(ask, s); a != nil {
 			s.asks = append(s.asks, a)
 		}
 	}
@@ -55,6 +57,29 @@ func (x *Exchange) NewShadow(asks []Ask, reads, writes []bool) *Shadow {
 		return nil
 	}
 	return s
+}
+
+// asker is what carries the answer to an ask.
+func (x *Exchange) asker(ask Ask) *outgoing {
+	if ask.Lane > 0 {
+		return x.lanes[ask.Node][ask.Lane-1].outgoing
+	}
+	return x.peers[ask.Node]
+}
+
+// Wanted reports whether any of the asks is still one.
+func (x *Exchange) Wanted(asks []Ask) bool {
+	for _, ask := range asks {
+		o := x.asker(ask)
+		o.mu.Lock()
+		a := o.mu.again[ask.Edge]
+		wanted := a != nil && a.Ask == ask
+		o.mu.Unlock()
+		if wanted {
+			return true
+		}
+	}
+	return false
 }
 
 // answer has a shadow answer an ask; nil if it is not asked any more.
@@ -99,11 +124,15 @@ func (s *Shadow) silence(o *outEdge) *held {
 
 // wrote hands a frame to the node that asked for it; entries are those of a CLOSE, after the tick whose rows it follows.
 func (s *Shadow) wrote(c frame.CoreID, h *frame.Header, pos frame.Pos, after frame.Tick, entries []frame.CloseEntry) error {
-	o := s.of.peers[h.Node]
+	i := slices.IndexFunc(s.asks, func(a *again) bool { return a.Edge == h.Edge && a.Node == h.Node })
+	if i < 0 {
+		return nil
+	}
+	a := s.asks[i]
+	o := s.of.asker(a.Ask)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	a := o.mu.again[h.Edge]
-	if a == nil || a.shadow != s {
+	if o.mu.again[h.Edge] != a {
 		return nil
 	}
 	if after <= a.Through { // what it says of later ticks is kept, too
@@ -115,7 +144,7 @@ func (s *Shadow) wrote(c frame.CoreID, h *frame.Header, pos frame.Pos, after fra
 		}
 	}
 	if a.made.pass(a.made.closed); len(entries) > 0 {
-		s.of.cfg.WakePeer(o.to)
+		o.wake()
 	}
 	return nil
 }
@@ -132,7 +161,7 @@ func (s *Shadow) Over() bool {
 
 func (s *Shadow) all(is func(*outgoing, *again) bool) bool {
 	for _, a := range s.asks {
-		o := s.of.peers[a.Node]
+		o := s.of.asker(a.Ask)
 		o.mu.Lock()
 		ok := is(o, a)
 		o.mu.Unlock()
@@ -144,14 +173,14 @@ func (s *Shadow) all(is func(*outgoing, *again) bool) bool {
 }
 
 // missing notes what a new session asks for that was dropped, unless that is being made already. Called with o.mu held.
-func (o *outgoing) missing(g wire.Grant) error {
-	if o.mu.kept == nil || g.Closed >= o.mu.kept[g.Edge].dropped {
+func (o *outgoing) missing(g wire.Grant, dropped frame.Tick) error {
+	if g.Closed >= dropped {
 		return nil
 	}
 	if a := o.mu.again; a == nil || a[g.Edge] != nil && g.Closed < a[g.Edge].After {
-		return o.hasDropped(g)
+		return o.hasDropped(g, dropped)
 	} else if a[g.Edge] == nil {
-		a[g.Edge] = &again{Ask: Ask{g.Edge, o.to, g.Closed, o.mu.kept[g.Edge].dropped}}
+		a[g.Edge] = &again{Ask: Ask{Edge: g.Edge, Node: o.to, After: g.Closed, Through: dropped, Lane: o.lane}}
 		o.asks = append(o.asks, a[g.Edge].Ask)
 	}
 	return nil

@@ -35,6 +35,7 @@ type tap struct {
 	netio.Incoming
 	to       *worker
 	from     frame.NodeID
+	lane     uint8
 	sessions map[frame.EdgeID]*session
 	asked    map[frame.EdgeID]frame.Tick // after which the receiver asked on this connection
 	view     batch.Batch
@@ -100,7 +101,7 @@ func (t *tap) Frame(b []byte) error {
 func (t *tap) take(b []byte) error {
 	if err := t.Incoming.Frame(b); err != nil {
 		if !t.to.zombie && !t.damaged(err) && !errors.Is(err, errNoRoom) {
-			t.to.fail(fmt.Errorf("I15: what node %d sends is refused: %w", t.from, err))
+			t.to.fail(fmt.Errorf("I15: what node %d sends on lane %d is refused: %w", t.from, t.lane, err))
 		}
 		return err
 	}

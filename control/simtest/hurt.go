@@ -38,7 +38,7 @@ func (t *tap) damaged(err error) bool {
 	if d := t.to.sim.harms[t.from].damaged; d != nil && d[t.to.node] > 0 && corrupt(err) {
 		return true
 	}
-	links := t.to.links[t.from]
+	links := t.to.lane(t.from, t.lane)
 	return len(links) > 0 && links[0].Damaged()
 }
 

@@ -79,7 +79,7 @@ func (s *Sim) inject(f Fault) bool {
 		if w.links == nil || len(w.links[f.Peer]) == 0 {
 			return false
 		}
-		w.links[f.Peer][f.Pick%2].Cut(errors.New("reset by the seed"))
+		w.links[f.Peer][f.Pick%uint64(len(w.links[f.Peer]))].Cut(errors.New("reset by the seed"))
 	case Slow:
 		h.slow = until
 	case Stall:

@@ -51,10 +51,25 @@ func (w *worker) connect(peers []control.Peer) error {
 	return nil
 }
 
+// link makes the links from and to a node, and the lanes beside them.
 func (w *worker) link(peer netio.Peer) error {
-	incoming, outgoing := w.w.Exchange().Incoming(peer.Node), w.w.Exchange().Outgoing(peer.Node)
+	w.links[peer.Node] = nil
+	x := w.w.Exchange()
+	if err := w.linkOne(peer, x.Incoming(peer.Node), x.Outgoing(peer.Node)); err != nil {
+		return err
+	}
+	for range x.Lanes() {
+		peer.Lane++
+		if err := w.linkOne(peer, x.LaneFrom(peer.Node, peer.Lane), x.LaneTo(peer.Node, peer.Lane)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *worker) linkOne(peer netio.Peer, incoming netio.Incoming, outgoing netio.Outgoing) error {
 	if w.sim.cfg.Faults != nil {
-		incoming, outgoing = &tap{Incoming: incoming, to: w, from: peer.Node}, &rotting{outgoing, w, peer.Node}
+		incoming, outgoing = &tap{Incoming: incoming, to: w, from: peer.Node, lane: peer.Lane}, &rotting{outgoing, w, peer.Node}
 	}
 	in, err := w.end.Expect(peer, incoming)
 	if err != nil {
@@ -64,14 +79,24 @@ func (w *worker) link(peer netio.Peer) error {
 	if err != nil {
 		return err
 	}
-	w.links[peer.Node] = []*simnet.Link{in, out}
+	w.links[peer.Node] = append(w.links[peer.Node], in, out)
 	return nil
 }
 
-func (w *worker) wakePeer(n frame.NodeID) {
-	for _, l := range w.links[n] {
+func (w *worker) wakePeer(n frame.NodeID) { w.wakeLane(n, 0) }
+
+func (w *worker) wakeLane(n frame.NodeID, lane uint8) {
+	for _, l := range w.lane(n, lane) {
 		l.Wake()
 	}
+}
+
+// lane is the link from a node and that to it, none before they are made.
+func (w *worker) lane(n frame.NodeID, lane uint8) []*simnet.Link {
+	if len(w.links[n]) < 2*int(lane)+2 {
+		return nil
+	}
+	return w.links[n][2*lane : 2*lane+2]
 }
 
 func (w *worker) room(<-chan struct{}) error {

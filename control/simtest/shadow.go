@@ -34,9 +34,32 @@ func (w *worker) shadows() *runtime.Shadows {
 			return a, err
 		},
 		Pages:      func() (state.Pages, func()) { return &state.HeapPages{}, func() {} },
+		Room:       w.shadowRoom,
+		CutLane:    w.cutLane,
 		Wake:       func() {},
-		PatienceNs: 1 << 60,
+		PatienceNs: shadowPatienceNs,
 	}
+}
+
+// shadowPatienceNs is far longer than any fault lasts.
+const shadowPatienceNs = 20e6
+
+func (w *worker) cutLane(lane uint8) {
+	for n := range w.links {
+		if links := w.lane(frame.NodeID(n), lane); links != nil {
+			links[0].Cut(errors.New("the lane is for another shadow run now"))
+		}
+	}
+}
+
+// shadowRoom makes room in the arenas of shadow runs.
+func (w *worker) shadowRoom(_, _ <-chan struct{}) error {
+	for _, a := range w.arenas {
+		if a.Step() {
+			return nil
+		}
+	}
+	return errNoRoom
 }
 
 // stepShadows gives a turn to what is made again.

@@ -245,7 +245,7 @@ func (w *worker) make(a control.Assignment, recovery *runtime.Recovery) (err err
 		Plan:   w.sim.cfg.Plan, JobID: simJob, Node: a.Node, Nodes: a.Nodes, Cores: a.Cores, Incarnation: max(1, a.Incarnation), Recovery: recovery,
 		Schedule: l.Schedule, Admission: l.Admission, Lateness: w.sim.cfg.Lateness, FrameBytes: l.FrameBytes, CreditBytes: l.CreditBytes, LeaseBytes: l.FrameBytes, Sums: true,
 		Arena: w.arena, Pages: func(int) state.Pages { return &state.HeapPages{} }, Nanotime: func() int64 { return w.now() },
-		Wake: func(int) {}, WakePeer: w.wakePeer, Room: w.room, Fail: w.fail,
+		Wake: func(int) {}, WakePeer: w.wakePeer, WakeLane: w.wakeLane, Room: w.room, Fail: w.fail,
 		Held: w.held(), Shadows: w.shadows(),
 	}
 	if w.persister = w.newPersister(&cfg); w.persister != nil {
@@ -336,7 +336,11 @@ func (w *worker) giveBack() {
 		if w.w == nil || frame.NodeID(n) == w.node {
 			continue
 		}
-		w.w.Exchange().Outgoing(frame.NodeID(n)).Sent(nil)
+		x := w.w.Exchange()
+		x.Outgoing(frame.NodeID(n)).Sent(nil)
+		for i := range x.Lanes() {
+			x.LaneTo(frame.NodeID(n), uint8(i+1)).Sent(nil)
+		}
 	}
 }
 

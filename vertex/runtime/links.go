@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -51,7 +52,7 @@ func (n *Node) expect(peer netio.Peer) error {
 	if err != nil {
 		return err
 	}
-	n.links[peer.Node].in.Store(in)
+	n.links[peer.Lane][peer.Node].in.Store(in)
 	in.Wake()
 	return nil
 }
@@ -62,7 +63,7 @@ func (n *Node) dial(peer netio.Peer) error {
 	if err != nil {
 		return err
 	}
-	n.links[peer.Node].out.Store(out)
+	n.links[peer.Lane][peer.Node].out.Store(out)
 	out.Wake()
 	return nil
 }
@@ -108,6 +109,20 @@ func (n *Node) Connect(peers []netio.Peer) error {
 		if err := n.dial(peer); err != nil {
 			return err
 		}
+		if err := n.openLanes(peer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openLanes makes the links beside the ordinary ones.
+func (n *Node) openLanes(peer netio.Peer) error {
+	for range n.worker.Exchange().Lanes() {
+		peer.Lane++
+		if err := errors.Join(n.expect(peer), n.dial(peer)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -128,7 +143,7 @@ func (n *Node) Relink(peer netio.Peer) {
 }
 
 func (n *Node) relink(peer netio.Peer) error {
-	in, out := n.links[peer.Node].in.Load(), n.links[peer.Node].out.Load()
+	in, out := n.links[0][peer.Node].in.Load(), n.links[0][peer.Node].out.Load()
 	if in == nil || out == nil {
 		return fmt.Errorf("node %d has a new life before there was a link with it", peer.Node)
 	}
@@ -137,50 +152,59 @@ func (n *Node) relink(peer netio.Peer) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), relinkPatience)
 	defer cancel()
-	for _, l := range []*netio.Link{in, out} {
+	for l := range linksOf(n.links, peer.Node) {
 		l.Cut(errRenewed)
+	}
+	for l := range linksOf(n.links, peer.Node) {
 		if err := l.Close(ctx); err != nil {
 			return fmt.Errorf("%v: %w", l, err)
 		}
 	}
 	n.worker.Exchange().Renew(peer.Node)
-	return errors.Join(n.expect(peer), n.dial(peer))
+	return errors.Join(n.expect(peer), n.dial(peer), n.openLanes(peer))
 }
 
-func (n *Node) wakePeer(id frame.NodeID) {
-	for _, l := range []*netio.Link{n.links[id].in.Load(), n.links[id].out.Load()} {
-		if l != nil {
-			l.Wake()
+func (n *Node) wakePeer(id frame.NodeID) { n.wakeLane(id, 0) }
+
+func (n *Node) wakeLane(id frame.NodeID, lane uint8) {
+	for l := range linksOf(n.links[lane:lane+1], id) {
+		l.Wake()
+	}
+}
+
+// linksOf yields the links from and to a node that there are, of some lanes.
+func linksOf(lanes [][]linkPair, id frame.NodeID) iter.Seq[*netio.Link] {
+	return func(yield func(*netio.Link) bool) {
+		for _, links := range lanes {
+			for _, l := range []*netio.Link{links[id].in.Load(), links[id].out.Load()} {
+				if l != nil && !yield(l) {
+					return
+				}
+			}
 		}
 	}
 }
 
 // CutLinks ends the connections at hand of all links, for a reason; they are made again.
 func (n *Node) CutLinks(reason error) {
-	for i := range n.links {
-		for _, l := range []*netio.Link{n.links[i].in.Load(), n.links[i].out.Load()} {
-			if l != nil {
-				l.Cut(reason)
-			}
+	for id := range n.others() {
+		for l := range linksOf(n.links, id) {
+			l.Cut(reason)
 		}
 	}
 }
 
 // LinkBytes is what crossed this node's links so far, everything counted, copies too.
 func (n *Node) LinkBytes() (in, out uint64) {
-	all := [][]linkPair{n.links}
+	all := slices.Clip(n.links)
 	if n.copying != nil {
 		all = append(all, n.copying.links)
 	}
-	for _, links := range all {
-		for i := range links {
-			for _, l := range []*netio.Link{links[i].in.Load(), links[i].out.Load()} {
-				if l != nil {
-					s := l.Stats()
-					in += s.BytesIn
-					out += s.BytesOut
-				}
-			}
+	for id := range n.others() {
+		for l := range linksOf(all, id) {
+			s := l.Stats()
+			in += s.BytesIn
+			out += s.BytesOut
 		}
 	}
 	return in, out

@@ -66,7 +66,7 @@ type Node struct {
 	arena      *ringlog.Arena
 	endpoint   *netio.Endpoint
 	host       *hostlink.Host // nil: frames cross every link
-	links      []linkPair     // by node; empty for itself
+	links      [][]linkPair   // by lane and node; empty for itself
 	copying    *copying       // nil: nothing is copied
 	served     copies.Stats
 	persisting *persisting   // nil: nothing is persisted
@@ -86,7 +86,10 @@ type Node struct {
 
 // NewNode builds the worker's tasks, its arena and its endpoint. On an error nothing is left open.
 func NewNode(cfg NodeConfig) (*Node, error) {
-	n := &Node{cfg: cfg, remake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}), links: make([]linkPair, cfg.Nodes)}
+	n := &Node{cfg: cfg, remake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
+	for range 1 + Lanes {
+		n.links = append(n.links, make([]linkPair, cfg.Nodes))
+	}
 	for range cfg.Cores {
 		n.wakes = append(n.wakes, make(chan struct{}, 1))
 	}
@@ -113,7 +116,7 @@ func NewNode(cfg NodeConfig) (*Node, error) {
 		Plan: cfg.Plan, JobID: cfg.JobID, Node: cfg.Node, Nodes: cfg.Nodes, Cores: cfg.Cores, Incarnation: cfg.Incarnation,
 		Schedule: cfg.Schedule, Admission: cfg.Admission, Lateness: cfg.Lateness, Rate: cfg.Rate,
 		FrameBytes: cfg.FrameBytes, CreditBytes: cfg.CreditBytes, LeaseBytes: int(min(leaseBytesMax, cfg.ArenaBytes/8)), Sums: cfg.Sums, Arena: n.arena, Pages: cfg.Pages,
-		Nanotime: nanotime, Wake: n.wake, WakePeer: n.wakePeer, Room: n.room, Fail: n.fail, Recovery: n.recovery(), Copier: n.copying.copier(),
+		Nanotime: nanotime, Wake: n.wake, WakePeer: n.wakePeer, WakeLane: n.wakeLane, Room: n.room, Fail: n.fail, Recovery: n.recovery(), Copier: n.copying.copier(),
 		Shadows: n.shadows(),
 	}
 	if p := worker.NewPersister(persist.Config{Store: cfg.Streams, Warn: cfg.Warn}); p != nil {

@@ -129,7 +129,7 @@ func cutLinks(nodes []*Node, rng *rand.Rand) (stop func() int) {
 		defer tick.Stop()
 		for {
 			n := nodes[rng.IntN(len(nodes))]
-			if l := n.links[rng.IntN(len(n.links))].out.Load(); l != nil {
+			if l := n.links[0][rng.IntN(len(n.links[0]))].out.Load(); l != nil {
 				l.Cut(errors.New("cut by the test"))
 				cuts++
 			}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
@@ -31,11 +32,10 @@ func (p *part) limit() frame.Tick {
 // leavesOut reports whether a stage has no tasks, although its node has.
 func (p *part) leavesOut(stage int) bool { return p != nil && !p.stages[stage] }
 
-// shadowed are the stages of a node that asks follow from: those that write what is asked for, and all that these read. An error says why they
-// cannot be executed a second time there.
-func (p *Plan) shadowed(asks []shuffle.Ask, node frame.NodeID, nodes int) ([]bool, error) {
-	stages := make([]bool, len(p.Stages))
-	var err error
+// shadowed are the stages of a node that asks follow from: those that write what is asked for, and all that these read; far says that some of them read from
+// other nodes, too. An error says why they cannot be executed a second time there.
+func (p *Plan) shadowed(asks []shuffle.Ask, node frame.NodeID, nodes int) (stages []bool, far bool, err error) {
+	stages = make([]bool, len(p.Stages))
 	var add func(stage int)
 	add = func(stage int) {
 		if stages[stage] || err != nil {
@@ -53,9 +53,14 @@ func (p *Plan) shadowed(asks []shuffle.Ask, node frame.NodeID, nodes int) ([]boo
 			from := &p.Stages[e.From]
 			if e.Instances != (shuffle.Instances{}) {
 				err = fmt.Errorf("%w: stage %s, or one beside it, is there twice", ErrNoShadow, from.Name)
-			} else if e.To == stage && p.TasksOn(e.From, node, nodes).Count < from.Tasks {
-				err = fmt.Errorf("%w: stage %s reads from other nodes", ErrNoShadow, p.Stages[stage].Name)
-			} else if e.To == stage {
+				return
+			}
+			if e.To != stage {
+				continue
+			}
+			here := p.TasksOn(e.From, node, nodes).Count
+			far = far || here < from.Tasks
+			if here > 0 {
 				add(e.From)
 			}
 		}
@@ -63,7 +68,7 @@ func (p *Plan) shadowed(asks []shuffle.Ask, node frame.NodeID, nodes int) ([]boo
 	for _, a := range asks {
 		add(p.Edges[a.Edge].From)
 	}
-	return stages, err
+	return stages, far, err
 }
 
 // twice says why a stage cannot be executed a second time while it is being executed.
@@ -84,20 +89,25 @@ type shadowRun struct {
 	arena    *ringlog.Arena
 	worker   *Worker
 	free     []func()
-	core     int   // to be stepped next
-	worked   int64 // when it did something last
-	failed   error // by a call of the worker's
+	asks     []shuffle.Ask
+	lane     uint8 // that it reads other nodes by; 0: none
+	over     chan struct{}
+	left     bool                  // over is closed: it reads nothing any more
+	again    bool                  // it ends, to begin again at newer images
+	core     int                   // to be stepped next
+	worked   int64                 // when it did something last
+	failed   atomic.Pointer[error] // by a call of the worker's, or of a lane's
 	finished bool
 }
 
-// newShadowRun makes the tasks of stages as they were at needs; nil if nobody asks any more.
-func (w *Worker) newShadowRun(asks []shuffle.Ask, stages []bool, needs []frame.Tick) (r *shadowRun, err error) {
-	plan := w.cfg.Plan
+// newShadowRun makes the tasks of stages as they were at needs, reading on a lane, if that is not 0; nil if nobody asks any more.
+func (w *Worker) newShadowRun(want *wanted, lane uint8, needs []frame.Tick) (r *shadowRun, err error) {
+	plan, asks, stages := w.cfg.Plan, want.asks, want.stages
 	reads, writes := make([]bool, len(plan.Edges)), make([]bool, len(plan.Edges))
 	for i := range plan.Edges {
 		reads[i], writes[i] = stages[plan.Edges[i].To], stages[plan.Edges[i].From]
 	}
-	r = &shadowRun{of: w.shadows}
+	r = &shadowRun{of: w.shadows, asks: asks, over: make(chan struct{})}
 	recovery := &Recovery{Images: make([]*Image, len(plan.Stages)), Journal: w.rewound}
 	through := frame.Tick(0)
 	for _, a := range asks {
@@ -131,14 +141,17 @@ func (w *Worker) newShadowRun(asks []shuffle.Ask, stages []bool, needs []frame.T
 	}
 	cfg := w.cfg
 	cfg.Arena, cfg.Recovery, cfg.Shadows, cfg.Copier, cfg.Persister, cfg.Held, cfg.Rate = r.arena, recovery, nil, nil, nil, nil, 0
-	cfg.Wake, cfg.WakePeer, cfg.Fail = func(int) { w.cfg.Shadows.Wake() }, func(frame.NodeID) {}, func(err error) { r.failed = err }
+	cfg.Wake, cfg.WakePeer = func(int) { w.cfg.Shadows.Wake() }, func(n frame.NodeID) { w.cfg.WakeLane(n, lane) }
+	cfg.Room, cfg.Fail = r.room, r.fail
 	cfg.Pages = func(int) state.Pages {
 		pages, free := w.cfg.Shadows.Pages()
 		r.free = append(r.free, free)
 		return pages
 	}
 	cfg.part = &part{shadow: r.shadow, stages: stages, through: through}
-	r.worker, err = NewWorker(cfg)
+	if r.worker, err = NewWorker(cfg); err == nil && lane > 0 {
+		r.lead(lane)
+	}
 	return r, err
 }
 
@@ -153,7 +166,10 @@ func (r *shadowRun) step(now int64) (worked bool, err error) {
 	for range shadowSteps {
 		did := false
 		fault := r.arena.Guard(func() { did, err = r.worker.Core(r.core).Step(now) })
-		if err = errors.Join(fault, err, r.failed); err != nil {
+		if failed := r.failed.Load(); failed != nil {
+			err = errors.Join(err, *failed)
+		}
+		if err = errors.Join(fault, err); err != nil {
 			return true, err
 		}
 		r.core = (r.core + 1) % r.worker.cfg.Cores
@@ -163,6 +179,7 @@ func (r *shadowRun) step(now int64) (worked bool, err error) {
 		r.worked = now
 	}
 	if r.finished = r.shadow.Done(); r.finished {
+		r.leave()
 		return true, nil
 	}
 	if patience := r.of.w.cfg.Shadows.PatienceNs; now-r.worked > patience {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/streamscope/streamscope/netio"
 	"github.com/streamscope/streamscope/ringlog"
 )
 
@@ -22,7 +23,8 @@ func (n *Node) shadows() *Shadows {
 	if r == nil || r.Image == nil || n.cfg.ShadowPages == nil || n.cfg.Nodes < 2 {
 		return nil
 	}
-	return &Shadows{Image: r.Image, Arena: n.shadowArena, Pages: n.cfg.ShadowPages, Wake: n.wakeShadows, PatienceNs: int64(shadowPatience)}
+	return &Shadows{Image: r.Image, Arena: n.shadowArena, Pages: n.cfg.ShadowPages, Room: n.shadowRoom, CutLane: n.cutLane, Wake: n.wakeShadows,
+		PatienceNs: int64(shadowPatience)}
 }
 
 func (n *Node) shadowArena() (*ringlog.Arena, error) {
@@ -33,6 +35,27 @@ func (n *Node) shadowArena() (*ringlog.Arena, error) {
 		a.Start()
 	}
 	return a, err
+}
+
+func (n *Node) shadowRoom(ready, over <-chan struct{}) error {
+	select {
+	case <-ready:
+		return nil
+	case <-over:
+	case <-n.stop:
+	}
+	return errStopped
+}
+
+// errLane ends connections of lanes whose reader changes.
+var errLane = fmt.Errorf("%w: the lane is for another shadow run now", netio.ErrReplaced)
+
+func (n *Node) cutLane(lane uint8) {
+	for id := range n.others() {
+		if l := n.links[lane][id].in.Load(); l != nil {
+			l.Cut(errLane)
+		}
+	}
 }
 
 func (n *Node) wakeShadows() {

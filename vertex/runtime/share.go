@@ -74,6 +74,9 @@ func (n *Node) share(id wire.Identity) (err error) {
 
 // outgoing is what the link to a peer carries: frames, or references to them.
 func (n *Node) outgoing(peer netio.Peer) netio.Outgoing {
+	if peer.Lane > 0 {
+		return n.worker.Exchange().LaneTo(peer.Node, peer.Lane)
+	}
 	out := n.worker.Exchange().Outgoing(peer.Node)
 	if n.host == nil {
 		return out
@@ -83,6 +86,9 @@ func (n *Node) outgoing(peer netio.Peer) netio.Outgoing {
 
 // incoming is what the link from a peer brings.
 func (n *Node) incoming(peer netio.Peer) netio.Incoming {
+	if peer.Lane > 0 {
+		return n.worker.Exchange().LaneFrom(peer.Node, peer.Lane)
+	}
 	in := n.worker.Exchange().Incoming(peer.Node)
 	if shared, ok := in.(shuffle.SharedIncoming); ok && n.host != nil {
 		return n.host.Incoming(peer, shared)

@@ -38,6 +38,8 @@ type Config struct {
 	// Wake is called when a core may have something to do, WakePeer when a link may.
 	Wake     func(core int)
 	WakePeer func(n frame.NodeID)
+	// WakeLane is called when a lane of a link may have something to do. Only with Shadows.
+	WakeLane func(n frame.NodeID, lane uint8)
 	// Room is called by a link when the arena is full; see shuffle.ExchangeConfig.
 	Room func(ready <-chan struct{}) error
 	// Fail is called when a link met an error of this node's own.
@@ -120,7 +122,7 @@ func NewWorker(cfg Config) (*Worker, error) {
 		Cluster: w.cluster, Self: cfg.Node, Job: cfg.JobID, Incarnation: cfg.Incarnation, Edges: buildEdges(cfg.Plan), Arena: cfg.Arena,
 		FrameBytes: cfg.FrameBytes, CreditBytes: cfg.CreditBytes, LeaseBytes: cfg.LeaseBytes, Sums: cfg.Sums,
 		Starts: starts, Retain: cfg.Recovery != nil && cfg.part == nil, Asked: w.asked(), Shadow: cfg.part.of(), Copier: cfg.Copier, Persister: cfg.Persister,
-		Wake: w.wake, WakePeer: cfg.WakePeer, Room: cfg.Room, Fail: cfg.Fail, DrainedChanged: func() { w.dirty.Store(true); w.wakeAll() },
+		Wake: w.wake, WakePeer: cfg.WakePeer, Lanes: Lanes, WakeLane: cfg.WakeLane, Room: cfg.Room, Fail: cfg.Fail, DrainedChanged: func() { w.dirty.Store(true); w.wakeAll() },
 	})
 	if err != nil {
 		return nil, err

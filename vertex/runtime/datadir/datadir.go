@@ -315,8 +315,9 @@ func (d *Dir) note(stage int, u *unit, t frame.Tick, err error) {
 		u.ticks, u.err = ticksOf(u.chain), nil
 		return
 	}
+	told := u.err != nil && u.err.Tick == t // it is tried again, for seconds
 	u.err = &Saved{stage, t, err}
-	if d.cfg.Warn != nil {
+	if d.cfg.Warn != nil && !told {
 		d.cfg.Warn(fmt.Errorf("image of stage %s after tick %d: %w", d.cfg.Plan.Stages[stage].Name, t, err))
 	}
 }
