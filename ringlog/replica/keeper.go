@@ -38,6 +38,7 @@ type Keeper struct {
 	self     Member
 	k        int
 	active   Set
+	told     []Member // the peers there were when this life began: who was not is lost. Links come and go, and say nothing of that
 	living   []Member
 	state    keeperState
 	failed   []Member // were asked for what they have, in vain
@@ -86,7 +87,7 @@ type Action struct {
 // NewKeeper is for a life that found an active set in the store, and is to have k members. living are the peers there are: members of the active set that are not among them
 // are lost.
 func NewKeeper(self Member, k int, active Set, living []Member) *Keeper {
-	return &Keeper{self: self, k: k, active: active, living: slices.Clone(living)}
+	return &Keeper{self: self, k: k, active: active, told: slices.Clone(living), living: slices.Clone(living)}
 }
 
 // Begin is called first. The error wraps ErrLost.
@@ -117,7 +118,7 @@ func (k *Keeper) ask() (Action, error) {
 
 // holders are the members of the active set that are not lost.
 func (k *Keeper) holders() (all []Member) {
-	for _, m := range k.living {
+	for _, m := range k.told {
 		same := func(h Member) bool { return h == m || k.broken == j2 && h.Node == m.Node || k.broken == j5 }
 		if slices.ContainsFunc(k.active.Members, same) {
 			all = append(all, m)
@@ -156,15 +157,17 @@ func (k *Keeper) Taken(m Member, entries uint64, err error) (Action, error) {
 	return Action{}, nil
 }
 
-// Living says which peers there are now.
+// Living says which peers are linked now. Of those who are asked for what former lives left none is lost for not being.
 func (k *Keeper) Living(peers []Member) { k.living = slices.Clone(peers) }
 
 // Slow says that a member is linked, and does not keep up. It is replaced as if it were lost, by others that are not slow; fewer do not do.
 func (k *Keeper) Slow(m Member) {
-	if !slices.Contains(k.slow, m) {
+	if !k.isSlow(m) {
 		k.slow = append(k.slow, m)
 	}
 }
+
+func (k *Keeper) isSlow(m Member) bool { return slices.Contains(k.slow, m) }
 
 // Step is called when anything has changed: copied says up to which number a peer has copies, and whether it has promised to keep any.
 func (k *Keeper) Step(copied func(Member) (uint64, bool)) (a Action) {
@@ -175,7 +178,7 @@ func (k *Keeper) Step(copied func(Member) (uint64, bool)) (a Action) {
 	if k.proposed.Version != 0 {
 		return a
 	}
-	if !k.whole(k.target) || k.quicker() {
+	if !k.whole(k.target) || k.quicker() || k.back() {
 		target := k.choose()
 		if target == nil {
 			return a // it waits: fewer members are not enough
@@ -208,16 +211,20 @@ func (k *Keeper) whole(set []Member) bool {
 
 // quicker tells whether a slow one of the target can be replaced by one that is not.
 func (k *Keeper) quicker() bool {
-	isSlow := func(m Member) bool { return slices.Contains(k.slow, m) }
-	spare := func(m Member) bool { return m.Node != k.self.Node && !isSlow(m) && !slices.Contains(k.target, m) }
-	return slices.ContainsFunc(k.target, isSlow) && slices.ContainsFunc(k.living, spare)
+	spare := func(m Member) bool { return m.Node != k.self.Node && !k.isSlow(m) && !slices.Contains(k.target, m) }
+	return slices.ContainsFunc(k.target, k.isSlow) && slices.ContainsFunc(k.living, spare)
+}
+
+// back tells whether the active set is whole again before another was: it has everything, and the other would have to be sent it.
+func (k *Keeper) back() bool {
+	return k.state == keeping && !slices.Equal(k.target, k.active.Members) && k.whole(k.active.Members) && !slices.ContainsFunc(k.active.Members, k.isSlow)
 }
 
 // choose takes the members of the active set that are there, those next in number to the owner, and then slow ones; nil if there are too few.
 func (k *Keeper) choose() []Member {
 	var set, others, slow []Member
 	for _, m := range k.living {
-		if slices.Contains(k.slow, m) && m.Node != k.self.Node {
+		if k.isSlow(m) && m.Node != k.self.Node {
 			slow = append(slow, m)
 		} else if k.state == keeping && slices.Contains(k.active.Members, m) {
 			set = append(set, m)
