@@ -79,6 +79,7 @@ type HeldShadow struct {
 	Edge  frame.EdgeID `json:"edge"`
 	Node  frame.NodeID `json:"to_node"`
 	Runs  uint64       `json:"runs"`
+	Lanes uint64       `json:"for_shadow_runs"` // of Runs: for those of that node, which read it
 	First frame.Tick   `json:"first_tick"`
 	Last  frame.Tick   `json:"last_tick"`
 }

@@ -81,7 +81,7 @@ func showRetention(w io.Writer, s seen) {
 				report.Bytes(k.CopyBytes), report.Bytes(k.ServedBytes), report.Count(k.ServedTicks))
 		}
 		for _, r := range k.Shadows {
-			fmt.Fprintf(w, "    %s shadow runs made ticks %s to %s of edge %d again for node %d\n", report.Count(r.Runs), tick(r.First), tick(r.Last), r.Edge, r.Node)
+			fmt.Fprintf(w, "    %s shadow runs made ticks %s to %s of edge %d again for node %d%s\n", report.Count(r.Runs), tick(r.First), tick(r.Last), r.Edge, r.Node, forShadows(r.Lanes))
 		}
 		for j := range k.Streams {
 			fmt.Fprintf(w, "    edge %d: %s\n", k.Streams[j].Edge, streamLag(&k.Streams[j]))
@@ -90,6 +90,14 @@ func showRetention(w io.Writer, s seen) {
 			fmt.Fprintf(w, "    the store fails, and is tried again: %s\n", k.StreamsFailing)
 		}
 	}
+}
+
+// forShadows says how many shadow runs others have read from.
+func forShadows(n uint64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %s of them for shadow runs there", report.Count(n))
 }
 
 func logsRetention(w io.Writer, s seen) {

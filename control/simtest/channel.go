@@ -112,6 +112,9 @@ func (t *tap) take(b []byte) error {
 	if !head.IsFrame() {
 		return t.begin(b)
 	}
+	if t.lane > 0 {
+		t.to.sim.onLanes++
+	}
 	return t.add(b)
 }
 

@@ -99,7 +99,8 @@ type class struct {
 	rows, sources, splits, ops, tasks int // rows of a split, splits of a source, tasks of a stage
 	least, seldom                     int // rows of the first split; a power of two bounds how many reads bring nothing for one that does
 	draw                              func(*rand.Rand) (Limits, *Faults)
-	endless                           int // steps after which a run that breaks a rule has no end
+	plan                              func(*runtime.Plan) // changes what was drawn; nil: persistence, twins and tapes are drawn, too
+	endless                           int                 // steps after which a run that breaks a rule has no end
 }
 
 var large = class{rows: randomRows, sources: 3, splits: 3, ops: 5, tasks: 5, seldom: 4, draw: drawLarge, endless: 2_000_000}

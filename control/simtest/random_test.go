@@ -71,15 +71,19 @@ func (rr *randomRun) do() (Result, []Fault, error) {
 	}
 	as := cmp.Or(rr.as, rr.broken)
 	rr.plan, g.sink.appends = g.plan, rr.broken == M20
+	whole := as == "" && rr.class.plan == nil
+	if rr.class.plan != nil {
+		rr.class.plan(g.plan)
+	}
 	l, f := rr.class.draw(rng)
 	as.prepare(rand.New(rand.NewPCG(rr.seed, 19)), g.plan, &l, f)
-	if (as == "" || as == EarlyImage) && f.ImagePeers == 0 {
+	if (whole || as == EarlyImage) && f.ImagePeers == 0 {
 		drawPersist(rand.New(rand.NewPCG(rr.seed, 17)), g.plan)
 	}
-	if (as == "" || as == M01b) && f.ImagePeers == 0 {
+	if (whole || as == M01b) && f.ImagePeers == 0 {
 		drawTwins(rand.New(rand.NewPCG(rr.seed, 16)), g.planned, l.Nodes)
 	}
-	if as == "" || as == LostInput {
+	if whole || as == LostInput {
 		drawTapes(rand.New(rand.NewPCG(rr.seed, 18)), g.plan, as == LostInput)
 	}
 	f.Output = g.out

@@ -91,6 +91,8 @@ type Sim struct {
 	dropped     int  // times that something was dropped early
 	regenerated int  // asks for what was, for which the node was made to start again
 	shadowed    int  // those that were answered beside it
+	recursed    int  // edges that they made for shadow runs of others
+	onLanes     int  // frames that these had from others
 
 	// What is checked:
 	shapes    []control.StageShape
@@ -112,7 +114,9 @@ type Result struct {
 	Damaged bool   // images were
 	Dropped int    // times that ticks were dropped early
 	Asked   int    // that somebody asked for such, and the node was replaced
-	Shadows int    // that it was made again beside the node
+	Shadows int    // that it was made again beside the node, and for shadow runs of others
+	Nested  int    // edges of these that were made for shadow runs
+	Lanes   int    // frames that shadow runs had from other nodes
 	Served  uint64 // ticks that new lives had from copies
 	Found   int    // images that they had from peers
 	// Persisted are the rows of edges that were, all compared.
@@ -237,7 +241,7 @@ func (s *Sim) clock() {
 
 func (s *Sim) result(r Result) (Result, error) {
 	r.Steps, r.Crashes, r.Zombies, r.Damaged, r.Dropped, r.Asked = s.steps, s.crashed, s.zombiesSeen, s.damaged, s.dropped, s.regenerated
-	r.Shadows = s.shadowed
+	r.Shadows, r.Nested, r.Lanes = s.shadowed, s.recursed, s.onLanes
 	r.Happened, r.Settled, r.Found = s.happened, s.settled, s.found
 	r.Adopted, r.Fenced, r.Late = s.told.adopted, s.told.fenced, s.told.late
 	for c, closed := range s.channels {

@@ -357,6 +357,9 @@ func (w *worker) close() error {
 	w.copier, w.persister = nil, nil
 	var err error
 	if w.w != nil {
+		for _, s := range w.w.Shadowed() {
+			w.sim.recursed += int(s.Lanes)
+		}
 		err = w.w.Close()
 	}
 	if w.arena != nil {

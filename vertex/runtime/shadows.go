@@ -72,6 +72,7 @@ type Shadowed struct {
 	Edge        frame.EdgeID
 	Node        frame.NodeID
 	Runs        uint64
+	Lanes       uint64     // of Runs: for shadow runs of that node
 	First, Last frame.Tick // of all of them
 }
 
@@ -166,6 +167,9 @@ func (s *shadows) note(asks []shuffle.Ask) {
 			s.mu.done = append(s.mu.done, Shadowed{Edge: a.Edge, Node: a.Node, First: math.MaxUint64})
 		}
 		d := &s.mu.done[i]
+		if a.Lane > 0 {
+			d.Lanes++
+		}
 		d.Runs, d.First, d.Last = d.Runs+1, min(d.First, a.After+1), max(d.Last, a.Through)
 	}
 }
