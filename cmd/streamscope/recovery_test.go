@@ -268,6 +268,28 @@ func TestDataDirRefuses(t *testing.T) {
 	}
 }
 
+// A disk that is full when a directory is begun leaves nothing that is in the way when there is room again. That a file cannot grow stands for it.
+func TestFullDiskAtTheBeginning(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	want := faultless(t, dir, "csv")
+	for kib, words := range map[int]string{0: "metadata store", 4: "metadata store", 12: "metadata store", 32: "too large"} {
+		run := []string{"run", "flights", "--input", week(t).parquet, "--out", "out.csv", "--data-dir", fmt.Sprintf("data%d", kib)}
+		limited := exec.Command("bash", append([]string{"-c", fmt.Sprintf(`ulimit -f %d; exec "$0" "$@"`, kib), binary}, run...)...)
+		limited.Dir = dir
+		if r := finish(t, limited); r.status != 1 || !bytes.Contains(r.stderr, []byte(words)) || bytes.Contains(r.stderr, []byte("goroutine")) {
+			t.Errorf("files of %d KiB: status %d\n%s", kib, r.status, r.stderr)
+		}
+		if r := runBinary(t, dir, run...); r.status != 0 {
+			t.Errorf("after files of %d KiB: status %d\n%s", kib, r.status, r.stderr)
+		}
+		wantOutput(t, dir, "csv", want, &bytes.Buffer{})
+		if err := os.Remove(filepath.Join(dir, "out.csv")); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A run that has ended is not run again, and says so only of an output that is there.
 func TestEndedRunWithoutItsOutput(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"syscall"
@@ -26,6 +27,11 @@ var bucket = []byte("streamscope")
 
 // OpenBolt opens or creates the store at path and locks it. ErrInUse after wait, if another process has it.
 func OpenBolt(path string, wait time.Duration) (*Bolt, error) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := createBolt(path); err != nil {
+			return nil, fmt.Errorf("metadata store: %s: %w", path, err)
+		}
+	}
 	b, err := openBolt(path, wait, &bbolt.Options{FreelistType: bbolt.FreelistMapType})
 	if err != nil {
 		return nil, err
@@ -40,6 +46,34 @@ func OpenBolt(path string, wait time.Duration) (*Bolt, error) {
 		return nil, errors.Join(err, b.Close())
 	}
 	return b, nil
+}
+
+// createBolt makes an empty store that is there whole, or not at all: bbolt itself would leave what a full disk took of it.
+func createBolt(path string) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
+	if err != nil {
+		return err
+	}
+	temp := f.Name()
+	defer func() { err = errors.Join(err, os.Remove(temp)) }()
+	if err := f.Close(); err != nil {
+		return err
+	}
+	db, err := bbolt.Open(temp, 0o600, nil) // syncs
+	if err != nil {
+		return err
+	}
+	if err := db.Close(); err != nil {
+		return err
+	}
+	if err := os.Link(temp, path); err != nil && !errors.Is(err, fs.ErrExist) { // another process may have been first
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // ReadBolt opens an existing store to read it only. Nothing is changed, not even by recovery; ErrInUse as with OpenBolt.
@@ -78,7 +112,7 @@ func (b *Bolt) try(call func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %s: %v", ErrDamaged, b.path, p)
+			err = fmt.Errorf("%w: %s: a page of it is none (%v)", ErrDamaged, b.path, p)
 		}
 	}()
 	return b.named(call())

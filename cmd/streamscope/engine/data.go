@@ -79,16 +79,24 @@ func openData(dir, token string) (*data, error) {
 	}
 	store, err := meta.OpenBolt(filepath.Join(dir, StoreName), lockPatience)
 	if err != nil {
-		return nil, fmt.Errorf("--data-dir %s: %w", dir, err)
+		return nil, ofDir(dir, err)
 	}
 	d := &data{dir: dir, token: token, store: store}
 	if err = d.complete(); err == nil {
 		err = d.keepToken()
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("--data-dir %s: %w", dir, err), store.Close())
+		return nil, errors.Join(ofDir(dir, err), store.Close())
 	}
 	return d, nil
+}
+
+// ofDir says which directory an error is about, and what to do where its store is damaged.
+func ofDir(dir string, err error) error {
+	if errors.Is(err, meta.ErrDamaged) {
+		return fmt.Errorf("--data-dir %s: %w; put back what was there, or remove the directory to begin anew", dir, err)
+	}
+	return fmt.Errorf("--data-dir %s: %w", dir, err)
 }
 
 // complete refuses a directory of which a part was removed: the store is there before journals and images, the token before the store has anything in it.
@@ -98,7 +106,7 @@ func (d *data) complete() error {
 		return err
 	}
 	if len(pairs) > 0 {
-		_, err := os.Lstat(filepath.Join(d.dir, tokenName))
+		_, err := os.Stat(filepath.Join(d.dir, tokenName))
 		if errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("%s is missing, which names the journals and images of the run that was begun here; put it back, or remove the directory to begin anew", tokenName)
 		}
@@ -118,36 +126,42 @@ func (d *data) complete() error {
 
 func (d *data) close() error { return d.store.Close() }
 
-// tokenOf reads the token of a data directory, or makes one for a directory that has none. Nothing is written: a run may still be refused.
+// tokenOf returns the token of a data directory, or makes one for a directory that has none. Nothing is written: a run may still be refused.
 func tokenOf(dir string) (string, error) {
-	path := filepath.Join(dir, tokenName)
-	b, err := vfs.ReadFile(path, tokenBytesMax)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR): // openData says what is wrong with the directory, if anything is
+	token, err := readToken(filepath.Join(dir, tokenName))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) { // openData says what is wrong with the directory, if anything is
 		return connect.NewToken(), nil
-	case err != nil:
+	}
+	if err != nil {
 		return "", fmt.Errorf("--data-dir %s: %w", dir, err)
+	}
+	return token, nil
+}
+
+func readToken(path string) (string, error) {
+	b, err := vfs.ReadFile(path, tokenBytesMax)
+	if err != nil {
+		return "", err
 	}
 	token := strings.TrimSuffix(string(b), "\n")
 	if raw, err := hex.DecodeString(token); err != nil || len(raw) == 0 || len(token) != len(connect.NewToken()) {
-		return "", fmt.Errorf("--data-dir %s: %s: got %.40q, want a token as a run makes it", dir, path, token)
+		return "", fmt.Errorf("%s: got %.40q, want a token as a run makes it", path, token)
 	}
 	return token, nil
 }
 
 // keepToken writes the token of a directory that is begun.
 func (d *data) keepToken() error {
-	switch now, err := tokenOf(d.dir); {
+	path := filepath.Join(d.dir, tokenName)
+	switch now, err := readToken(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return writeSynced(path, d.token+"\n")
 	case err != nil:
 		return err
-	case now == d.token:
-		return nil
-	}
-	path := filepath.Join(d.dir, tokenName)
-	if _, err := os.Lstat(path); err == nil {
+	case now != d.token:
 		return fmt.Errorf("%s: another run has begun here meanwhile; repeat the command", path)
 	}
-	return writeSynced(path, d.token+"\n")
+	return nil
 }
 
 // writeSynced writes a small file so that it is there whole, or not at all.
@@ -189,7 +203,7 @@ func (d *data) takeOver(cfg *Config, p *plan.Plan) (control.Stored, error) {
 		err = fmt.Errorf("%w (a run goes on with the job, inputs, outputs, --workers, --tasks, --tick, --lateness, --on-bad-row, --source-durability and --snapshot-store that it began with; --rate without --tick is --tick 5ms)", err)
 	}
 	if err != nil {
-		return stored, fmt.Errorf("--data-dir %s: %w", d.dir, err)
+		return stored, ofDir(d.dir, err)
 	}
 	return stored, nil
 }
