@@ -76,6 +76,7 @@ func newCopying(n *Node) (*copying, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.collect()
 	return c, nil
 }
 

@@ -72,7 +72,7 @@ func (n *Node) ImageBytes() (all int64) {
 		return 0
 	}
 	for _, s := range n.copying.images.all() {
-		all += s.Guard().Own().Stats().Bytes
+		all += s.Bytes()
 	}
 	return all
 }

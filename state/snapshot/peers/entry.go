@@ -74,6 +74,7 @@ type taking struct {
 	objects map[string]*object
 	last    frame.Tick
 	entries uint64
+	bytes   int64
 }
 
 func newTaking() taking { return taking{open: map[frame.Tick]*object{}, objects: map[string]*object{}} }
@@ -84,7 +85,7 @@ func (t *taking) take(r replica.Entry) error {
 	if err != nil {
 		return err
 	}
-	t.last, t.entries = max(t.last, r.Tick), t.entries+1
+	t.last, t.entries, t.bytes = max(t.last, r.Tick), t.entries+1, t.bytes+int64(len(r.Bytes))
 	if e.kind == deleted {
 		delete(t.objects, e.name)
 		return nil

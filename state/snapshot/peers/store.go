@@ -89,6 +89,14 @@ func (s *Store) newGuard(active replica.Set) *replica.Guard {
 // Guard is who looks after the stream.
 func (s *Store) Guard() *replica.Guard { return s.guard.Load() }
 
+// Bytes is the memory that images take here, those that are being taken over too.
+func (s *Store) Bytes() int64 {
+	own := s.Guard().Own().Bytes()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return own + s.mu.taking.bytes
+}
+
 // Wait waits until what former lives have left is there, as long as it comes. The error is not about that, but about those who keep it: they may answer later. If nobody has it any
 // more the store is empty.
 func (s *Store) Wait() error {
