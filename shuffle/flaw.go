@@ -2,7 +2,7 @@ package shuffle
 
 import "github.com/streamscope/streamscope/ringlog/frame"
 
-// Flaw is a rule of the receiver's own bookkeeping (R2, R6) that a simulator breaks, to see that it notices. Whoever looks at one does so where
+// Flaw is a rule of a node's own bookkeeping (R2, R6, R7) that a simulator breaks, to see that it notices. Whoever looks at one does so where
 // something came again that was there already, so that it costs nothing otherwise.
 type Flaw uint8
 
@@ -11,6 +11,8 @@ const (
 	NoFlaw   Flaw = iota
 	NotFinal      // rows of ticks that their source task has closed are taken again
 	Counted       // closes of a tick are counted: one that comes again stands for that of another task
+	Unlogged      // what is executed again, and its receiver has closed, is not kept
+	Gapped        // a lane begins with what is kept, although what its reader wants was dropped
 )
 
 // Break breaks a rule from now on. It is for control/simtest alone, which calls it before anything is received.

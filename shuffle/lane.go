@@ -103,8 +103,10 @@ func (l *lane) begin(g wire.Grant) error {
 	if g.Closed < k.need {
 		return nil
 	}
-	if err := l.missing(g, max(k.dropped, l.x.cfg.start(g.Edge).Emitted)); err != nil {
-		return err
+	if from := max(k.dropped, l.x.cfg.start(g.Edge).Emitted); l.x.flaw != Gapped {
+		if err := l.missing(g, from); err != nil {
+			return err
+		}
 	}
 	q := l.mu.queues[g.Edge]
 	for _, r := range k.renewed() {

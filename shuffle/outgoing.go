@@ -65,8 +65,8 @@ func newOutgoing(x *Exchange, to frame.NodeID) *outgoing {
 func (o *outgoing) push(c frame.CoreID, h *frame.Header, pos frame.Pos, after frame.Tick) {
 	r := netio.Ref{Pos: pos, Tick: after, Last: h.Tick, Log: netio.LogID(c), Len: h.Len, Type: h.Type}
 	o.mu.Lock()
-	o.mu.queues[h.Edge].Push(r)
-	if o.mu.kept != nil {
+	fresh := o.mu.queues[h.Edge].Push(r)
+	if o.mu.kept != nil && (fresh || o.x.flaw != Unlogged) {
 		o.mu.kept[h.Edge].add(r)
 		o.follow(h.Edge, r)
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // Canary is a rule that a run breaks on purpose, to see that the simulator notices. Rules are broken around the engine, in what the
-// simulator plays: disks, links, commands; those of a receiver's own bookkeeping in it, by a shuffle.Flaw.
+// simulator plays: disks, links, commands; those of a node's own bookkeeping in it, by a shuffle.Flaw.
 type Canary string
 
 // The canaries, by the numbers of PROTOCOL where they have one.
@@ -43,6 +43,7 @@ const (
 	StaleImage  Canary = "an image is that of the mark before"
 	Delivered   Canary = "what all consumers have executed is trimmed, since nobody asks for it but a new life"
 	OneTooFar   Canary = "logs are trimmed one tick too far"
+	LaneGap     Canary = "a shadow run is given what was not dropped, and nothing else"
 	ShadowAhead Canary = "a shadow run begins at the newest image"
 )
 

@@ -14,6 +14,7 @@ import (
 // Canaries of admission, journals, logs and receivers.
 const (
 	A5   Canary = "A5: logs are bounded: nothing is spilled"
+	M18  Canary = "M18: what is executed again, and was closed, is not kept"
 	MR1  Canary = "MR1: rows of ticks that their source task has closed are taken again"
 	MR2  Canary = "MR2: closes are counted, also those that come again"
 	R12  Canary = "R12: what is drained is no part of an attach"
@@ -82,13 +83,17 @@ func withoutLost(s replica.Set, living []replica.Member) replica.Set {
 	return s
 }
 
-// flaw is what is broken inside a receiver.
+// flaw is what is broken inside an exchange.
 func (c Canary) flaw() shuffle.Flaw {
 	switch c {
 	case MR1:
 		return shuffle.NotFinal
 	case MR2:
 		return shuffle.Counted
+	case M18:
+		return shuffle.Unlogged
+	case LaneGap:
+		return shuffle.Gapped
 	}
 	return shuffle.NoFlaw
 }

@@ -31,6 +31,7 @@ var canaries = []struct {
 	{M13, &large, 0},
 	{M16, &large, 0},
 	{M17, &large, 0},
+	{M18, &dropping, 0},
 	{M19, &small, 0},
 	{M20, &small, 0},
 	{M22, &large, 0},
@@ -54,6 +55,7 @@ var canaries = []struct {
 	{LostInput, &small, 0},
 	{LostRecord, &large, 0},
 	{StaleImage, &large, 0},
+	{LaneGap, &dropping, 0},
 	{ShadowAhead, &large, 0},
 	{OneTooFar, &large, 0},
 }

@@ -34,7 +34,7 @@ func dropAll(p *runtime.Plan) {
 // TestSeedsDropped runs random graphs whose edges all drop early (I13, R7, R30): what is asked for is made again beside the tasks of who dropped it, who reads what it needs for
 // that from others, who make again what they have dropped.
 func TestSeedsDropped(t *testing.T) {
-	n, first := seeds(t, 60), firstSeed(t)
+	n, first := seeds(t, 40), firstSeed(t)
 	var sum Result
 	var steps []int
 	for seed := first; seed < first+n; seed++ {
