@@ -215,7 +215,7 @@ func TestCutLinksLoseNothing(t *testing.T) {
 // A process that was started again knows nothing of what the first one took: its sessions begin anew.
 func TestRestartedPeerIsNoticed(t *testing.T) {
 	all := openAll(t, 2, tiny(false))
-	out := &sameLife{outgoing: all[0].exchange.peers[1], s: all[0], p: all[0].peers[1], last: 7}
+	out := &sameLife{outgoing: newOutgoing(all[0].exchange, 1), s: all[0], p: all[0].peers[1], last: 7}
 	attach := func(session wire.Session) error {
 		b := wire.AppendAttach(nil, []wire.Grant{{Edge: theEdge, Session: session}})
 		h, err := wire.ParseHead(b, len(b))
