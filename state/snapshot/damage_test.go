@@ -333,3 +333,18 @@ func FuzzScan(f *testing.F) {
 		}
 	})
 }
+
+// What is no file where one should be is damage: an image before it may do.
+func TestOtherThanAFileIsDamage(t *testing.T) {
+	dir, s, entries := stored(t)
+	path := filepath.Join(dir, folder(9, 3), entries[0].File)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(s, 9, 3, entries[0].Tick); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), path) {
+		t.Errorf("a folder: got %v, want %v and its path", err, ErrDamaged)
+	}
+}

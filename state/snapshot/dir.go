@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
+
+	"github.com/streamscope/streamscope/ringlog/vfs"
 )
 
 const (
@@ -135,8 +137,11 @@ func (s *Dir) Open(name string) (Object, error) {
 		return nil, err
 	}
 	o, err := s.disk.Open(s.path(name))
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		err = ErrNotFound
+	case errors.Is(err, vfs.ErrNotRegular):
+		err = fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, err)
