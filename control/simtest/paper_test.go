@@ -113,6 +113,57 @@ func TestPaperReplicationRecovery(t *testing.T) {
 	}
 }
 
+// Recomputation along dependencies: streams are written off the critical path, and what nobody holds any more when a new life asks for it is
+// computed again, from images and journals, by whoever wrote it and by all it depends on.
+func TestPaperRecomputation(t *testing.T) {
+	var sum Result
+	for seed := range uint64(10) {
+		r := paperCount(t, seed, &Faults{Plan: deathOf(frame.NodeID(seed%3), 2500), SnapshotIntervalNs: 200_000}, dropAll)
+		sum.Dropped += r.Dropped
+		sum.Shadows += r.Shadows
+		sum.Asked += r.Asked
+	}
+	if sum.Dropped == 0 || sum.Shadows+sum.Asked == 0 {
+		t.Errorf("%d early drops, %d shadow runs, %d replacements: nothing was computed again", sum.Dropped, sum.Shadows, sum.Asked)
+	}
+}
+
+// Persistent streams: what an edge has carried is in a store of its own, every tick once, whatever is lost; it is compared with what the channels closed.
+func TestPaperPersistentStreams(t *testing.T) {
+	var crashes int
+	var persisted uint64
+	for seed := range uint64(10) {
+		r := paperCount(t, seed, &Faults{Plan: deathOf(frame.NodeID(seed%3), 2500), SnapshotIntervalNs: 100_000}, func(p *runtime.Plan) {
+			for i := range p.Edges {
+				p.Edges[i].Policy = shuffle.Policy{Keep: shuffle.Persist}
+			}
+		})
+		crashes += r.Crashes
+		persisted += r.Persisted
+	}
+	if crashes < 5 || persisted == 0 {
+		t.Errorf("%d losses, %d rows persisted: too few", crashes, persisted)
+	}
+}
+
+// Hybrids: each stage and each edge recovers in its own way, in one job.
+func TestPaperHybridRecovery(t *testing.T) {
+	crashes := 0
+	policies := []shuffle.Policy{{Keep: shuffle.Retain}, {Keep: shuffle.Recompute}, {Keep: shuffle.Replicate, Copies: 1}, {Keep: shuffle.Persist}}
+	for seed := range uint64(16) {
+		r := paperCount(t, seed, &Faults{Plan: deathOf(frame.NodeID(seed%3), 2500), SnapshotIntervalNs: 50_000}, func(p *runtime.Plan) {
+			if seed%3 == 0 {
+				p.Stages[1].Strategy = runtime.Replay
+			}
+			p.Edges[0].Policy, p.Edges[1].Policy = policies[seed%4], policies[seed/4]
+		})
+		crashes += r.Crashes
+	}
+	if crashes < 8 {
+		t.Errorf("%d losses: too few", crashes)
+	}
+}
+
 // Several instances at once, the first output wins: one hardly gets on, and another is lost, and what comes first is right whichever it is of.
 func TestPaperFirstOfSeveralInstancesWins(t *testing.T) {
 	crashes := 0
