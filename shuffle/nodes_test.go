@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/streamscope/streamscope/netio"
 	"github.com/streamscope/streamscope/netio/wire"
 	"github.com/streamscope/streamscope/ringlog/frame"
 	"github.com/streamscope/streamscope/shuffle/batch"
@@ -15,8 +16,8 @@ import (
 // testLink moves frames from one exchange to another and messages back, in the same thread, and can be cut.
 type testLink struct {
 	from, to frame.NodeID
-	out      *outgoing
-	in       *incoming
+	out      netio.Outgoing
+	in       netio.Incoming
 	wire     [][]byte // units under way
 	back     []byte
 	up       bool
@@ -63,21 +64,26 @@ func (l *testLink) step(t *testing.T, rng *rand.Rand) {
 			l.wire = l.wire[1:]
 		}
 	default:
-		l.back = l.in.Messages(l.back)
-		if len(l.back) > 0 {
-			h, err := wire.ParseHead(l.back, 1<<20)
-			if err != nil {
-				t.Fatal(err)
-			}
-			m, err := wire.Decode(l.back[:h.Len])
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := l.out.Receive(m); err != nil {
-				t.Fatal(err)
-			}
-			l.back = l.back[h.Padded():]
+		l.answer(t)
+	}
+}
+
+// answer carries a message back.
+func (l *testLink) answer(t *testing.T) {
+	l.back = l.in.Messages(l.back)
+	if len(l.back) > 0 {
+		h, err := wire.ParseHead(l.back, 1<<20)
+		if err != nil {
+			t.Fatal(err)
 		}
+		m, err := wire.Decode(l.back[:h.Len])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.out.Receive(m); err != nil {
+			t.Fatal(err)
+		}
+		l.back = l.back[h.Padded():]
 	}
 }
 

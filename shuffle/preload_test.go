@@ -39,7 +39,7 @@ func newTestLife(t *testing.T, k Cluster, edges []Edge, self frame.NodeID, i fra
 	return newTestLifeIn(t, ringlog.ArenaConfig{SegmentBytes: 64 << 10, LimitBytes: limit, SpillDir: t.TempDir()}, k, edges, self, i, start, frameBytes)
 }
 
-func newTestLifeIn(t *testing.T, memory ringlog.ArenaConfig, k Cluster, edges []Edge, self frame.NodeID, i frame.Incarnation, start Start, frameBytes int) *testLife {
+func newTestLifeIn(t *testing.T, memory ringlog.ArenaConfig, k Cluster, edges []Edge, self frame.NodeID, i frame.Incarnation, start Start, frameBytes int, change ...func(*ExchangeConfig)) *testLife {
 	t.Helper()
 	arena, err := ringlog.NewArena(memory)
 	if err != nil {
@@ -50,10 +50,14 @@ func newTestLifeIn(t *testing.T, memory ringlog.ArenaConfig, k Cluster, edges []
 		}
 	}}
 	l.step()
-	l.Exchange, err = NewExchange(ExchangeConfig{Cluster: k, Self: self, Job: 1, Incarnation: i, Edges: edges, Arena: arena, FrameBytes: frameBytes,
+	cfg := ExchangeConfig{Cluster: k, Self: self, Job: 1, Incarnation: i, Edges: edges, Arena: arena, FrameBytes: frameBytes,
 		CreditBytes: 10_000, LeaseBytes: 64 << 10, Sums: true, Wake: func(int) {}, WakePeer: func(frame.NodeID) {}, DrainedChanged: func() {},
 		Fail: func(err error) { t.Error(err) }, Retain: true, Copier: l.kept, Starts: []Start{start},
-		Room: func(<-chan struct{}) error { l.step(); return nil }})
+		Room: func(<-chan struct{}) error { l.step(); return nil }}
+	for _, f := range change {
+		f(&cfg)
+	}
+	l.Exchange, err = NewExchange(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
