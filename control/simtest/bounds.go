@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/streamscope/streamscope/control"
-	"github.com/streamscope/streamscope/ringlog/replica"
 )
 
 // checkMail looks at the commands of the present manager that wait for a worker.
@@ -31,16 +30,5 @@ func (s *Sim) checkHeld() {
 	l := s.cfg.Limits
 	if st := w.arena.Stats(); int64(st.Segments)*int64(st.SegmentBytes) > l.ArenaBytes {
 		s.fail(fmt.Errorf("I18: the logs of node %d have %d segments of %d bytes, want at most %d bytes", w.node, st.Segments, st.SegmentBytes, l.ArenaBytes))
-	}
-	if c := w.copier; c != nil {
-		held := int64(0)
-		for _, h := range c.streams.Held() {
-			if h.Stream.Kind == replica.Log { // what bounds the others is their owner's
-				held += h.Bytes
-			}
-		}
-		if held > s.copying.holdBytes+int64(l.FrameBytes) {
-			s.fail(fmt.Errorf("I18: node %d holds %d bytes of copies, want at most %d", w.node, held, s.copying.holdBytes))
-		}
 	}
 }

@@ -65,13 +65,21 @@ func (w *worker) acked(stage int) bool {
 	return true
 }
 
-// prepare draws what a canary needs: copies of all, or a few faults in place of many.
+// prepare draws what a canary needs: copies of all, a few faults in place of many, or those by which it is caught soon.
 func (c Canary) prepare(rng *rand.Rand, p *runtime.Plan, l *Limits, f *Faults) {
 	if c.countsAcks() {
 		for i := range p.Edges {
 			p.Edges[i].Policy = shuffle.Policy{Keep: shuffle.Replicate, Copies: 1}
 		}
 		l.Nodes = max(l.Nodes, 2)
+	}
+	if c == M01b { // an instance that may leave nothing out is never replaced for being slow
+		for i := range p.Edges {
+			p.Edges[i].Policy = shuffle.Policy{Keep: shuffle.Persist}
+		}
+	}
+	if c.provoke(rng, l.Nodes, f) {
+		return
 	}
 	at := 200 + rng.IntN(3000)
 	death := Fault{Step: at, Kind: Crash, Node: frame.NodeID(rng.IntN(l.Nodes)), Length: 1}

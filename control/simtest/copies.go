@@ -34,6 +34,9 @@ func (s *Sim) copyFor() {
 		return
 	}
 	s.copying = &copying{seldom: 2 << s.rng.IntN(6), holdBytes: 2 << 10 << s.rng.IntN(10), window: 1 << 10 << s.rng.IntN(10)}
+	if s.cfg.Faults.JournalPeers > 0 && s.cfg.Faults.ImagePeers == 0 { // every tick waits for them: runs took a million steps for a few rows
+		s.copying.seldom = min(s.copying.seldom, 16)
+	}
 	if s.cfg.Faults.ImagePeers > 0 {
 		s.copying.flushBytes = 1 << 10 << s.rng.IntN(8)
 		s.copying.net.BufferBytes = s.copying.flushBytes

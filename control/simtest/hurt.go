@@ -35,7 +35,7 @@ func (s *Sim) flip(f Fault) bool {
 
 // damaged tells whether what is refused just now is not what the sender had written.
 func (t *tap) damaged(err error) bool {
-	if d := t.to.sim.harms[t.from].damaged; d != nil && d[t.to.node] > 0 && corrupt(err) {
+	if t.to.sim.harms[t.from].damaged[laneTo{t.to.node, t.lane}] > 0 && corrupt(err) {
 		return true
 	}
 	links := t.to.lane(t.from, t.lane)
@@ -65,14 +65,20 @@ func (s *Sim) rot(f Fault) bool {
 // rotting is the sending end of a link: it reaches the frames of the logs where they lie.
 type rotting struct {
 	netio.Outgoing
-	w  *worker
-	to frame.NodeID
+	w *worker
+	laneTo
+}
+
+// laneTo is a lane of the links to a node.
+type laneTo struct {
+	to   frame.NodeID
+	lane uint8
 }
 
 // Attach begins another connection.
 func (r *rotting) Attach(peer wire.Hello) error {
-	if d := r.w.sim.harms[r.w.node].damaged; d != nil && d[r.to] > 0 {
-		d[r.to]--
+	if d := r.w.sim.harms[r.w.node].damaged; d[r.laneTo] > 0 {
+		d[r.laneTo]--
 	}
 	return r.Outgoing.Attach(peer)
 }
@@ -96,9 +102,9 @@ func (r *rotting) noteDamage(pieces [][]byte) {
 		}
 		if err != nil {
 			if h.damaged == nil {
-				h.damaged = make([]int, len(r.w.sim.workers))
+				h.damaged = map[laneTo]int{}
 			}
-			h.damaged[r.to] = 2
+			h.damaged[r.laneTo] = 2
 			return
 		}
 		all = all[min(len(all), head.Padded()):]

@@ -13,9 +13,9 @@ import (
 type harm struct {
 	away, slow, stall, unsaved int
 	full, tight, lag           int
-	lagging                    int   // the stage that lags
-	rotten                     bool  // bits have flipped in logs of a life of it
-	damaged                    []int // by node: over how many connections more what was sent to it damaged may come; nil: none was
+	lagging                    int            // the stage that lags
+	rotten                     bool           // bits have flipped in logs of a life of it
+	damaged                    map[laneTo]int // over how many connections more what was sent damaged may come
 	skewNs                     int64
 	cut                        []int // by node: from this one to it
 }

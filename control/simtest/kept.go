@@ -5,6 +5,7 @@ import (
 
 	"github.com/streamscope/streamscope/control"
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/ringlog/replica"
 )
 
 // heard notes what the worker may remove from now on.
@@ -30,7 +31,11 @@ const keptSeldom = 512
 // be reading what nobody needs.
 func (s *Sim) checkKept() {
 	w := s.workers[s.steps/keptSeldom%len(s.workers)]
-	if s.steps%keptSeldom != 0 || w.w == nil || w.needs == nil {
+	if s.steps%keptSeldom != 0 || w.w == nil {
+		return
+	}
+	s.checkCopies(w)
+	if w.needs == nil {
 		return
 	}
 	for _, k := range w.w.Exchange().Kept(nil) {
@@ -44,5 +49,21 @@ func (s *Sim) checkKept() {
 		if need := w.needs[stage][w.node]; st.Records > 0 && st.First <= need {
 			s.fail(fmt.Errorf("I18: node %d keeps a record of stage %d, tick %d, at peers, trimmed to %d", w.node, stage, st.First, need))
 		}
+	}
+}
+
+// checkCopies looks at what a worker holds of others' logs. What bounds other streams is their owner's.
+func (s *Sim) checkCopies(w *worker) {
+	if w.copier == nil {
+		return
+	}
+	held := int64(0)
+	for _, h := range w.copier.streams.Held() {
+		if h.Stream.Kind == replica.Log {
+			held += h.Bytes
+		}
+	}
+	if held > s.copying.holdBytes+int64(s.cfg.Limits.FrameBytes) {
+		s.fail(fmt.Errorf("I18: node %d holds %d bytes of copies, want at most %d", w.node, held, s.copying.holdBytes))
 	}
 }

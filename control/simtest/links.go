@@ -69,7 +69,7 @@ func (w *worker) link(peer netio.Peer) error {
 
 func (w *worker) linkOne(peer netio.Peer, incoming netio.Incoming, outgoing netio.Outgoing) error {
 	if w.sim.cfg.Faults != nil {
-		incoming, outgoing = &tap{Incoming: incoming, to: w, from: peer.Node, lane: peer.Lane}, &rotting{outgoing, w, peer.Node}
+		incoming, outgoing = &tap{Incoming: incoming, to: w, from: peer.Node, lane: peer.Lane}, &rotting{outgoing, w, laneTo{peer.Node, peer.Lane}}
 	}
 	in, err := w.end.Expect(peer, incoming)
 	if err != nil {

@@ -18,8 +18,8 @@ const randomRows = 300
 
 // TestSeedsRandomCalm runs random graphs over whole clusters, and wants what one node gives.
 func TestSeedsRandomCalm(t *testing.T) {
-	total, n := 0, seeds(t, 60)
-	for seed := range n {
+	total, n, first := 0, seeds(t, 60), firstSeed(t)
+	for seed := first; seed < first+n; seed++ {
 		want, err := calmLines(seed, large)
 		if err != nil {
 			t.Fatal(err)

@@ -55,10 +55,12 @@ func (s *Sim) excused(stage int) bool {
 			if w == nil {
 				continue
 			}
-			low, hollow := w.Low(int(to), base.Prev)
-			if hollow && low < base.Prev || s.excused(int(to)) {
+			if low, hollow := w.Low(int(to), base.Prev); hollow && low < base.Prev {
 				return true
 			}
+		}
+		if s.excused(int(to)) {
+			return true
 		}
 	}
 	return false
@@ -67,10 +69,9 @@ func (s *Sim) excused(stage int) bool {
 // basesCame tells whether the generation before the base of every unit lies behind what was marked when all was calm.
 func (s *Sim) basesCame() bool {
 	for p, shape := range s.shapes {
-		for _, n := range shape.Nodes {
-			if s.stored.Bases[p][n].Prev < s.calmMark && !s.ended(p, n) && !s.excused(p) {
-				return false
-			}
+		behind := slices.ContainsFunc(shape.Nodes, func(n frame.NodeID) bool { return s.stored.Bases[p][n].Prev < s.calmMark && !s.ended(p, n) })
+		if behind && !s.excused(p) {
+			return false
 		}
 	}
 	return true
