@@ -237,7 +237,7 @@ func (l *tapeLives) run(lives int) (counters vertex.SourceCounters, err error) {
 		return counters, err
 	}
 	for {
-		if l.lives < lives && l.rng.IntN(12) == 0 {
+		if l.lives < lives && l.rng.IntN(6) == 0 {
 			if err := l.crash(l.rng.IntN(2) == 0); err != nil {
 				return counters, err
 			}
