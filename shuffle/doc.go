@@ -40,6 +40,10 @@
 // again. Renew fills the queues for a peer's new life with all that is kept; its link sends what the peer says it has not closed, and
 // rows of ticks that it has closed are dropped there. Which tick it is safe to restart or to trim at is the manager's matter (package control).
 //
+// What DropEarly has dropped and a peer asks for (Ask) is made again by tasks of a Shadow, an exchange of its own beside this one: its frames go before those that were
+// kept. What such tasks read from other nodes comes on a lane: there (lane) what is kept for this node is sent once more, without trimming or counting anything; here
+// (laneEnd) it goes to the shadow that leads the lane. Locks: those of an outgoing before those of its lanes.
+//
 // # Concurrency
 //
 // A Port belongs to whoever steps its core. Inboxes, and the two sides of a link, take calls from any core and link under their own
