@@ -26,7 +26,7 @@ func TestSeedsCrashCount(t *testing.T) {
 	for seed := first; seed < first+n; seed++ {
 		r, err := countThroughCrashes(t, seed)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%v\n%s", err, repeat(t, seed))
 		}
 		crashes += r.Crashes
 		steps += r.Steps
@@ -120,14 +120,14 @@ func TestSeedsCrashFlights(t *testing.T) {
 		l := Degenerate(rng)
 		r, err := Run(Config{Seed: seed, Limits: l, Plan: p.Runtime, MaxSteps: 20_000_000, Faults: deaths(rng, 500, l.Nodes, sink.out)})
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%v\n%s", err, repeat(t, seed))
 		}
 		got, err := resultLines(sink.out.Rows.View())
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(got, want) {
-			t.Fatalf("seed %d: got %d rows after %d crashes, want %d:\n%s", seed, len(got), r.Crashes, len(want), firstDifference(got, want))
+			t.Fatalf("seed %d: got %d rows after %d crashes, want %d:\n%s\n%s", seed, len(got), r.Crashes, len(want), firstDifference(got, want), repeat(t, seed))
 		}
 		crashes += r.Crashes
 	}

@@ -41,7 +41,7 @@ func TestSeedsDropped(t *testing.T) {
 		rr := &randomRun{seed: seed, class: dropping}
 		r, faults, err := rr.do()
 		if err != nil {
-			t.Fatalf("%v\nthe smallest of its kind:\n%s", err, rr.shrink(err, faults, r.Steps))
+			t.Fatalf("%v\nthe smallest of its kind:\n%s%s", err, rr.shrink(err, faults, r.Steps), repeat(t, seed))
 		}
 		sum.Crashes += r.Crashes
 		sum.Zombies += r.Zombies

@@ -43,7 +43,7 @@ func TestSeedsImagesAtPeers(t *testing.T) {
 			continue
 		}
 		if err != nil {
-			t.Fatalf("%v\nthe smallest of its kind:\n%s", err, rr.shrink(err, faults, r.Steps))
+			t.Fatalf("%v\nthe smallest of its kind:\n%s%s", err, rr.shrink(err, faults, r.Steps), repeat(t, seed))
 		}
 		sum.Crashes += r.Crashes
 		sum.Zombies += r.Zombies

@@ -134,7 +134,7 @@ func TestSeedsRandom(t *testing.T) {
 		rr := &randomRun{seed: seed, class: large}
 		r, faults, err := rr.do()
 		if err != nil {
-			t.Fatalf("%v\nthe smallest of its kind:\n%s", err, rr.shrink(err, faults, r.Steps))
+			t.Fatalf("%v\nthe smallest of its kind:\n%s%s", err, rr.shrink(err, faults, r.Steps), repeat(t, seed))
 		}
 		sum.Crashes += r.Crashes
 		sum.Zombies += r.Zombies
@@ -181,4 +181,9 @@ func firstSeed(t *testing.T) uint64 {
 		t.Fatalf("STREAMSCOPE_SEED: %v", err)
 	}
 	return n
+}
+
+// repeat is the command that plays a seed of a test again.
+func repeat(t *testing.T, seed uint64) string {
+	return fmt.Sprintf("again: STREAMSCOPE_SEED=%d STREAMSCOPE_SEEDS=1 go test -v -run '^%s$' ./control/simtest", seed, t.Name())
 }

@@ -58,7 +58,7 @@ func TestSeedsSmall(t *testing.T) {
 		rr := &randomRun{seed: seed, class: small}
 		r, faults, err := rr.do()
 		if err != nil {
-			t.Fatalf("%v\nthe smallest of its kind:\n%s", err, rr.shrink(err, faults, r.Steps))
+			t.Fatalf("%v\nthe smallest of its kind:\n%s%s", err, rr.shrink(err, faults, r.Steps), repeat(t, seed))
 		}
 		if counts(rr.plan, r) {
 			steps = append(steps, r.Steps)
