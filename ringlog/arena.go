@@ -22,6 +22,8 @@ type Arena struct {
 	hungry atomic.Bool
 	shared atomic.Int64 // holds of Share; Invariant: <= maxShared, but for a moment in Hold
 	onFull atomic.Pointer[func() bool]
+	// unchecked is what may be grown by before the machine's memory is looked at again, in bytes; it belongs to who calls Step.
+	unchecked int64
 
 	mu struct {
 		sync.Mutex

@@ -42,6 +42,28 @@ func TestArenaRefusesInWords(t *testing.T) {
 	}
 }
 
+// Where memory is plenty, a look at it stands for a 256th of it.
+func TestMemoryIsLookedAtOnceForAFewSegments(t *testing.T) {
+	const segments, aLook = 9, 4
+	looks := 0
+	a := testArena(t, Anonymous, segments, func(c *ArenaConfig) {
+		c.Available = func() (Memory, error) {
+			looks++
+			return Memory{uncheckedShare*aLook*testSegment + headroomBytes, "test"}, nil
+		}
+	})
+	looks = 0 // but for that of the first segment, with the one at the limit
+	l := testLog(t, a, LogConfig{})
+	for tick := frame.Tick(0); a.Stats().Segments < segments; tick++ {
+		if _, err := writeStepping(l, chainA, tick, 50000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := (segments - 1) / aLook; looks != want {
+		t.Errorf("%d looks for %d segments behind the first, want %d", looks, segments-1, want)
+	}
+}
+
 // An arena starts with two segments and grows on demand up to what the system gives; the rest is reported once, and the logs go on with
 // what there is.
 func TestGrowthStopsAtTheSystemsLimit(t *testing.T) {

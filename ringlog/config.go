@@ -62,6 +62,10 @@ func (c *ArenaConfig) ahead() int {
 // it is gone, and the heap asks at any time.
 const headroomBytes = 16 << 20
 
+// uncheckedShare is the part of the memory found available that may be taken before the next look: so little that neither other arenas, which do the
+// same, nor other programs use up the rest meanwhile.
+const uncheckedShare = 256
+
 // minReserve is the least number of segments that every log can always have: one open, one being waited for.
 const minReserve = 2
 

@@ -113,13 +113,8 @@ func (a *Arena) owed() (n int) {
 // grow adds one populated segment to the free list. The room for it is checked first, since a memory control group answers
 // overuse with SIGKILL.
 func (a *Arena) grow() error {
-	m, err := a.cfg.Available()
-	if err != nil {
+	if err := a.checkRoom(); err != nil {
 		return err
-	}
-	if m.Bytes-headroomBytes < int64(a.layout.Bytes) {
-		return fmt.Errorf("arena: one more segment of %d bytes: %d bytes are available (%s), of which %d are left to the rest of the process",
-			a.layout.Bytes, m.Bytes, m.Source, headroomBytes)
 	}
 	a.mu.Lock()
 	serial := a.mu.serial
@@ -143,6 +138,27 @@ func (a *Arena) grow() error {
 	a.mu.peak = max(a.mu.peak, len(a.mu.all))
 	a.mu.Unlock()
 	a.wakeWaiting()
+	return nil
+}
+
+// checkRoom is nil if the machine has memory for one more segment. A look costs a seventh of what the segment does; where there is much, one
+// stands for the next few segments as well.
+func (a *Arena) checkRoom() error {
+	size := int64(a.layout.Bytes)
+	if a.unchecked -= size; a.unchecked >= 0 {
+		return nil
+	}
+	a.unchecked = 0
+	m, err := a.cfg.Available()
+	if err != nil {
+		return err
+	}
+	left := m.Bytes - headroomBytes
+	if left < size {
+		return fmt.Errorf("arena: one more segment of %d bytes: %d bytes are available (%s), of which %d are left to the rest of the process",
+			size, m.Bytes, m.Source, headroomBytes)
+	}
+	a.unchecked = left/uncheckedShare - size
 	return nil
 }
 
