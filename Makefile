@@ -65,10 +65,11 @@ fuzz-smoke: ## every Fuzz function for FUZZTIME (default 3s)
 	.ci/fuzz-smoke $(FUZZTIME)
 
 # STREAMSCOPE_SEED=N repeats the run that printed N.
-crash: ## the crash suites of logs and links, CRASH times as long as in make test (default 30); see docs/robustness.md
+crash: ## the crash suites of logs, links and data directories, CRASH times as long as in make test (default 30); see docs/robustness.md
 	STREAMSCOPE_CRASH=$(CRASH) $(GO) test -timeout 2h -count 1 -v -run 'KillNine|WhileUsed|SmallGroup|FullTmpfs|Limit' ./ringlog | grep -v '^=== '
 	$(GO) test -timeout 2h -count 1 -run 'TornWrites|StaleLaps|AgainstModel' ./ringlog -rapid.checks $$((100 * $(CRASH)))
 	STREAMSCOPE_CRASH=$(CRASH) $(GO) test -timeout 2h -count 1 -run 'BadNetworks' ./netio
+	STREAMSCOPE_CRASH=$(CRASH) $(GO) test -timeout 2h -count 1 -run HurtDirectories ./cmd/streamscope
 	STREAMSCOPE_PAUSE=60s $(GO) test -timeout 2h -count 1 -v -run ReadersPause ./shuffle | grep -v '^=== '
 	$(GO) test -timeout 2h -count $(CRASH) ./netio/... ./shuffle/...
 

@@ -79,9 +79,10 @@ func TestImagesAtPeers(t *testing.T) {
 		workers, atATime int
 	}{{"peers(1)", 3, 1}, {"peers(2)", 4, 2}} {
 		t.Run(c.peers, func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			want := faultless(t, dir, "csv")
-			cmd := imagesAt(dir, c.peers, c.workers, "--rate", "8000")
+			cmd := imagesAt(dir, c.peers, c.workers, "--rate", "12000")
 			var stderr bytes.Buffer
 			cmd.Stderr = &stderr
 			if err := cmd.Start(); err != nil {
