@@ -13,6 +13,8 @@ const (
 	shadowArenaPart = 8
 	// shadowPatience is for how long a shadow run may do nothing.
 	shadowPatience = 10 * time.Second
+	// shadowRoomWait is for how long a lane waits for memory.
+	shadowRoomWait = time.Second
 	// shadowLook is how often a shadow run looks whether its frames have been sent.
 	shadowLook = 5 * time.Millisecond
 )
@@ -37,12 +39,16 @@ func (n *Node) shadowArena() (*ringlog.Arena, error) {
 	return a, err
 }
 
+// shadowRoom gives up after a while: the connection ends, and is made again. So nobody who closes a lane, because the peer has a new life, waits for a shadow run.
 func (n *Node) shadowRoom(ready, over <-chan struct{}) error {
+	timer := time.NewTimer(shadowRoomWait)
+	defer timer.Stop()
 	select {
 	case <-ready:
 		return nil
 	case <-over:
 	case <-n.stop:
+	case <-timer.C:
 	}
 	return errStopped
 }
