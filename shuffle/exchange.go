@@ -38,6 +38,9 @@ type ExchangeConfig struct {
 	WakePeer func(n frame.NodeID)
 	// DrainedChanged is called when a peer reported progress of what it drained.
 	DrainedChanged func()
+	// Met is told, once for each edge and node it leads to, what that node had closed of the edge when it was first heard, where all of that was sent by
+	// former lives of this node. nil: nobody is. It must not block.
+	Met func(e frame.EdgeID, n frame.NodeID, closed frame.Tick)
 	// Asked is told what peers ask for that was dropped early: Exchange.NewShadow is to answer it, or the node to fail with ErrDropped. It must not block.
 	// nil: the node fails at once.
 	Asked func(asks []Ask)

@@ -32,6 +32,7 @@ type outgoing struct {
 		// followers are by edge the lanes that send it, too; nil unless there may be some. Their locks are taken behind this one.
 		followers [][]*outgoing
 	}
+	met       []bool // by edge: ExchangeConfig.Met is not told any more; of who calls Receive, or Renew
 	lent      []ringlog.Lease
 	lentAgain []*again // those whose frames are lent
 	asks      []Ask    // of the message at hand
@@ -41,7 +42,7 @@ type outgoing struct {
 var _ netio.Outgoing = (*outgoing)(nil)
 
 func newOutgoing(x *Exchange, to frame.NodeID) *outgoing {
-	o := &outgoing{x: x, to: to, drain: make([]atomic.Uint64, len(x.edges))}
+	o := &outgoing{x: x, to: to, drain: make([]atomic.Uint64, len(x.edges)), met: make([]bool, len(x.edges))}
 	o.mu.queues = make([]*netio.Queue, len(x.edges))
 	o.mu.sent = make(resends, len(x.edges))
 	for i := range x.edges {
@@ -123,6 +124,7 @@ func (o *outgoing) Receive(m wire.Message) error {
 		} else if o.x.raced[g.Edge] {
 			o.x.Need(g.Edge, o.to, 0)
 		}
+		o.meet(g)
 		o.has(g)
 		moved = raise(&o.drain[g.Edge], g.Drained) || moved
 	}
@@ -136,6 +138,16 @@ func (o *outgoing) Receive(m wire.Message) error {
 	}
 	o.x.cfg.WakePeer(o.to)
 	return nil
+}
+
+// meet tells of what the peer has from former lives of this node: what it says when it is first heard. A peer whose source tasks are there twice may have it from the
+// others, and one that is renewed from those of its own.
+func (o *outgoing) meet(g wire.Grant) {
+	if met := &o.met[g.Edge]; !*met && o.x.cfg.Met != nil {
+		if *met = true; !o.x.raced[g.Edge] {
+			o.x.cfg.Met(g.Edge, o.to, g.Closed)
+		}
+	}
 }
 
 func (o *outgoing) grant(t wire.Type, g wire.Grant) error {

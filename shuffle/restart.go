@@ -116,6 +116,7 @@ func (x *Exchange) Renew(n frame.NodeID) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, id := range o.mu.ids {
+		o.met[id] = true
 		q := &netio.Queue{}
 		for _, r := range o.mu.kept[id].renewed() {
 			q.Push(r)

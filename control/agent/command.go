@@ -11,6 +11,7 @@ import (
 	"github.com/streamscope/streamscope/control/plan"
 	"github.com/streamscope/streamscope/control/rpc"
 	"github.com/streamscope/streamscope/ringlog/frame"
+	"github.com/streamscope/streamscope/ringlog/journal"
 	"github.com/streamscope/streamscope/ringlog/replica"
 	"github.com/streamscope/streamscope/shuffle"
 	"github.com/streamscope/streamscope/shuffle/persist"
@@ -160,7 +161,7 @@ func (a *agent) fail(err error) error {
 	a.failed = true
 	ev := control.Failed{From: a.from(), Reason: err.Error(), AboutPeer: errors.Is(err, ErrPeer), Dropped: errors.Is(err, shuffle.ErrDropped),
 		StoreAway: a.worker == nil && errors.Is(err, snapshot.ErrUnavailable),
-		Final:     errors.Is(err, shuffle.ErrTripwire) || errors.Is(err, replica.ErrLost) || errors.Is(err, persist.ErrStoreGone)}
+		Final:     errors.Is(err, shuffle.ErrTripwire) || errors.Is(err, replica.ErrLost) || errors.Is(err, journal.ErrDamaged) || errors.Is(err, persist.ErrStoreGone)}
 	var image UnreadableImage
 	if errors.As(err, &image) {
 		unreadable := image.Unreadable()

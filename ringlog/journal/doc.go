@@ -36,7 +36,8 @@
 // # Failure
 //
 // A record that is torn at the end of the newest segment was not acknowledged, and ends it. Any other damage is an error that names
-// file and place. When writing or syncing fails, as on a full disk, nothing is acknowledged, Config.Warn hears of it, and everything that is not
+// file and place. A journal whose last records were cut off looks torn: that it is not is for those to say who have relied on them (vertex/runtime/datadir, by
+// bases; vertex/runtime, by what other nodes have closed). When writing or syncing fails, as on a full disk, nothing is acknowledged, Config.Warn hears of it, and everything that is not
 // acknowledged goes into a new segment, again and again until it works or the journal is closed: sources wait, nothing is lost.
 // Room says whether rows should be added: not while much waits to be written, or, at peers, to be trimmed. The rest of what may be kept is for
 // records without rows, by which sources come to the ticks whose images let the journal be trimmed.

@@ -47,3 +47,14 @@ func (r *Record) Add(split uint32, rows int) {
 	}
 	r.Runs = append(r.Runs, Run{split, uint32(rows)})
 }
+
+// Last is the last tick that records say something of, by task.
+func Last(records []Record) map[frame.TaskID]frame.Tick {
+	last := map[frame.TaskID]frame.Tick{}
+	for i := range records {
+		if r := &records[i]; r.Input == nil {
+			last[r.Task] = max(last[r.Task], r.Last)
+		}
+	}
+	return last
+}

@@ -121,7 +121,7 @@ func NewWorker(cfg Config) (*Worker, error) {
 	x, err := shuffle.NewExchange(shuffle.ExchangeConfig{
 		Cluster: w.cluster, Self: cfg.Node, Job: cfg.JobID, Incarnation: cfg.Incarnation, Edges: buildEdges(cfg.Plan), Arena: cfg.Arena,
 		FrameBytes: cfg.FrameBytes, CreditBytes: cfg.CreditBytes, LeaseBytes: cfg.LeaseBytes, Sums: cfg.Sums,
-		Starts: starts, Retain: cfg.Recovery != nil && cfg.part == nil, Asked: w.asked(), Shadow: cfg.part.of(), Copier: cfg.Copier, Persister: cfg.Persister,
+		Starts: starts, Retain: cfg.Recovery != nil && cfg.part == nil, Met: w.met(), Asked: w.asked(), Shadow: cfg.part.of(), Copier: cfg.Copier, Persister: cfg.Persister,
 		Wake: w.wake, WakePeer: cfg.WakePeer, Lanes: Lanes, WakeLane: cfg.WakeLane, Room: cfg.Room, Fail: cfg.Fail, DrainedChanged: func() { w.dirty.Store(true); w.wakeAll() },
 	})
 	if err != nil {

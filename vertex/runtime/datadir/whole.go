@@ -14,12 +14,7 @@ func (d *Dir) whole(stage int, records []journal.Record) error {
 	if d.cfg.Needs == nil || want <= d.cfg.Needs[stage][d.cfg.Node] {
 		return nil // it may be trimmed up to there
 	}
-	last := map[frame.TaskID]frame.Tick{}
-	for _, r := range records {
-		if r.Input == nil {
-			last[r.Task] = max(last[r.Task], r.Last)
-		}
-	}
+	last := journal.Last(records)
 	tasks := d.cfg.Plan.TasksOn(stage, d.cfg.Node, d.cfg.Nodes)
 	for i := range tasks.Count {
 		if t := tasks.First + frame.TaskID(i); last[t] < want {
@@ -33,26 +28,12 @@ func (d *Dir) whole(stage int, records []journal.Record) error {
 // reached is a tick that the tasks of a source stage had closed for sure: from its own image, or from those of any unit that it leads to.
 func (d *Dir) reached(stage int) frame.Tick {
 	known := d.restore[stage]
-	seen := make([]bool, len(d.cfg.Plan.Stages))
-	var follow func(int)
-	follow = func(s int) {
-		if seen[s] {
-			return
-		}
-		seen[s] = true
-		for n := range d.cfg.Needs[s] {
-			if d.cfg.Plan.TasksOn(s, frame.NodeID(n), d.cfg.Nodes).Count > 0 {
-				known = max(known, d.cfg.Needs[s][n])
+	for s, needs := range d.cfg.Needs {
+		for n, need := range needs {
+			if d.cfg.Plan.TasksOn(s, frame.NodeID(n), d.cfg.Nodes).Count > 0 && d.cfg.Plan.Leads(stage, s) {
+				known = max(known, need)
 			}
 		}
-		for i := range d.cfg.Plan.Edges {
-			if e := &d.cfg.Plan.Edges[i]; e.From == s {
-				follow(e.To)
-			}
-		}
-	}
-	if d.cfg.Needs != nil {
-		follow(stage)
 	}
 	return known
 }
