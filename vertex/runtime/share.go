@@ -41,13 +41,13 @@ func ParseLinkMode(s string) (LinkMode, error) {
 }
 
 // shares reports whether the node's memory is for other processes of the host, too: memory of a process that may be replaced is not.
-func (c *NodeConfig) shares() bool {
-	return c.Nodes > 1 && (c.Links == LinksShm || c.Links == LinksAuto && c.Recovery == nil)
+func (cfg *NodeConfig) shares() bool {
+	return cfg.Nodes > 1 && (cfg.Links == LinksShm || cfg.Links == LinksAuto && cfg.Recovery == nil && cfg.Images == nil)
 }
 
 // backing is what the node's logs are made of.
-func (c *NodeConfig) backing() ringlog.Backing {
-	if c.shares() {
+func (cfg *NodeConfig) backing() ringlog.Backing {
+	if cfg.shares() {
 		return ringlog.Memfd
 	}
 	return ringlog.Anonymous

@@ -38,3 +38,21 @@ func TestLinkModesParse(t *testing.T) {
 		t.Error("udp is a link mode")
 	}
 }
+
+// Memory that no other process may map is not that of files, whoever keeps the past of the node.
+func TestBacking(t *testing.T) {
+	for _, c := range []struct {
+		cfg  NodeConfig
+		want ringlog.Backing
+	}{
+		{NodeConfig{Nodes: 1, Links: LinksAuto}, ringlog.Anonymous},
+		{NodeConfig{Nodes: 2, Links: LinksAuto}, ringlog.Memfd},
+		{NodeConfig{Nodes: 2, Links: LinksTCP}, ringlog.Anonymous},
+		{NodeConfig{Nodes: 2, Links: LinksAuto, Recovery: &Recovery{}}, ringlog.Anonymous},
+		{NodeConfig{Nodes: 2, Links: LinksAuto, Images: &Images{}}, ringlog.Anonymous}, // of which Recovery is made later
+	} {
+		if got := c.cfg.backing(); got != c.want {
+			t.Errorf("%d nodes, %v, recovery %v, images %v: got %v, want %v", c.cfg.Nodes, c.cfg.Links, c.cfg.Recovery != nil, c.cfg.Images != nil, got, c.want)
+		}
+	}
+}
