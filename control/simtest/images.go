@@ -148,6 +148,7 @@ func (im *images) save(stage int, t frame.Tick, image snapshot.Image) {
 	}
 	if waiting >= imagesWaiting {
 		im.lost(stage, t, errImages)
+		im.w.sim.leaveOut(control.Unit{Stage: control.StageID(stage), Node: im.w.node})
 		return
 	}
 	b, err := image.Encode()
@@ -161,6 +162,17 @@ func (im *images) save(stage int, t frame.Tick, image snapshot.Image) {
 // lost is runtime.Recovery.Lost.
 func (im *images) lost(stage int, t frame.Tick, err error) {
 	im.unsaved = append(im.unsaved, control.Unsaved{Saved: control.Saved{Stage: control.StageID(stage), Tick: t}, Reason: err.Error()})
+}
+
+// leaveOut notes, once all is calm, that a unit has left an image out, since links have not brought those before to its peers yet.
+func (s *Sim) leaveOut(u control.Unit) {
+	if s.calmMark == 0 {
+		return
+	}
+	if s.leftOut == nil {
+		s.leftOut = map[control.Unit]int{}
+	}
+	s.leftOut[u]++
 }
 
 func imageName(t frame.Tick) string { return strconv.FormatUint(uint64(t), 10) }

@@ -206,14 +206,14 @@ func (w *worker) lost(err error) {
 }
 
 // checkLost looks whether it is true that nobody lives any more who kept what a unit's life was to take over. One that has failed is being replaced, and so is one that
-// was silent for longer than its lease: that is looked at when the run has ended.
+// was silent for longer than its lease, or has not attached in time to a manager that took over: that is looked at when the run has ended.
 func (w *worker) checkLost(sets map[control.Unit]control.JournalSet, stage int, err error) {
 	s := w.sim
 	for _, c := range sets[control.Unit{Stage: control.StageID(stage), Node: w.node}].Members {
 		m := replica.Member{Node: c.Node, Life: c.Life}
 		switch o := s.workers[m.Node]; {
 		case o.dead || o.incarnation != m.Life || o.doomed || o.failed:
-		case s.cfg.Faults.LeaseNs > 0 && !slices.Contains(w.living, m):
+		case (s.cfg.Faults.LeaseNs > 0 || s.impatient) && !slices.Contains(w.living, m):
 			s.silent = append(s.silent, m)
 		default:
 			s.fail(fmt.Errorf("%w, but node %d lives in its life %d", err, m.Node, m.Life))

@@ -137,7 +137,11 @@ func (s *Sim) savedOn(n frame.NodeID) []control.Saved {
 
 // checkBounded looks at what is kept.
 func (s *Sim) checkBounded() {
-	most := imagesMax + openMarks*int(s.stored.Epoch-1)
+	behind := 0 // marks at which a unit has no image are no base of those before it
+	for _, n := range s.leftOut {
+		behind = max(behind, n)
+	}
+	most := imagesMax + openMarks*int(s.stored.Epoch-1) + behind
 	if s.twicePersisted() {
 		most *= instancesBehind
 	}

@@ -83,6 +83,7 @@ type Sim struct {
 	faults      []Fault // still to come
 	harms       []harm  // by node
 	bossSkewNs  int64
+	impatient   bool         // a manager that took over may have replaced workers before they could attach
 	rare        [actions]int // by kind of action: up to which step it is starved
 	happened    [kinds]int
 	zombies     []*worker
@@ -101,7 +102,8 @@ type Sim struct {
 	calmMark  frame.Tick    // a tick behind all that was marked when the last fault was over; 0: it is not
 	calmNeeds control.Needs // when all bases had come to it
 	settled   bool
-	persisted uint64 // rows
+	leftOut   map[control.Unit]int // images at peers, since calmMark
+	persisted uint64               // rows
 }
 
 // Result tells how a run went.

@@ -53,6 +53,7 @@ func (s *Sim) appoint() {
 	cfg.Recovery.Living = s.survivors()
 	if s.cfg.Faults.LeaseNs > 0 || s.rng.IntN(2) == 0 {
 		cfg.Recovery.AttachNs = 1 + s.rng.Int64N(2e6)
+		s.impatient = true
 	} else {
 		cfg.Recovery.AttachNs = 1 << 60
 	}
