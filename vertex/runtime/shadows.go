@@ -292,9 +292,10 @@ func (w *Worker) Shadowing() bool {
 	return len(s.running) > 0 || len(s.mu.asked) > 0
 }
 
-// asked is what the exchange tells of asks, nil where it is to fail.
+// asked is what the exchange tells of asks, nil where it is to fail, or nothing is dropped early.
 func (w *Worker) asked() func([]shuffle.Ask) {
-	if w.cfg.Shadows == nil || w.cfg.Recovery == nil || w.cfg.part != nil {
+	dropped := slices.ContainsFunc(w.cfg.Plan.Edges, func(e Edge) bool { return e.Policy.Keep == shuffle.Recompute })
+	if w.cfg.Shadows == nil || w.cfg.Recovery == nil || w.cfg.part != nil || !dropped {
 		return nil
 	}
 	w.shadows = newShadows(w)
