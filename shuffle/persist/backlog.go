@@ -13,7 +13,7 @@ import (
 //
 // Invariants:
 //   - ready and fresh hold all that was written of ticks above passed
-//   - ready holds those of them that begin up to ordered, by the tick that begin tells; fresh the others, as they came
+//   - ready holds those of them that begin up to ordered, and perhaps some behind, by the tick that begin tells; fresh the others, as they came
 type backlog struct {
 	passed, ordered frame.Tick
 	ready, fresh    []shuffle.Written
