@@ -221,9 +221,13 @@ func (w *worker) attach() (moved bool) {
 	return true
 }
 
-// adopted goes on under the manager that was met.
+// adopted goes on under the manager that was met. Who failed after its hello said so to nobody, and has ended.
 func (w *worker) adopted(c control.Adopt) error {
 	s := w.sim
+	if !w.outlives() {
+		s.crash(w, "ended without a manager")
+		return nil
+	}
 	if registered := s.stored.Incarnations[w.node]; w.incarnation != registered && s.registrar[w.node] != w.epoch { // else it was replaced in the next moment
 		s.fail(fmt.Errorf("R35: node %d is adopted in its life %d, registered is %d", w.node, w.incarnation, registered))
 	}
