@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/streamscope/streamscope/bench/measure"
@@ -23,9 +24,13 @@ var keeping = []struct {
 	{"replicate", []string{"--reliability", "replicate=1"}},
 }
 
+// replicateMonths make runs of some fifteen seconds: logs that are kept take new memory for the first five, until bases have come further than two images.
+const replicateMonths = 36
+
 // replicating is a session of the workload replicate.
 type replicating struct {
 	runs
+	turns    int
 	rounds   int
 	loopback float64 // bytes per second through one connection, both ends on this machine
 }
@@ -36,7 +41,7 @@ func openReplicate(ctx context.Context, env measure.Env) (measure.Session, error
 		return nil, err
 	}
 	s := &replicating{runs: *r}
-	if err = s.repeat(ctx, env, recoveryMonths); err == nil {
+	if err = s.repeat(ctx, env, replicateMonths); err == nil {
 		s.loopback, err = measureLoopback(ctx)
 	}
 	if err != nil {
@@ -45,13 +50,17 @@ func openReplicate(ctx context.Context, env measure.Env) (measure.Session, error
 	return s, nil
 }
 
-// Measure runs all three, in turns, as often as d allows; the sample is the medians.
+// Measure runs all three, in turns, forth and back, as often as d allows; the sample is the medians.
 func (s *replicating) Measure(ctx context.Context, d time.Duration) (measure.Sample, error) {
 	rates := map[string][]float64{}
 	var shares []float64
 	var failed error
 	measure.Repeat(d, func() {
-		for _, k := range keeping {
+		turn := slices.Clone(keeping)
+		if s.turns++; s.turns%2 == 0 {
+			slices.Reverse(turn)
+		}
+		for _, k := range turn {
 			if failed != nil {
 				return
 			}
