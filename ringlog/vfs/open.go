@@ -17,12 +17,17 @@ var ErrNotRegular = errors.New("not a regular file")
 func Open(path string) (*os.File, error) {
 	// Without the flag the open of a named pipe waits. It means nothing for regular files.
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if errors.Is(err, unix.ENXIO) { // sockets, and devices that nobody drives, are not even opened
+		if info, statErr := os.Stat(path); statErr == nil && !info.Mode().IsRegular() {
+			err = notRegular(path, info.Mode())
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("%w, but a %s", ErrNotRegular, kind(info.Mode()))}
+		err = notRegular(path, info.Mode())
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -42,6 +47,10 @@ func ReadFile(path string, max int64) ([]byte, error) {
 		err = &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("more than %d bytes", max)}
 	}
 	return b, err
+}
+
+func notRegular(path string, m fs.FileMode) error {
+	return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("%w, but a %s", ErrNotRegular, kind(m))}
 }
 
 func kind(m fs.FileMode) string {

@@ -19,7 +19,7 @@ func TestOnlyRegularFiles(t *testing.T) {
 	at := func(name string) string { return filepath.Join(dir, name) }
 	for _, err := range []error{
 		os.WriteFile(at("file"), []byte("text"), 0o600), os.WriteFile(at("empty"), nil, 0o600), os.Mkdir(at("folder"), 0o700),
-		unix.Mkfifo(at("pipe"), 0o600), os.Symlink("file", at("link")), os.Symlink("pipe", at("to pipe")), os.Symlink("nothing", at("dangling")),
+		unix.Mkfifo(at("pipe"), 0o600), unix.Mknod(at("socket"), unix.S_IFSOCK|0o600, 0), os.Symlink("file", at("link")), os.Symlink("pipe", at("to pipe")), os.Symlink("nothing", at("dangling")),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -27,7 +27,7 @@ func TestOnlyRegularFiles(t *testing.T) {
 	}
 	for path, want := range map[string]string{
 		at("file"): "text", at("empty"): "", at("link"): "text",
-		at("folder"): "directory", at("pipe"): "named pipe", at("to pipe"): "named pipe", "/dev/zero": "device",
+		at("folder"): "directory", at("pipe"): "named pipe", at("to pipe"): "named pipe", at("socket"): "not a regular file, but a socket", "/dev/zero": "device",
 		at("dangling"): "no such file", at("absent"): "no such file", at("file/in a file"): "not a directory",
 	} {
 		b, err := vfs.ReadFile(path, 4)
