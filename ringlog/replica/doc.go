@@ -6,7 +6,7 @@
 // that copies never stand before live frames.
 //
 // A source journal is a stream (Journal): it never gaps, blocks rather than lose, and its owner waits for acknowledgements. A Keeper decides which peers keep the copies (PROTOCOL T7, F12), and a Guard
-// does what it wants. Images are the same, and go behind everything else. The frames of one
+// does what it wants. Images are the same. Journals go before Logs, and these before Images, but of what a kind that waits and those before it send, it has a quarter. The frames of one
 // (edge, destination node, core) are a stream (Log): nobody waits. A peer that was away, slow, or replaced by a new life is sent all that was not trimmed, from
 // its owner's log, in order, but for what another holder of the same Log has (SetOthers): that it takes from there, before it answers to the owner's promise; what is lent meanwhile is what one flush takes. If it lacks more than a window, its stream waits for all others and has 1 MiB in flight at most, so that refilling
 // does not starve what is new.
