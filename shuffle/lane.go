@@ -1,7 +1,6 @@
 package shuffle
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -57,22 +56,14 @@ func (o *outgoing) wake() {
 
 // Receive takes grants of a shadow.
 func (l *lane) Receive(m wire.Message) error {
-	if m.Type != wire.TypeAttach && m.Type != wire.TypeCredit {
-		return fmt.Errorf("%w: %v from a receiver", ErrProtocol, m.Type)
-	}
-	l.asks = nil
-	for i := range m.Len() {
-		g := m.Grant(i)
+	if err := l.grants(m, func(g wire.Grant) error {
 		if err := l.grant(m.Type, g); err != nil {
-			if errors.Is(err, ErrDropped) {
-				l.x.cfg.Fail(err)
-			}
 			return err
 		}
 		l.has(g)
-	}
-	if len(l.asks) > 0 {
-		l.x.cfg.Asked(l.asks)
+		return nil
+	}); err != nil {
+		return err
 	}
 	l.wake()
 	return nil

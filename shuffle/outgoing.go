@@ -103,17 +103,9 @@ func (o *outgoing) Attach(peer wire.Hello) error {
 
 // Receive takes grants: the frames of closed ticks are trimmed, what is drained downstream is noted.
 func (o *outgoing) Receive(m wire.Message) error {
-	if m.Type != wire.TypeAttach && m.Type != wire.TypeCredit {
-		return fmt.Errorf("%w: %v from a receiver", ErrProtocol, m.Type)
-	}
 	moved := false
-	o.asks = nil
-	for i := range m.Len() {
-		g := m.Grant(i)
+	if err := o.grants(m, func(g wire.Grant) error {
 		if err := o.grant(m.Type, g); err != nil {
-			if errors.Is(err, ErrDropped) {
-				o.x.cfg.Fail(err)
-			}
 			return err
 		}
 		if !o.x.cfg.Retain {
@@ -127,9 +119,9 @@ func (o *outgoing) Receive(m wire.Message) error {
 		o.meet(g)
 		o.has(g)
 		moved = raise(&o.drain[g.Edge], g.Drained) || moved
-	}
-	if len(o.asks) > 0 {
-		o.x.cfg.Asked(o.asks)
+		return nil
+	}); err != nil {
+		return err
 	}
 	if moved {
 		o.x.cfg.DrainedChanged()
@@ -138,6 +130,25 @@ func (o *outgoing) Receive(m wire.Message) error {
 	}
 	o.x.cfg.WakePeer(o.to)
 	return nil
+}
+
+// grants takes those of a message one by one, and tells what they ask for: also before one that ends the connection, as what is noted is not told of again.
+func (o *outgoing) grants(m wire.Message, take func(wire.Grant) error) error {
+	if m.Type != wire.TypeAttach && m.Type != wire.TypeCredit {
+		return fmt.Errorf("%w: %v from a receiver", ErrProtocol, m.Type)
+	}
+	o.asks = nil
+	var err error
+	for i := 0; i < m.Len() && err == nil; i++ {
+		err = take(m.Grant(i))
+	}
+	if len(o.asks) > 0 {
+		o.x.cfg.Asked(o.asks)
+	}
+	if errors.Is(err, ErrDropped) {
+		o.x.cfg.Fail(err)
+	}
+	return err
 }
 
 // meet tells of what the peer has from former lives of this node: what it says when it is first heard. A peer whose source tasks are there twice may have it from the

@@ -1,11 +1,14 @@
 package shuffle
 
 import (
+	"errors"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
+	"github.com/streamscope/streamscope/netio"
+	"github.com/streamscope/streamscope/netio/wire"
 	"github.com/streamscope/streamscope/ringlog"
 	"github.com/streamscope/streamscope/ringlog/frame"
 )
@@ -151,5 +154,27 @@ func TestShadowIsOverWhenNobodyAsks(t *testing.T) {
 	s.write(x, 0, shadowTicks) // into the void
 	if n := s.writer.peers[0].mu.queues[0].Len(); n != 0 {
 		t.Fatalf("%d frames wait for a life that did not ask for them", n)
+	}
+}
+
+// TestAsksBeforeABadGrant: what a message asks for counts, though a later grant of it ends the connection: it is not told of again.
+func TestAsksBeforeABadGrant(t *testing.T) {
+	s := newShadowTest(t, 1, false)
+	s.writer.DropEarly()
+	s.writer.Renew(0)
+	b := wire.AppendAttach(nil, []wire.Grant{{Edge: 0, Session: 7, Open: 1}, {Edge: 9, Session: 8, Open: 1}})
+	head, err := wire.ParseHead(b, len(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := wire.Decode(b[:head.Len])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.writer.Outgoing(0).Receive(m); !errors.Is(err, netio.ErrUnknownEdge) {
+		t.Fatalf("got %v, want that edge 9 is unknown", err)
+	}
+	if want := []Ask{{Edge: 0, Node: 0, Through: shadowTicks}}; !slices.Equal(s.asked, want) {
+		t.Fatalf("asked for %+v, want %+v", s.asked, want)
 	}
 }
