@@ -32,16 +32,8 @@ func TestHurtDirectories(t *testing.T) {
 	whole := t.TempDir()
 	want := faultless(t, t.TempDir(), "csv")
 	killed := newCommand(hurtRun("30000")...)
-	killed.Dir, killed.SysProcAttr = whole, &syscall.SysProcAttr{Setpgid: true}
-	if err := killed.Start(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "images are saved", 30*time.Second, func() bool {
-		files, _ := filepath.Glob(filepath.Join(whole, "data", "snapshots", "*", "*", "*.snap"))
-		return len(files) >= 9 || gone(killed.Process.Pid)
-	})
-	_ = syscall.Kill(-killed.Process.Pid, syscall.SIGKILL)
-	_ = killed.Wait()
+	killed.Dir = whole
+	killWithImages(t, killed, 9)
 
 	seed, times := uint64(time.Now().UnixNano()), 8
 	if s, err := strconv.ParseUint(os.Getenv("STREAMSCOPE_SEED"), 10, 64); err == nil {

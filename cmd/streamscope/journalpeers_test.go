@@ -87,16 +87,7 @@ func newer(before, now map[string]string) bool {
 func TestJournalsAllLost(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	cmd := atPeers(dir)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "images are saved", 20*time.Second, func() bool {
-		files, _ := filepath.Glob(filepath.Join(dir, "data", "snapshots", "*", "*", "*.snap"))
-		return len(files) >= 6 || gone(cmd.Process.Pid)
-	})
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-	_ = cmd.Wait()
+	killWithImages(t, atPeers(dir), 6)
 
 	again := finish(t, atPeers(dir))
 	for _, want := range []string{"all peers that kept it are lost", "the last tick that is known is", "--accept-gap"} {
@@ -105,7 +96,7 @@ func TestJournalsAllLost(t *testing.T) {
 		}
 	}
 	want := faultless(t, dir, "csv")
-	cmd = atPeers(dir, "--accept-gap")
+	cmd := atPeers(dir, "--accept-gap")
 	var stderr bytes.Buffer
 	died := dying(t, filepath.Join(dir, "data"))
 	startGroup(t, cmd, &stderr)

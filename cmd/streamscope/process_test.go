@@ -67,6 +67,18 @@ func startGroup(t testing.TB, cmd *exec.Cmd, stderr io.Writer) {
 	t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 }
 
+// killWithImages starts a run, and kills all of it once it has saved so many images, if it has not ended.
+func killWithImages(t testing.TB, cmd *exec.Cmd, images int) {
+	t.Helper()
+	startGroup(t, cmd, nil)
+	eventually(t, "images are saved", 30*time.Second, func() bool {
+		files, _ := filepath.Glob(filepath.Join(cmd.Dir, "data", "snapshots", "*", "*", "*.snap"))
+		return len(files) >= images || gone(cmd.Process.Pid)
+	})
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	_ = cmd.Wait()
+}
+
 // running is a run of the binary under way.
 type running struct {
 	cmd    *exec.Cmd
