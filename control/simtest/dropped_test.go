@@ -38,11 +38,7 @@ func TestSeedsDropped(t *testing.T) {
 	var sum Result
 	var steps []int
 	for seed := first; seed < first+n; seed++ {
-		rr := &randomRun{seed: seed, class: dropping}
-		r, faults, err := rr.do()
-		if err != nil {
-			t.Fatalf("%v\nthe smallest of its kind:\n%s%s", err, rr.shrink(err, faults, r.Steps), repeat(t, seed))
-		}
+		r := (&randomRun{seed: seed, class: dropping}).must(t)
 		sum.Crashes += r.Crashes
 		sum.Zombies += r.Zombies
 		sum.Dropped += r.Dropped

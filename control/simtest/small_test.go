@@ -56,10 +56,7 @@ func TestSeedsSmall(t *testing.T) {
 	var steps []int
 	for seed := first; seed < first+n; seed++ {
 		rr := &randomRun{seed: seed, class: small}
-		r, faults, err := rr.do()
-		if err != nil {
-			t.Fatalf("%v\nthe smallest of its kind:\n%s%s", err, rr.shrink(err, faults, r.Steps), repeat(t, seed))
-		}
+		r := rr.must(t)
 		if counts(rr.plan, r) {
 			steps = append(steps, r.Steps)
 		}
