@@ -8,7 +8,7 @@
 // With Faults the run is one with recovery, and what happens to it is a list of Faults that is drawn beforehand: deaths of workers, of all at
 // once, also while they come back; workers that are taken for dead and go on; managers that die while workers live on, or live on beside their successor; links and the way to the manager that are cut for a while, or break; nodes,
 // disks, arenas and clocks that are slow, full, damaged or wrong; bits that flip on links and in logs; kinds of action that are starved, and units that hardly get on. What a process had not made durable is lost with it, what it had is on the disk of
-// its node. A list can be made shorter, so that a run that fails is told as a short story.
+// its node, or at peers. A list can be made shorter, so that a run that fails is told as a short story.
 //
 // # Invariants
 //
@@ -16,7 +16,7 @@
 //   - A run ends in exactly one Commit or Abort, and with every lease and log given back.
 //   - Of the protocol, as a run goes on: I1 (a tick of a channel has one content, whoever closes it), I4 (no tick is cut twice), I7 (nothing is
 //     trimmed that is not committed), I9 and I11 (bases and their images), I12 (nobody asks for what was trimmed), I15 (nobody refuses what a
-//     peer sends).
+//     peer sends), I18 (what is held and kept is bounded), and R24a (an image at peers that counts is found by the next life).
 //
 // A Canary breaks one rule, and the checks or the result have to show it.
 package simtest
